@@ -1,0 +1,80 @@
+"""Commands that train or look at runs: demo, train, runs, ui."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlproj.cli.shell import INTERRUPTED, LikeOption, NameOption, SetOption, Shell, command
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    command(app, "demo")(demo)
+    command(app, "train")(train)
+    command(app, "runs")(runs)
+    command(app, "ui")(ui)
+
+
+def demo(
+    shell: Shell,
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where to put the two projects.", show_default=False)
+    ] = Path("mlproj-demo"),
+) -> None:
+    """Train two bundled projects offline and show each ladder, verdict and next command."""
+    from mlproj.cli.text import demo_text
+    from mlproj.workflow.demo import demo as show
+
+    shown = []
+    for part in show(folder):
+        shown.append(part.document())
+        shell.say(demo_text(part))
+    if shell.json:
+        shell.result("", {"projects": shown})
+
+
+def train(shell: Shell, set: SetOption = None, like: LikeOption = None, name: NameOption = None) -> None:
+    """Train the model, track the run, and show how it does on train, train-dev and dev."""
+    from mlproj.cli.progress import TrainingProgress
+    from mlproj.cli.text import train_text
+    from mlproj.workflow.train import train as fit
+
+    with TrainingProgress(shell) as progress:
+        trained = fit(
+            shell.path, set=set or (), like=like, name=name, on_start=progress.start, on_epoch=progress.epoch
+        )
+    shell.result(train_text(trained), trained.document())
+    if trained.fit.outcome.kind == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+
+
+def runs(
+    shell: Shell,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Id, prefix, name, latest or best.")] = None,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print the run's resolved project.yaml.")] = False,
+) -> None:
+    """List the runs, or show one run and its resolved spec."""
+    from mlproj.cli.text import run_text, runs_text
+    from mlproj.workflow.runs import run_document, show_run
+    from mlproj.workflow.runs import runs as list_runs
+
+    if run is None and not yaml:
+        listing = list_runs(shell.path)
+        shell.say(listing.head)
+        shell.result(runs_text(listing), {"runs": [run_document(entry, listing.best) for entry in listing.runs]})
+        return
+    shown = show_run(shell.path, run=run)
+    if yaml:
+        shell.result(shown.yaml.rstrip("\n"), {"run": run_document(shown.run, None), "yaml": shown.yaml})
+    else:
+        shell.result(run_text(shown), run_document(shown.run, None))
+
+
+def ui(
+    shell: Shell, port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000
+) -> None:
+    """Open the MLflow UI of this project on 127.0.0.1."""
+    from mlproj.workflow.runs import ui as serve
+
+    serve(shell.path, port=port, say=shell.say)

@@ -1,0 +1,22 @@
+"""What travels between rooms: predictions, histories, outcomes, fits, runs and ladders. NumPy and plain data, no torch.
+
+A `Fit` is all that came out of a training; a `Run` is a fit that lies in the store; a `Ladder` is computed from
+predictions alone, ours or a foreign framework's.
+"""
+
+from mlproj.records.fit import Fit as Fit
+from mlproj.records.fit import History as History
+from mlproj.records.fit import Outcome as Outcome
+from mlproj.records.fit import OutcomeKind as OutcomeKind
+from mlproj.records.fit import Promise as Promise
+from mlproj.records.fit import Run as Run
+from mlproj.records.ladder import Gap as Gap
+from mlproj.records.ladder import Ladder as Ladder
+from mlproj.records.ladder import Remedy as Remedy
+from mlproj.records.ladder import Rung as Rung
+from mlproj.records.ladder import Verdict as Verdict
+from mlproj.records.predictions import SEEN_SPLITS as SEEN_SPLITS
+from mlproj.records.predictions import SPLITS as SPLITS
+from mlproj.records.predictions import Answers as Answers
+from mlproj.records.predictions import Predictions as Predictions
+from mlproj.records.predictions import SplitName as SplitName

@@ -1,0 +1,152 @@
+"""The `data:` section: where the examples come from and what their columns mean."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from mlproj.spec.base import Spec
+from mlproj.spec.where import Where
+
+ColumnKind = Literal["number", "category", "boolean", "date", "ignore"]
+Name = Annotated[str, Field(min_length=1)]
+
+
+def _shape(value: Any) -> str:
+    """Which form of a field was written, so that only the errors of that form are reported."""
+    if isinstance(value, dict | Spec):
+        return "mapping"
+    return "list" if isinstance(value, list | tuple) else "scalar"
+
+
+class Part(Spec):
+    """Some of a source: its path and the rows to keep."""
+
+    path: Name
+    """File, or `sklearn:NAME`; relative to project.yaml."""
+    where: Where | None = None
+    """Rows to keep, for example `origin == 'phone'`."""
+
+
+Source = Annotated[Annotated[Name, Tag("scalar")] | Annotated[Part, Tag("mapping")], Discriminator(_shape)]
+Sources = Annotated[
+    Annotated[Name, Tag("scalar")]
+    | Annotated[Part, Tag("mapping")]
+    | Annotated[tuple[Source, ...], Field(min_length=1), Tag("list")],
+    Discriminator(_shape),
+]
+
+
+class DateFormat(Spec):
+    """A column of dates in a format of its own."""
+
+    date: Name
+    """Format in `strptime` letters, for example `"%d/%m/%Y"`."""
+
+
+ColumnType = Annotated[
+    Annotated[ColumnKind, Tag("scalar")] | Annotated[DateFormat, Tag("mapping")], Discriminator(_shape)
+]
+
+
+class WeightColumn(Spec):
+    """Weights that stand in a column."""
+
+    column: Name
+    """Column of weights; numbers from 0."""
+
+
+class WeightRule(Spec):
+    """One weight for the rows that matter more, 1 for the others."""
+
+    where: Where
+    """Rows that get the weight, for example `kind == 'adult'`."""
+    value: Annotated[float, Field(gt=0)]
+    """Weight of those rows; the others weigh 1."""
+
+
+def _weight_form(value: Any) -> str:
+    is_rule = isinstance(value, WeightRule) or (isinstance(value, dict) and "column" not in value)
+    return "rule" if is_rule else "column"
+
+
+Weight = Annotated[
+    Annotated[WeightColumn, Tag("column")] | Annotated[WeightRule, Tag("rule")], Discriminator(_weight_form)
+]
+Label = Annotated[
+    Annotated[Name, Tag("scalar")] | Annotated[tuple[Name, ...], Field(min_length=1), Tag("list")],
+    Discriminator(_shape),
+]
+
+
+class Data(Spec):
+    """Where the examples come from and what their columns mean."""
+
+    source: Sources
+    """The target distribution: dev and test come from here and from nothing else. A `.csv` or `.parquet` file,
+    `sklearn:NAME`, a `{path, where}` mapping, or a list of these."""
+    extra: tuple[Source, ...] = ()
+    """More training data from elsewhere; never in dev or test."""
+    label: Label | None = None
+    """Column to predict; a list of columns means several yes/no labels (an empty cell is a missing label).
+    `sklearn:` sources bring their own."""
+    positive: str | bool | int | float | None = None
+    """Positive class of a binary label; by default 1, true or yes."""
+    label_scale: Literal["linear", "log"] = "linear"
+    """Regression: scale on which the label is learned. It is standardised on train either way; predictions are in the
+    original unit."""
+    id: Name | None = None
+    """Column that names each example once; without it a hash of the row's features serves."""
+    group: Name | None = None
+    """Column such as a user or patient: one group never sits in two splits."""
+    time: Name | None = None
+    """Column of dates or times: dev and test are later than train."""
+    columns: dict[str, ColumnType] = {}
+    """Column types that were guessed wrong: number | category | boolean | date | ignore, or `{date: FORMAT}`."""
+    exclude: tuple[Name, ...] = ()
+    """Columns that are no features but stay visible in listings."""
+    include: tuple[Name, ...] = ()
+    """The only columns that are features, for wide tables."""
+    weight: Weight | None = None
+    """Weights of examples in the metric (and in the loss when training.weighted_loss is true)."""
+
+    @property
+    def sources(self) -> tuple[Part, ...]:
+        """The target distribution's parts, in the order they were written."""
+        return tuple(as_part(entry) for entry in (self.source if isinstance(self.source, tuple) else (self.source,)))
+
+    @property
+    def extras(self) -> tuple[Part, ...]:
+        """The further training data's parts."""
+        return tuple(as_part(entry) for entry in self.extra)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label columns; empty when the source brings its own."""
+        return self.label if isinstance(self.label, tuple) else (self.label,) if self.label else ()
+
+
+def as_part(entry: str | Part) -> Part:
+    """A source entry in its long form.
+
+    Example:
+        >>> as_part("app.csv").path
+        'app.csv'
+    """
+    return Part(path=entry) if isinstance(entry, str) else entry
+
+
+class Splits(Spec):
+    """How the examples are dealt into train, train-dev, dev and test. Defaults follow the size of the data."""
+
+    column: Name | None = None
+    """Column that says it itself: train, train_dev, dev, test; empty cells are dealt as usual."""
+    dev: Annotated[float, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None = None
+    """Share (below 1) or number (from 2) of target examples, a file, or with `time` a date (from that day on);
+    0 means no such rung. Automatic when left out."""
+    test: Annotated[float, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None = None
+    """As `dev`."""
+    train_dev: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
+    """Share or number held out of the training distribution; auto: present when `extra` or `time` makes it differ from
+    dev."""
+    stratify: bool = True
+    """Keep the shares of the classes equal in all splits."""

@@ -1,0 +1,99 @@
+"""The `metric:` and `human_level:` sections: what good means."""
+
+import re
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from mlproj.spec.base import Spec
+
+ClassificationMetric = Literal[
+    "error", "accuracy", "f1", "f1_macro", "f1_weighted", "precision", "precision_macro", "recall", "recall_macro",
+    "specificity", "specificity_macro", "balanced_accuracy", "mcc", "roc_auc", "average_precision", "log_loss", "brier",
+]  # fmt: skip
+RegressionMetric = Literal["mae", "mse", "rmse", "mape", "r2"]
+Metric = Literal[ClassificationMetric, RegressionMetric]
+Resource = Literal["latency_ms", "size_mb"]
+
+CLASSIFICATION_METRICS: tuple[str, ...] = get_args(ClassificationMetric)
+REGRESSION_METRICS: tuple[str, ...] = get_args(RegressionMetric)
+LOSSES = frozenset({"error", "log_loss", "brier", "mae", "mse", "rmse", "mape", "latency_ms", "size_mb"})
+"""Names for which lower is better; every other metric is a score, at most 1."""
+POSITIVE_CLASS_METRICS = frozenset({"f1", "precision", "recall", "specificity", "average_precision"})
+"""Names that speak of one class and so need `data.positive`."""
+_LIMIT = re.compile(r"\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(%?)\s*")
+
+
+def parse_limit(text: str) -> tuple[str, float]:
+    """A limit as an operator and a number.
+
+    Raises:
+        ValueError: When the text is no limit.
+
+    Example:
+        >>> parse_limit(">= 95%")
+        ('>=', 0.95)
+    """
+    found = _LIMIT.fullmatch(text)
+    if not found:
+        raise ValueError(f'{text!r} is no limit; write an operator and a number, for example ">= 0.95" or "<= 20"')
+    operator, number, percent = found.groups()
+    return operator, float(number) / (100 if percent else 1)
+
+
+def _limit(text: str) -> str:
+    parse_limit(text)
+    return text
+
+
+class MetricSpec(Spec):
+    """What good means: one metric to optimise, others that only have to pass."""
+
+    optimize: Metric | None = None
+    """The single number to optimise; error for classification and rmse for regression when left out."""
+    satisfy: dict[Metric | Resource, Annotated[str, AfterValidator(_limit)]] = {}
+    """Limits that only have to be met, for example `{recall: ">= 0.95", latency_ms: "<= 20"}`."""
+    threshold: Annotated[
+        Annotated[Literal["auto"], Tag("word")] | Annotated[float, Field(ge=0, le=1), Tag("number")],
+        Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
+    ] = "auto"
+    """Binary: probability from which the answer is the positive class. auto: chosen on dev so that `satisfy` holds and
+    `optimize` is best when a thresholded metric other than error or accuracy is named, else 0.5."""
+
+
+class HumanLevel(Spec):
+    """How well people do the task, as a stand-in for the best error possible."""
+
+    error: Annotated[float, Field(ge=0)] | None = None
+    """Error of the best human figure (a fraction; rmse for regression)."""
+    metric: Metric | None = None
+    """Metric of `value` when it is not the error."""
+    value: float | None = None
+    """Human value of `metric`."""
+    n: Annotated[int, Field(ge=1)] | None = None
+    """Examples on which it was measured; without it the figure is taken as exact."""
+    half_width: Annotated[float, Field(gt=0)] | None = None
+    """Half the width of its 95 % interval, where `n` does not say it."""
+    on: Literal["training", "target"] | None = None
+    """Distribution on which it was measured; both when left out."""
+    by: str | None = None
+    """Who measured it, for example "three radiologists"."""
+
+    @model_validator(mode="after")
+    def _one_figure(self) -> "HumanLevel":
+        if (self.error is None) == (self.value is None):
+            raise ValueError("give either `error` or `metric` with `value`")
+        if (self.metric is None) != (self.value is None):
+            raise ValueError("`metric` and `value` belong together")
+        if self.n is not None and self.half_width is not None:
+            raise ValueError("give either `n` or `half_width`, not both")
+        return self
+
+
+def _human_form(value: Any) -> str:
+    return "mapping" if isinstance(value, dict | HumanLevel) else "number"
+
+
+Human = Annotated[
+    Annotated[float, Field(ge=0), Tag("number")] | Annotated[HumanLevel, Tag("mapping")], Discriminator(_human_form)
+]

@@ -1,0 +1,106 @@
+"""`Project`: everything that project.yaml declares, frozen."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr
+
+from mlproj.errors import Problem
+from mlproj.spec.base import Spec
+from mlproj.spec.data import Data, Splits
+from mlproj.spec.goal import Human, HumanLevel, MetricSpec
+from mlproj.spec.model import MLP, Model
+from mlproj.spec.training import Training
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a project was read from, so that every later message can name file and line.
+
+    Attributes:
+        path: The project.yaml; None for a project made in Python.
+        lines: Line of each dotted path in it, counted from 1; 0 marks a value that came from `--set`.
+    """
+
+    path: Path | None = None
+    lines: dict[str, int] = field(default_factory=dict)
+
+
+class Project(Spec):
+    """A machine-learning project, as declared in project.yaml."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f@,/\\:]+$")]
+    """Name of the project and of its experiment in MLflow."""
+    about: str | None = None
+    """One sentence on what it is for; opens the report."""
+    task: Literal["classification", "regression"] | None = None
+    """classification | regression; inferred from the label when left out."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Seed of everything random: splits, initial weights, batches."""
+    data: Data
+    """Where the examples come from and what their columns mean."""
+    splits: Splits = Splits()
+    """How the examples are dealt; defaults follow the size of the data."""
+    human_level: Human | None = None
+    """Error of people on the task (rmse for regression): a number, or a mapping with `n`, `on` and `by`."""
+    metric: MetricSpec = MetricSpec()
+    """What good means."""
+    model: Model = MLP()
+    """What is trained: kind mlp | linear."""
+    training: Training = Training()
+    """How it is trained."""
+
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def file(self) -> str:
+        """Name of the project file, for messages."""
+        return self._origin.path.name if self._origin.path else "project.yaml"
+
+    @property
+    def root(self) -> Path:
+        """Folder that relative paths start from and that holds `mlruns/`."""
+        return self._origin.path.parent if self._origin.path else Path.cwd()
+
+    @property
+    def human(self) -> HumanLevel | None:
+        """The human level in its long form."""
+        level = self.human_level
+        return HumanLevel(error=level) if isinstance(level, int | float) else level
+
+    def problem(self, where: str, message: str, hint: str = "") -> Problem:
+        """A problem with a key of this project, with the file and line that hold it (or its nearest parent).
+
+        Args:
+            where: Dotted path, for example ``data.label``.
+            message: What is wrong.
+            hint: The next step.
+        """
+        line = find_line(self._origin.lines, where)
+        return Problem(where, message, hint, "--set" if line == 0 else self.file, line or None)
+
+    def changed(self, **parts: Any) -> "Project":
+        """A copy with some top-level parts replaced; it keeps its file and lines."""
+        copy = self.model_copy(update=parts)
+        return copy.located(self._origin)
+
+    def located(self, origin: Origin) -> "Project":
+        """The same project, known to come from `origin`."""
+        copy = self.model_copy()
+        copy._origin = origin
+        return copy
+
+
+def find_line(lines: dict[str, int], where: str) -> int | None:
+    """Line of a dotted path, or of the nearest parent that has one.
+
+    Example:
+        >>> find_line({"data": 3, "data.label": 5}, "data.label.0")
+        5
+    """
+    while where:
+        if where in lines:
+            return lines[where]
+        where = where.rpartition(".")[0]
+    return None

@@ -1,0 +1,239 @@
+"""`mlproj diagnose bias-variance`: from a run, a predictions file or rungs given by hand to a ladder with a verdict."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlproj.errors import InputError, InvalidInput, Problem
+from mlproj.records import Ladder, Predictions, Remedy, Run
+
+if TYPE_CHECKING:
+    from mlproj.diagnose import GivenRung
+    from mlproj.spec.project import Project
+    from mlproj.track import AbstractTracker
+
+FILE_SUFFIXES = (".csv", ".parquet")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a diagnosis is about.
+
+    Attributes:
+        head: First line: run or file, split sizes, store.
+        selector: How the command line names it; empty for rungs given by hand.
+        chosen: How the run was found: a selector, `file` or `rungs`.
+        predictions: Per-example predictions; None for rungs given by hand.
+        project: The project it belongs to, if any.
+        run: The run in the store, if any.
+        splits: What the run's splits.json says: sizes, distributions_differ.
+    """
+
+    head: str
+    selector: str
+    chosen: str
+    predictions: Predictions | None = None
+    project: "Project | None" = None
+    run: Run | None = None
+    splits: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The ladder of a subject, what to do about it, and the next command."""
+
+    subject: Subject
+    ladder: Ladder
+    remedies: tuple[Remedy, ...]
+    next: str
+
+    @property
+    def head(self) -> str:
+        """First line: what this speaks of."""
+        return self.subject.head
+
+    def text(self) -> str:
+        """The ladder for people."""
+        from mlproj.diagnose import render_text
+
+        return render_text(self.ladder, self.remedies, self.next)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `mlproj diagnose bias-variance`."""
+        from mlproj.diagnose import to_document
+
+        run = self.subject.run
+        named = {"id": run.id if run else None, "name": run.name if run else self.subject.selector or None}
+        return to_document(self.ladder, self.remedies, self.next, run=named | {"chosen": self.subject.chosen})
+
+
+def diagnose_bias_variance(
+    run: Run | str | Path | None = None,
+    *,
+    project: "Project | str | Path | None" = None,
+    predictions: Path | None = None,
+    rung: Sequence[str] = (),
+    human: str | None = None,
+    metric: str | None = None,
+    min_gap: float | None = None,
+    picture: Path | None = None,
+) -> Diagnosis:
+    """Show the ladder human, train, train-dev, dev, test, and name the gap to work on.
+
+    Args:
+        run: Run id, unique prefix, name, `latest`, `best`, a predictions file, or a `Run`. Without it, and without
+            rungs that make a ladder by themselves, the newest finished training.
+        project: Project, project.yaml or folder; by default the current folder's, where there is one.
+        predictions: A predictions file, the long form of giving it as `run`.
+        rung: Rungs by hand, such as ``train=8%:100000``; they replace what the run or file says.
+        human: Human level, short for ``human=…`` among `rung`.
+        metric: Metric of the ladder; by default the one that the human level is given in, else the optimised one.
+        min_gap: Smallest gap worth closing.
+        picture: Where to draw the ladder (.png).
+
+    Raises:
+        InvalidInput: When rungs, file or metric cannot mean what was written.
+        RunNotFound: When no run answers to `run`.
+    """
+    from mlproj.advise import next_command, remedies
+    from mlproj.diagnose import ladder_of, parse_rungs
+
+    given = parse_rungs([*rung, *([f"human={human}"] if human is not None else [])])
+    if predictions is not None:
+        if run is not None:
+            raise InvalidInput([Problem("--predictions", "a RUN is given as well; name one of them")])
+        run = predictions
+    with _Store() as store:
+        subject = _subject(store, run, project, given, metric)
+        told = subject.project
+        splits = subject.splits or {}
+        ladder = ladder_of(
+            subject.predictions,
+            given=given,
+            human=told.human if told else None,
+            metric=metric or (told.metric.optimize if told else None),
+            metric_is_asked=metric is not None,
+            distributions_differ=bool(splits.get("distributions_differ")),
+            sealed_test_n=splits.get("sizes", {}).get("test") or None,
+            min_gap=min_gap,
+        )
+        actions = remedies(ladder, project=told, run=subject.selector or None)
+        words = next_command(ladder, actions, subject=subject.selector, given=given, project=told)
+        diagnosis = Diagnosis(subject, ladder, actions, words)
+        if picture is not None:
+            _draw(ladder, picture)
+        if subject.run is not None and store.tracker is not None:
+            _record(store.tracker, subject.run, diagnosis)
+    return diagnosis
+
+
+class _Store:
+    """A tracker that is opened only when a run of the store is asked for, and closed at the end."""
+
+    def __init__(self) -> None:
+        self.tracker: AbstractTracker | None = None
+        self.note = ""
+
+    def __enter__(self) -> "_Store":
+        return self
+
+    def open(self, project: "Project") -> "AbstractTracker":
+        from mlproj.workflow.runs import open_tracker, store_note
+
+        store, self.tracker = open_tracker(project, must_exist=True)
+        self.note = store_note(store)
+        return self.tracker.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        if self.tracker is not None:
+            self.tracker.__exit__(*error)
+
+
+def _subject(
+    store: _Store,
+    run: Run | str | Path | None,
+    project: "Project | str | Path | None",
+    given: "Sequence[GivenRung]",
+    metric: str | None,
+) -> Subject:
+    """What the arguments speak of: a file, rungs by hand, or a run of the store."""
+    if isinstance(run, Path) or (isinstance(run, str) and Path(run).suffix.lower() in FILE_SUFFIXES):
+        return _file(Path(run), _nearby(project), metric)
+    if run is None and any(rung.name != "human" for rung in given):
+        return Subject("ladder of the rungs given", "", "rungs")
+    return _stored(store, run, project)
+
+
+def _nearby(project: "Project | str | Path | None") -> "Project | None":
+    """The project around a predictions file: the one asked for, or the current folder's if there is one."""
+    from mlproj.spec import load_project
+
+    if project is None:
+        return load_project(".") if Path("project.yaml").is_file() else None
+    return load_project(project) if isinstance(project, str | Path) else project
+
+
+def _file(path: Path, project: "Project | None", metric: str | None) -> Subject:
+    from mlproj.records.files import read_predictions
+
+    task = project.task if project else None
+    predictions = read_predictions(path, metric=metric, task=task)
+    if project is not None:
+        from mlproj.workflow.lookup import with_project
+
+        predictions = with_project(predictions, project, path)
+    sizes = " · ".join(f"{s.replace('_', '-')} {int((predictions.split == s).sum()):,}" for s in predictions.splits)
+    splits: dict[str, Any] = {"distributions_differ": bool(project and (project.data.extra or project.data.time))}
+    return Subject(f"{path} · {sizes}", str(path), "file", predictions, project, None, splits)
+
+
+def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
+    from mlproj.records.files import read_predictions
+    from mlproj.spec import load_project
+    from mlproj.workflow.runs import find_run, load, speak
+    from mlproj.workflow.train import split_sizes
+
+    home = load(project if project is not None else ".")
+    tracker = store.open(home)
+    found = tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, run)
+    if found.kind not in ("train", "search", "trial", "record"):
+        raise InputError(f"{speak(found)} is a {found.kind}, not a model. Name a training: mlproj runs")
+    folder = tracker.fetch(found.id, "")
+    if not (folder / "predictions.parquet").is_file():
+        raise InputError(f"{speak(found)} has no predictions (its status is {found.status}). Name another: mlproj runs")
+    splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    resolved = load_project(home.root, base=spec, base_name=found.name)
+    told = resolved.changed(human_level=home.human_level)  # the human level may have been measured after training
+    head = " · ".join([speak(found), *split_sizes(splits["sizes"])]) + store.note
+    chosen = run if isinstance(run, str) else "latest" if run is None else found.id
+    return Subject(
+        head, found.name, chosen, read_predictions(folder / "predictions.parquet"), told, replace(found, folder=folder), splits
+    )
+
+
+def _draw(ladder: Ladder, path: Path) -> None:
+    from mlproj.diagnose.picture import draw_ladder
+
+    if path.suffix.lower() != ".png":
+        raise InvalidInput([Problem("--picture", f"{path} does not end in .png", "Name a .png file.")])
+    draw_ladder(ladder, path)
+
+
+def _record(tracker: "AbstractTracker", run: Run, diagnosis: Diagnosis) -> None:
+    """Stores the ladder as a run of its own, tied to the run it speaks of."""
+    with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
+        _draw(diagnosis.ladder, Path(folder) / "ladder.png")
+        text = json.dumps(diagnosis.document(), indent=1, ensure_ascii=False)
+        (Path(folder) / "ladder.json").write_text(text, encoding="utf-8")
+        (Path(folder) / "ladder.txt").write_text(diagnosis.text() + "\n", encoding="utf-8")
+        verdict = diagnosis.ladder.verdict
+        tags = {"mlproj.of": run.id, "mlproj.state": verdict.state, "mlproj.named": verdict.named or ""}
+        recorded = tracker.start(kind="diagnosis", name=f"bias-variance of {run.name}", params={}, tags=tags)
+        sizes = {f"gap/{gap.name}": gap.size for gap in diagnosis.ladder.gaps}
+        tracker.log(recorded, sizes, step=0)
+        tracker.artifacts(recorded, Path(folder))
+        tracker.finish(recorded, status="FINISHED", tags={"mlproj.outcome": "completed"})

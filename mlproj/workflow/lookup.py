@@ -1,0 +1,83 @@
+"""A foreign predictions file inside a project: truth and splits are looked up by id, test rows are left aside."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlproj.errors import InvalidInput, Problem
+from mlproj.records import Answers, Predictions
+
+if TYPE_CHECKING:
+    from mlproj.data import Dataset
+    from mlproj.spec.project import Project
+
+
+def with_project(predictions: Predictions, project: "Project", path: Path, *, has_split: bool) -> Predictions:
+    """Fills in what a foreign file leaves open, from the project that it is used in.
+
+    Args:
+        predictions: The file's content.
+        project: The project around it.
+        path: The file, for messages.
+        has_split: Whether the file says the splits itself.
+
+    Returns:
+        The predictions with truth and split, without the rows of the sealed test set.
+
+    Raises:
+        InvalidInput: When truth is missing and the ids are not those of the project.
+    """
+    has_truth = all(answers.known.any() for answers in predictions.labels.values())
+    if has_truth and has_split:
+        return _without_test(predictions)
+    from mlproj.data import load_dataset
+    from mlproj.track import store_for
+
+    dataset = load_dataset(project, store=store_for(project).splits)
+    dealt = dict(zip(dataset.deal.ids.tolist(), dataset.deal.split.tolist(), strict=True))
+    split = np.array([dealt.get(name, "") for name in predictions.ids.tolist()], dtype=np.str_)
+    found = split != ""
+    if has_truth and not found.any():
+        return predictions  # ids of its own: the file stands for itself
+    if not found.all():
+        strangers = predictions.ids[~found]
+        raise InvalidInput(
+            [
+                Problem(
+                    str(path),
+                    f"{len(strangers):,} of {len(found):,} ids are not in {project.name}'s data, first {strangers[0]!r}",
+                    "Keep the project's ids (`mlproj split --out splits.csv` lists them), or give y_true and split.",
+                )
+            ]
+        )
+    seen = _without_test(replace(predictions, split=split))
+    return seen if has_truth else _with_truth(seen, dataset)
+
+
+def _without_test(predictions: Predictions) -> Predictions:
+    return predictions.select(predictions.split != "test")
+
+
+def _with_truth(predictions: Predictions, dataset: "Dataset") -> Predictions:
+    """Truth from the data, in the coding of the file's own classes."""
+    ids = np.concatenate([part.ids for part in dataset.parts.values()])
+    row = {name: position for position, name in enumerate(ids.tolist())}
+    positions = np.array([row[name] for name in predictions.ids.tolist()])
+    y = np.concatenate([part.y for part in dataset.parts.values()])[positions]
+    names = dataset.target.labels if len(dataset.target.labels) > 1 else ("",)
+    labels = {}
+    for column, name in enumerate(names):
+        answers = predictions.labels.get(name) or predictions.answers
+        labels[name] = replace(answers, y_true=_coded(y[:, column], dataset, column, answers))
+    return replace(predictions, labels=labels)
+
+
+def _coded(y: NDArray[Any], dataset: "Dataset", column: int, answers: Answers) -> NDArray[Any]:
+    if not answers.is_classification:
+        return y.astype(np.float64)
+    position = {name: code for code, name in enumerate(answers.classes)}
+    codes = np.array([position.get(name, -1) for name in dataset.target.classes[column]], dtype=np.int64)
+    return np.where(np.isnan(y.astype(np.float64)), -1, codes[np.nan_to_num(y).astype(np.int64)])

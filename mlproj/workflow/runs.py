@@ -1,0 +1,188 @@
+"""Runs in the store: listing them, finding the one that is meant, showing it, and the UI."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlproj.errors import RunNotFound
+from mlproj.records import Run
+from mlproj.spec import load_project
+from mlproj.spec.project import Project
+
+if TYPE_CHECKING:
+    from mlproj.track import AbstractTracker, Store
+
+TRAINED = ("train", "search")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The runs of a project, newest first.
+
+    Attributes:
+        head: First line: which project and store.
+        runs: The runs.
+        best: Id of the best by contract among those on the newest dev set; None when there is none.
+        metric: Name of the optimised metric of the newest run.
+    """
+
+    head: str
+    runs: tuple[Run, ...]
+    best: str | None
+    metric: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One run with its resolved spec."""
+
+    run: Run
+    yaml: str
+    head: str
+
+
+def runs(project: Project | str | Path = ".") -> Listing:
+    """List the runs, or show one run and its resolved spec."""
+    project = load(project)
+    store, tracker = open_tracker(project, must_exist=True)
+    with tracker:
+        found = tuple(tracker.runs())
+    best = best_run(found)
+    count = f"{len(found)} run{'' if len(found) == 1 else 's'}"
+    metric = found[0].params.get("metric.optimize", "error") if found else "error"
+    return Listing(f"{project.name} · {count}{store_note(store)}", found, best.id if best else None, metric)
+
+
+def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> Shown:
+    """One run: its outcome, figures and resolved project.yaml.
+
+    Raises:
+        RunNotFound: When no run answers to `run`.
+    """
+    project = load(project)
+    store, tracker = open_tracker(project, must_exist=True)
+    with tracker:
+        found = find_run(tracker, run)
+        text = (tracker.fetch(found.id, "project.yaml")).read_text(encoding="utf-8")
+    return Shown(found, text, f"{speak(found)}{store_note(store)}")
+
+
+def ui(project: Project | str | Path = ".", *, port: int = 5000, say: Callable[[str], None] = print) -> None:
+    """Open the MLflow UI of this project on 127.0.0.1."""
+    from mlproj.track import serve, store_for
+
+    serve(store_for(load(project)), port=port, say=say)
+
+
+def load(project: Project | str | Path, *, set: Sequence[str] = ()) -> Project:
+    """The project meant by a path or an object, with changed keys."""
+    if isinstance(project, Project):
+        return load_project(project.root, base=project.model_dump(mode="json"), overrides=set) if set else project
+    return load_project(project, overrides=set)
+
+
+def open_tracker(project: Project, *, must_exist: bool = False) -> "tuple[Store, AbstractTracker]":
+    """The project's store and a tracker that writes to it.
+
+    Raises:
+        RunNotFound: When `must_exist` and there is no store yet.
+    """
+    from mlproj.track import MlflowTracker, store_for
+
+    store = store_for(project)
+    if must_exist and not store.exists():
+        raise RunNotFound(f"{project.name} has no runs yet: {store.label} does not exist. Train one first: mlproj train")
+    return store, MlflowTracker(store, project.name)
+
+
+def find_run(tracker: "AbstractTracker", selector: str | None) -> Run:
+    """The run that a selector means.
+
+    Args:
+        tracker: An open tracker.
+        selector: Run id, unique prefix, name, `latest` or `best`; None means the newest finished training.
+
+    Raises:
+        RunNotFound: When no run, or more than one, answers.
+    """
+    if selector in (None, "latest", "best"):
+        finished = [run for run in tracker.runs(kinds=TRAINED) if run.status == "FINISHED"]
+        found = best_run(finished) if selector == "best" else next(iter(finished), None)
+        if found is None:
+            raise RunNotFound("There is no finished run yet. Train one first: mlproj train")
+        return found
+    return tracker.run(str(selector))
+
+
+def best_run(runs: Sequence[Run]) -> Run | None:
+    """The best by contract among the finished runs that share the newest one's dev set.
+
+    Feasible runs first (every limit of `metric.satisfy` met by its point value), then the least violating; among
+    equals the better optimised metric, then the older run.
+    """
+    from mlproj.metrics import rank_key
+
+    finished = [run for run in runs if run.kind in TRAINED and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags]
+    if not finished:
+        return None
+    dev = finished[0].tags["mlproj.dev_hash"]
+    ranked = []
+    for run in finished:
+        metric, satisfy = contract_of(run)
+        values = {name.removeprefix("dev/"): value for name, value in run.metrics.items() if name.startswith("dev/")}
+        if run.tags["mlproj.dev_hash"] == dev and metric in values and set(satisfy) <= set(values):
+            ranked.append((rank_key(values, metric, satisfy), -run.started, run))
+    return max(ranked, key=lambda entry: entry[:2])[2] if ranked else None
+
+
+def contract_of(run: Run) -> tuple[str, dict[str, str]]:
+    """What a run optimised and what it had to satisfy."""
+    prefix = "metric.satisfy."
+    satisfy = {name.removeprefix(prefix): value for name, value in run.params.items() if name.startswith(prefix)}
+    return run.params.get("metric.optimize", "error"), satisfy
+
+
+def speak(run: Run) -> str:
+    """A run in the words of a first line: name, short id, when.
+
+    Example:
+        >>> speak(Run("0123456789abcdef", "mlp", "train", "FINISHED", time.time()))
+        'mlp (01234567, just now)'
+    """
+    return f"{run.name} ({run.id[:8]}, {ago(run.started)})"
+
+
+def ago(started: float) -> str:
+    """How long ago a moment was.
+
+    Example:
+        >>> ago(time.time() - 7300)
+        '2 hours ago'
+    """
+    seconds = max(0.0, time.time() - started)
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "just now"
+
+
+def store_note(store: "Store") -> str:
+    """What the first line adds when the store is not `mlruns/`."""
+    return "" if store.is_default else f" · store {store.label}"
+
+
+def run_document(run: Run, best: str | None) -> dict[str, Any]:
+    """A run as JSON."""
+    document: dict[str, Any] = {
+        "run_id": run.id, "name": run.name, "kind": run.kind, "status": run.status, "outcome": run.outcome,
+        "started": run.started, "metrics": finite(run.metrics), "params": dict(run.params), "tags": dict(run.tags),
+    }  # fmt: skip
+    return document | ({"best": run.id == best} if best else {})
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """Numbers as JSON can hold them: what is not finite becomes null."""
+    return {name: value if abs(value) < float("inf") else None for name, value in values.items()}

@@ -1,0 +1,278 @@
+"""`mlproj train`: load, split, build, train, examine, record."""
+
+import json
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlproj.records import Fit, Promise, Run
+from mlproj.spec import load_project
+from mlproj.spec.project import Project
+from mlproj.spec.render import flatten, spec_hash, to_yaml
+from mlproj.workflow.runs import finite, find_run, load, open_tracker, speak, store_note
+
+if TYPE_CHECKING:
+    from mlproj.data import Dataset
+    from mlproj.track import AbstractTracker
+
+
+@dataclass(frozen=True)
+class Started:
+    """A training that is about to run.
+
+    Attributes:
+        head: First line: the run, the splits and the store.
+        epochs: Epochs it may take.
+        warnings: What the data made mlproj wonder about.
+    """
+
+    head: str
+    epochs: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training that lies in the store."""
+
+    run: Run
+    fit: Fit
+    contract: tuple[Promise, ...]
+    project: Project
+    next: str
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `mlproj train`."""
+        return {
+            "run_id": self.run.id,
+            "name": self.run.name,
+            "outcome": self.fit.outcome.kind,
+            "message": self.fit.outcome.text,
+            "metrics": {split: finite(values) for split, values in self.fit.metrics.items()},
+            "contract": [promise_document(promise) for promise in self.contract],
+            "threshold": self.fit.threshold,
+            "seconds": round(self.fit.seconds, 3),
+            "next": self.next,
+        }
+
+
+def promise_document(promise: Promise) -> dict[str, Any]:
+    """One line of a contract as JSON."""
+    return {
+        "metric": promise.metric, "limit": promise.limit, "value": promise.value, "low": promise.low,
+        "high": promise.high, "n": promise.n, "status": promise.status,
+    }  # fmt: skip
+
+
+def train(
+    project: Project | str | Path = ".",
+    *,
+    set: Sequence[str] = (),
+    like: str | None = None,
+    name: str | None = None,
+    on_start: Callable[[Started], None] | None = None,
+    on_epoch: Callable[[int, int, Mapping[str, float]], None] | None = None,
+) -> Trained:
+    """Train the model, track the run, and show how it does on train, train-dev and dev.
+
+    Args:
+        project: A project, a project.yaml or a folder holding one.
+        set: Changes such as ``training.learning_rate=0.01``.
+        like: Run whose resolved spec is the starting point instead of project.yaml.
+        name: Name of the run.
+        on_start: Called once, before the first epoch.
+        on_epoch: Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``).
+
+    Raises:
+        InvalidInput: When spec or data are wrong; nothing was started.
+    """
+    project = load(project, set=() if like else set)
+    store, tracker = open_tracker(project)
+    with tracker:
+        if like:
+            project = _like(tracker, project, like, set)
+        dataset = _read(project, store.splits)
+        from mlproj.train import fit, resolve  # torch is imported here, while the store gets ready
+
+        project = resolve(project, dataset)
+        run = _begin(tracker, project, dataset, name or f"{model_name(project)}-{secrets.token_hex(2)}")
+        if on_start:
+            on_start(_started(run, project, dataset, store_note(store)))
+        with _failing(tracker, run.id):
+            result = fit(project, dataset, on_epoch=on_epoch)
+            contract = _contract(project, result)
+            folder = _record(tracker, run, project, dataset, result)
+    return Trained(_finished(run, result, folder), result, contract, project, next_step(project, run.name))
+
+
+def next_step(project: Project, run: str) -> str:
+    """The command that follows a training."""
+    return f"mlproj diagnose bias-variance {run}"
+
+
+def _like(tracker: "AbstractTracker", project: Project, like: str, changes: Sequence[str]) -> Project:
+    import yaml
+
+    run = find_run(tracker, like)
+    spec = yaml.safe_load(tracker.fetch(run.id, "spec.json").read_text(encoding="utf-8"))
+    return load_project(project.root, base=spec, base_name=run.name, overrides=changes)
+
+
+def _read(project: Project, splits: Path) -> "Dataset":
+    from mlproj.data import load_dataset
+
+    return load_dataset(project, store=splits)
+
+
+def _begin(tracker: "AbstractTracker", project: Project, dataset: "Dataset", name: str) -> Run:
+    from mlproj.track import capture_git
+
+    started = time.time()
+    params = flatten(project)
+    tags = {
+        "mlproj.spec_hash": spec_hash(project),
+        "mlproj.data_hash": dataset.data_hash,
+        "mlproj.dev_hash": dataset.dev_hash,
+    } | capture_git(project.root).tags
+    run_id = tracker.start(kind="train", name=name, params=params, tags=tags)
+    return Run(run_id, name, "train", "RUNNING", started, None, params, {}, tags)
+
+
+def model_name(project: Project) -> str:
+    """A short name for what is trained, to begin run names with.
+
+    Example:
+        >>> from mlproj.spec.data import Data
+        >>> model_name(Project(name="cats", data=Data(source="app.csv", label="is_cat")))
+        'mlp-64-64'
+    """
+    sizes = getattr(project.model, "sizes", ())
+    return "-".join([project.model.kind, *map(str, sizes[:4])])
+
+
+def _started(run: Run, project: Project, dataset: "Dataset", note: str) -> Started:
+    sizes = " · ".join(split_sizes(dataset.deal.sizes))
+    epochs = project.training.epochs
+    return Started(
+        f"{speak(run).replace(', just now', '')} · {sizes}{note}", epochs if isinstance(epochs, int) else 0, dataset.warnings
+    )
+
+
+def split_sizes(sizes: Mapping[str, int]) -> list[str]:
+    """Split sizes in ladder order, the sealed test set named as such.
+
+    Example:
+        >>> split_sizes({"train": 6500, "dev": 500, "test": 500})
+        ['train 6,500', 'dev 500', 'test 500 (sealed)']
+    """
+    order = ("train", "train_dev", "dev", "test")
+    return [
+        f"{name.replace('_', '-')} {sizes[name]:,}{' (sealed)' if name == 'test' else ''}" for name in order if sizes.get(name)
+    ]
+
+
+@contextmanager
+def _failing(tracker: "AbstractTracker", run_id: str) -> Iterator[None]:
+    """Marks the run FAILED when anything but a result comes out."""
+    try:
+        yield
+    except BaseException:
+        tracker.finish(run_id, status="FAILED")
+        raise
+
+
+def _contract(project: Project, fit: Fit) -> tuple[Promise, ...]:
+    from mlproj.metrics import promises
+
+    dev = fit.predictions.part("dev")
+    return promises(project.metric.satisfy, dev.labels, weight=dev.weight, resources=fit.resources) if len(dev) else ()
+
+
+def _record(tracker: "AbstractTracker", run: Run, project: Project, dataset: "Dataset", fit: Fit) -> Path | None:
+    """Writes history, artifacts and model, then ends the run, in that order."""
+    from mlproj.track import Model, capture_git
+
+    for name, values in fit.history.metrics.items():
+        for epoch, value in enumerate(values, start=1):
+            tracker.log(run.id, {name: value}, step=epoch)
+    last = {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
+    tracker.log(run.id, last | {f"dev/{name}": value for name, value in fit.resources.items()}, step=fit.history.epochs + 1)
+    staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
+    try:
+        write_artifacts(staging, project, dataset, fit, patch=capture_git(project.root).patch)
+        model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold)
+        tracker.artifacts(run.id, staging, model=model)
+        tracker.finish(run.id, status="FINISHED", tags={"mlproj.outcome": fit.outcome.kind, "mlproj.message": fit.outcome.text})
+        return tracker.fetch(run.id, "")
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit, *, patch: str | None) -> None:
+    """Everything a later question about the run may need, without retraining.
+
+    Args:
+        folder: Where to write: project.yaml, spec.json, splits.json, predictions.parquet, checkpoint.safetensors,
+            confusion matrices and per-class tables, and dirty.patch where the git work tree has changes.
+        project: The resolved spec.
+        dataset: What was trained on.
+        fit: What came out.
+        patch: Uncommitted changes of the project's git work tree, if any.
+    """
+    from safetensors.numpy import save_file
+
+    from mlproj.records.files import write_predictions
+
+    (folder / "project.yaml").write_text(to_yaml(project), encoding="utf-8")
+    (folder / "spec.json").write_text(json.dumps(project.model_dump(mode="json"), indent=1), encoding="utf-8")
+    splits = {
+        "sizes": dict(dataset.deal.sizes),
+        "from": {split: dict(parts) for split, parts in dataset.deal.sources.items()},
+        "distributions_differ": dataset.deal.distributions_differ,
+        "redraws": dataset.deal.redraws,
+        "digest": dataset.deal.digest,
+    }
+    (folder / "splits.json").write_text(json.dumps(splits, indent=1), encoding="utf-8")
+    write_predictions(fit.predictions, folder / "predictions.parquet")
+    save_file(dict(fit.weights), folder / "checkpoint.safetensors")
+    write_confusion(folder, fit)
+    if patch:
+        (folder / "dirty.patch").write_text(patch, encoding="utf-8")
+
+
+def write_confusion(folder: Path, fit: Fit) -> None:
+    """Confusion matrix and per-class table of dev (train where there is no dev), one pair of files per label."""
+    from mlproj.metrics import confusion, per_class
+
+    split = "dev" if "dev" in fit.predictions.splits else "train"
+    part = fit.predictions.part(split)
+    for label, answers in part.labels.items():
+        if not answers.is_classification:
+            continue
+        suffix = f"_{label}" if label else ""
+        counts = confusion(answers, part.weight)
+        _write_csv(
+            folder / f"confusion_matrix{suffix}.csv",
+            ("true \\ predicted", *answers.classes),
+            [(name, *row) for name, row in zip(answers.classes, counts.tolist(), strict=True)],
+        )
+        rows = per_class(answers, part.weight)
+        _write_csv(folder / f"per_class{suffix}.csv", tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    import csv
+
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def _finished(run: Run, fit: Fit, folder: Path | None) -> Run:
+    metrics = {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
+    return Run(run.id, run.name, run.kind, "FINISHED", run.started, fit.outcome.kind, run.params, metrics, run.tags, folder)
