@@ -40,7 +40,6 @@ lint: $(ALL) ## ruff: format and rules
 
 types: $(ALL) ## mypy, strict, over package and tests
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/mypy --no-error-summary docs/generate.py benchmarks/*.py
 
 floors: $(ALL) ## import-linter: who may import whom
 	@$(BIN)/lint-imports --no-timing > $(VENV)/floors.txt 2>&1 || { cat $(VENV)/floors.txt; exit 1; }

@@ -1,6 +1,69 @@
 """mlproj: declarative experiments, and a diagnosis that says what to do next.
 
-Public names are loaded when they are first used, so that `import mlproj` costs nothing.
+Public names are loaded when they are first used, so that `import mlproj` costs nothing. Each command of the program has
+a twin of the same name and options here, with objects in place of paths:
+
+    import mlproj
+
+    project = mlproj.load_project("project.yaml")
+    run = mlproj.train(project, set=["training.learning_rate=0.01"])
+    print(mlproj.diagnose_bias_variance(run).text())
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlproj.errors import InputError as InputError
+    from mlproj.errors import InvalidInput as InvalidInput
+    from mlproj.errors import MlprojError as MlprojError
+    from mlproj.errors import Problem as Problem
+    from mlproj.errors import RunNotFound as RunNotFound
+    from mlproj.errors import TrackingError as TrackingError
+    from mlproj.spec.load import load_project as load_project
+    from mlproj.spec.project import Project as Project
+    from mlproj.workflow.project import schema as schema
+    from mlproj.workflow.demo import demo as demo
+    from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
+    from mlproj.workflow.project import check as check
+    from mlproj.workflow.project import init as init
+    from mlproj.workflow.project import model as model
+    from mlproj.workflow.project import split as split
+    from mlproj.workflow.runs import runs as runs
+    from mlproj.workflow.runs import ui as ui
+    from mlproj.workflow.train import train as train
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "InputError": "mlproj.errors",
+    "InvalidInput": "mlproj.errors",
+    "MlprojError": "mlproj.errors",
+    "Problem": "mlproj.errors",
+    "Project": "mlproj.spec.project",
+    "RunNotFound": "mlproj.errors",
+    "TrackingError": "mlproj.errors",
+    "check": "mlproj.workflow.project",
+    "demo": "mlproj.workflow.demo",
+    "diagnose_bias_variance": "mlproj.workflow.diagnose",
+    "init": "mlproj.workflow.project",
+    "load_project": "mlproj.spec.load",
+    "model": "mlproj.workflow.project",
+    "runs": "mlproj.workflow.runs",
+    "schema": "mlproj.workflow.project",
+    "split": "mlproj.workflow.project",
+    "train": "mlproj.workflow.train",
+    "ui": "mlproj.workflow.runs",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mlproj' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -77,11 +77,11 @@ def model(shell: Shell, set: SetOption = None) -> None:
 
     summary = describe(shell.path, set=set or ())
     shell.say(summary.head)
-    rows = [(row.layer, row.shape, f"{row.parameters:,}") for row in summary.layers]
+    rows = [(row.layer, " × ".join(map(str, row.output)), f"{row.parameters:,}") for row in summary.layers]
     total = sum(row.parameters for row in summary.layers)
     text = table(("layer", "output", "parameters"), [*rows, ("total", "", f"{total:,}")], right=(2,))
     document = {
-        "layers": [{"layer": r.layer, "output": r.shape, "parameters": r.parameters} for r in summary.layers],
+        "layers": [{"layer": r.layer, "output": list(r.output), "parameters": r.parameters} for r in summary.layers],
         "parameters": total,
         "inputs": list(summary.inputs),
         "outputs": list(summary.outputs),

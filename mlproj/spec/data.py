@@ -4,18 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from mlproj.spec.base import Spec
+from mlproj.spec.base import Name, Names, Spec, Words, form_of, word_or_number
 from mlproj.spec.where import Where
 
 ColumnKind = Literal["number", "category", "boolean", "date", "ignore"]
-Name = Annotated[str, Field(min_length=1)]
-
-
-def _shape(value: Any) -> str:
-    """Which form of a field was written, so that only the errors of that form are reported."""
-    if isinstance(value, dict | Spec):
-        return "mapping"
-    return "list" if isinstance(value, list | tuple) else "scalar"
 
 
 class Part(Spec):
@@ -27,12 +19,12 @@ class Part(Spec):
     """Rows to keep, for example `origin == 'phone'`."""
 
 
-Source = Annotated[Annotated[Name, Tag("scalar")] | Annotated[Part, Tag("mapping")], Discriminator(_shape)]
+Source = Annotated[Annotated[Name, Tag("(scalar)")] | Annotated[Part, Tag("(mapping)")], Discriminator(form_of)]
 Sources = Annotated[
-    Annotated[Name, Tag("scalar")]
-    | Annotated[Part, Tag("mapping")]
-    | Annotated[tuple[Source, ...], Field(min_length=1), Tag("list")],
-    Discriminator(_shape),
+    Annotated[Name, Tag("(scalar)")]
+    | Annotated[Part, Tag("(mapping)")]
+    | Annotated[tuple[Source, ...], Field(min_length=1, strict=False), Tag("(list)")],
+    Discriminator(form_of),
 ]
 
 
@@ -44,7 +36,7 @@ class DateFormat(Spec):
 
 
 ColumnType = Annotated[
-    Annotated[ColumnKind, Tag("scalar")] | Annotated[DateFormat, Tag("mapping")], Discriminator(_shape)
+    Annotated[ColumnKind, Tag("(scalar)")] | Annotated[DateFormat, Tag("(mapping)")], Discriminator(form_of)
 ]
 
 
@@ -66,15 +58,15 @@ class WeightRule(Spec):
 
 def _weight_form(value: Any) -> str:
     is_rule = isinstance(value, WeightRule) or (isinstance(value, dict) and "column" not in value)
-    return "rule" if is_rule else "column"
+    return "(rule)" if is_rule else "(column)"
 
 
 Weight = Annotated[
-    Annotated[WeightColumn, Tag("column")] | Annotated[WeightRule, Tag("rule")], Discriminator(_weight_form)
+    Annotated[WeightColumn, Tag("(column)")] | Annotated[WeightRule, Tag("(rule)")], Discriminator(_weight_form)
 ]
 Label = Annotated[
-    Annotated[Name, Tag("scalar")] | Annotated[tuple[Name, ...], Field(min_length=1), Tag("list")],
-    Discriminator(_shape),
+    Annotated[Name, Tag("(scalar)")] | Annotated[tuple[Name, ...], Field(min_length=1, strict=False), Tag("(list)")],
+    Discriminator(form_of),
 ]
 
 
@@ -84,12 +76,12 @@ class Data(Spec):
     source: Sources
     """The target distribution: dev and test come from here and from nothing else. A `.csv` or `.parquet` file,
     `sklearn:NAME`, a `{path, where}` mapping, or a list of these."""
-    extra: tuple[Source, ...] = ()
+    extra: Annotated[tuple[Source, ...], Field(strict=False)] = ()
     """More training data from elsewhere; never in dev or test."""
     label: Label | None = None
     """Column to predict; a list of columns means several yes/no labels (an empty cell is a missing label).
     `sklearn:` sources bring their own."""
-    positive: str | bool | int | float | None = None
+    positive: Annotated[str | bool | int | float, Words(("a class as it stands in the label column",))] | None = None
     """Positive class of a binary label; by default 1, true or yes."""
     label_scale: Literal["linear", "log"] = "linear"
     """Regression: scale on which the label is learned. It is standardised on train either way; predictions are in the
@@ -100,11 +92,11 @@ class Data(Spec):
     """Column such as a user or patient: one group never sits in two splits."""
     time: Name | None = None
     """Column of dates or times: dev and test are later than train."""
-    columns: dict[str, ColumnType] = {}
+    columns: dict[Name, ColumnType] = Field(default={})
     """Column types that were guessed wrong: number | category | boolean | date | ignore, or `{date: FORMAT}`."""
-    exclude: tuple[Name, ...] = ()
+    exclude: Names = ()
     """Columns that are no features but stay visible in listings."""
-    include: tuple[Name, ...] = ()
+    include: Names = ()
     """The only columns that are features, for wide tables."""
     weight: Weight | None = None
     """Weights of examples in the metric (and in the loss when training.weighted_loss is true)."""
@@ -135,17 +127,28 @@ def as_part(entry: str | Part) -> Part:
     return Part(path=entry) if isinstance(entry, str) else entry
 
 
+AMOUNT = ("a share below 1", "a count from 2", "0 for none")
+Amount = Annotated[
+    Annotated[float, Field(ge=0), Words(AMOUNT), Tag("(number)")]
+    | Annotated[Name, Words(("a file", "with `data.time` a date such as 2024-03-01")), Tag("(word)")],
+    Discriminator(word_or_number),
+]
+
+
 class Splits(Spec):
     """How the examples are dealt into train, train-dev, dev and test. Defaults follow the size of the data."""
 
     column: Name | None = None
     """Column that says it itself: train, train_dev, dev, test; empty cells are dealt as usual."""
-    dev: Annotated[float, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None = None
+    dev: Amount | None = None
     """Share (below 1) or number (from 2) of target examples, a file, or with `time` a date (from that day on);
     0 means no such rung. Automatic when left out."""
-    test: Annotated[float, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None = None
-    """As `dev`."""
-    train_dev: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
+    test: Amount | None = None
+    """Likewise for the test set, which stays sealed until it is evaluated."""
+    train_dev: Annotated[
+        Annotated[Literal["auto"], Tag("(word)")] | Annotated[float, Field(ge=0), Words(AMOUNT), Tag("(number)")],
+        Discriminator(word_or_number),
+    ] = "auto"
     """Share or number held out of the training distribution; auto: present when `extra` or `time` makes it differ from
     dev."""
     stratify: bool = True

@@ -1,11 +1,11 @@
 """The `metric:` and `human_level:` sections: what good means."""
 
 import re
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from mlproj.spec.base import Spec
+from mlproj.spec.base import Spec, Words, form_of, word_or_number
 
 ClassificationMetric = Literal[
     "error", "accuracy", "f1", "f1_macro", "f1_weighted", "precision", "precision_macro", "recall", "recall_macro",
@@ -14,6 +14,7 @@ ClassificationMetric = Literal[
 RegressionMetric = Literal["mae", "mse", "rmse", "mape", "r2"]
 Metric = Literal[ClassificationMetric, RegressionMetric]
 Resource = Literal["latency_ms", "size_mb"]
+Promised = Literal[Metric, Resource]
 
 CLASSIFICATION_METRICS: tuple[str, ...] = get_args(ClassificationMetric)
 REGRESSION_METRICS: tuple[str, ...] = get_args(RegressionMetric)
@@ -46,16 +47,19 @@ def _limit(text: str) -> str:
     return text
 
 
+Limit = Annotated[str, AfterValidator(_limit), Words(('a limit such as ">= 0.95" or "<= 20"',))]
+
+
 class MetricSpec(Spec):
     """What good means: one metric to optimise, others that only have to pass."""
 
     optimize: Metric | None = None
     """The single number to optimise; error for classification and rmse for regression when left out."""
-    satisfy: dict[Metric | Resource, Annotated[str, AfterValidator(_limit)]] = {}
+    satisfy: dict[Promised, Limit] = Field(default={})
     """Limits that only have to be met, for example `{recall: ">= 0.95", latency_ms: "<= 20"}`."""
     threshold: Annotated[
-        Annotated[Literal["auto"], Tag("word")] | Annotated[float, Field(ge=0, le=1), Tag("number")],
-        Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
+        Annotated[Literal["auto"], Tag("(word)")] | Annotated[float, Field(ge=0, le=1), Tag("(number)")],
+        Discriminator(word_or_number),
     ] = "auto"
     """Binary: probability from which the answer is the positive class. auto: chosen on dev so that `satisfy` holds and
     `optimize` is best when a thresholded metric other than error or accuracy is named, else 0.5."""
@@ -81,19 +85,16 @@ class HumanLevel(Spec):
 
     @model_validator(mode="after")
     def _one_figure(self) -> "HumanLevel":
-        if (self.error is None) == (self.value is None):
-            raise ValueError("give either `error` or `metric` with `value`")
-        if (self.metric is None) != (self.value is None):
-            raise ValueError("`metric` and `value` belong together")
-        if self.n is not None and self.half_width is not None:
-            raise ValueError("give either `n` or `half_width`, not both")
+        faults = {
+            "give either `error`, or `metric` with `value`": (self.error is None) == (self.value is None),
+            "`metric` and `value` belong together": (self.metric is None) != (self.value is None),
+            "give either `n` or `half_width`, not both": self.n is not None and self.half_width is not None,
+        }
+        if any(faults.values()):
+            raise ValueError("; ".join(fault for fault, holds in faults.items() if holds))
         return self
 
 
-def _human_form(value: Any) -> str:
-    return "mapping" if isinstance(value, dict | HumanLevel) else "number"
-
-
 Human = Annotated[
-    Annotated[float, Field(ge=0), Tag("number")] | Annotated[HumanLevel, Tag("mapping")], Discriminator(_human_form)
+    Annotated[float, Field(ge=0), Tag("(scalar)")] | Annotated[HumanLevel, Tag("(mapping)")], Discriminator(form_of)
 ]

@@ -1,6 +1,9 @@
-"""The `model:` section: one class per kind. Adding a model is adding a class here, a file in `zoo` and one registration."""
+"""The `model:` section: one class per kind.
 
-from typing import Annotated, Any, Literal
+Adding a model is adding a class here, a file in `zoo` and one registration.
+"""
+
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,7 +28,7 @@ class MLP(Spec):
     """Number of hidden layers (2 unless `hidden` is given)."""
     width: Annotated[int, Field(ge=1, le=65_536)] | None = None
     """Units in each hidden layer (64 unless `hidden` is given)."""
-    hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] | None = None
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(strict=False)] | None = None
     """Units per hidden layer, for example `[64, 32]`, instead of `layers` and `width`."""
     activation: Activation = "relu"
     """Activation of the hidden layers."""
@@ -36,21 +39,15 @@ class MLP(Spec):
     init: Literal["he", "xavier", "glorot"] = "he"
     """Variance of the initial weights: he 2/n_in, xavier 1/n_in, glorot 2/(n_in + n_out)."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_way_to_size(cls, data: Any) -> Any:
+    @model_validator(mode="after")
+    def _one_way_to_size(self) -> "MLP":
         """Fills `layers` and `width` unless `hidden` says it all; both at once would contradict each other."""
-        if not isinstance(data, dict):
-            return data
-        given = {
-            key: value for key, value in data.items() if value is not None or key not in ("hidden", "layers", "width")
-        }
-        if "hidden" not in given:
-            return {"layers": 2, "width": 64} | given
-        if "layers" in given or "width" in given:
+        if self.hidden is None:
+            object.__setattr__(self, "layers", 2 if self.layers is None else self.layers)
+            object.__setattr__(self, "width", self.width or 64)
+        elif self.layers is not None or self.width is not None:
             raise ValueError("give either `hidden` or `layers` and `width`, not both")
-        hidden = given["hidden"]
-        return given | {"hidden": tuple(hidden) if isinstance(hidden, list) else hidden}
+        return self
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -60,11 +57,7 @@ class MLP(Spec):
             >>> MLP(layers=3, width=8).sizes
             (8, 8, 8)
         """
-        return (
-            self.hidden
-            if self.hidden is not None
-            else (self.width or 64,) * (2 if self.layers is None else self.layers)
-        )
+        return (self.width or 0,) * (self.layers or 0) if self.hidden is None else self.hidden
 
 
 Model = Annotated[MLP | Linear, Field(discriminator="kind")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr
 
 from mlproj.errors import Problem
-from mlproj.spec.base import Spec
+from mlproj.spec.base import Spec, Words
 from mlproj.spec.data import Data, Splits
 from mlproj.spec.goal import Human, HumanLevel, MetricSpec
 from mlproj.spec.model import MLP, Model
@@ -16,26 +16,42 @@ from mlproj.spec.training import Training
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a project was read from, so that every later message can name file and line.
+    """Where a project was read from, so that every later message can name file and line; all origins are equal.
 
     Attributes:
         path: The project.yaml; None for a project made in Python.
         lines: Line of each dotted path in it, counted from 1; 0 marks a value that came from `--set`.
+        name: What messages call it, where it is not the file: the run that `--like` names.
     """
 
-    path: Path | None = None
-    lines: dict[str, int] = field(default_factory=dict)
+    path: Path | None = field(default=None, compare=False)
+    lines: dict[str, int] = field(default_factory=dict, compare=False)
+    name: str = field(default="", compare=False)
+
+    @property
+    def file(self) -> str:
+        """What messages call it."""
+        return self.name or (self.path.name if self.path else "project.yaml")
+
+    def problem(self, where: str, message: str, hint: str = "") -> Problem:
+        """A problem with a key, with the file and line that hold it (or its nearest parent)."""
+        line = find_line(self.lines, where)
+        return Problem(where, message, hint, "--set" if line == 0 else self.file, line or None)
 
 
 class Project(Spec):
     """A machine-learning project, as declared in project.yaml."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f@,/\\:]+$")]
+    name: Annotated[
+        str,
+        Field(max_length=200, pattern=r"^[^\s\x00-\x1f@,/\\:.]([^\x00-\x1f\x7f@,/\\:]*[^\s\x00-\x1f\x7f@,/\\:])?$"),
+        Words(("text of at most 200 characters, without @ , / \\ : or line breaks and with no dot or space in front",)),
+    ]
     """Name of the project and of its experiment in MLflow."""
     about: str | None = None
     """One sentence on what it is for; opens the report."""
     task: Literal["classification", "regression"] | None = None
-    """classification | regression; inferred from the label when left out."""
+    """What to predict: a class or a number; inferred from the label when left out."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Seed of everything random: splits, initial weights, batches."""
     data: Data
@@ -47,7 +63,7 @@ class Project(Spec):
     metric: MetricSpec = MetricSpec()
     """What good means."""
     model: Model = MLP()
-    """What is trained: kind mlp | linear."""
+    """What is trained."""
     training: Training = Training()
     """How it is trained."""
 
@@ -56,7 +72,7 @@ class Project(Spec):
     @property
     def file(self) -> str:
         """Name of the project file, for messages."""
-        return self._origin.path.name if self._origin.path else "project.yaml"
+        return self._origin.file
 
     @property
     def root(self) -> Path:
@@ -77,8 +93,7 @@ class Project(Spec):
             message: What is wrong.
             hint: The next step.
         """
-        line = find_line(self._origin.lines, where)
-        return Problem(where, message, hint, "--set" if line == 0 else self.file, line or None)
+        return self._origin.problem(where, message, hint)
 
     def changed(self, **parts: Any) -> "Project":
         """A copy with some top-level parts replaced; it keeps its file and lines."""

@@ -1,10 +1,10 @@
 """The `training:` section: how the weights are found."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from mlproj.spec.base import Spec
+from mlproj.spec.base import Name, Spec, Words, form_of, word_or_number
 
 Optimizer = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
 Positive = Annotated[float, Field(gt=0)]
@@ -92,19 +92,11 @@ class EarlyStopping(Spec):
     """Epochs without a better dev metric after which training stops; the best weights are kept."""
 
 
-def _batch_form(value: Any) -> str:
-    return "word" if isinstance(value, str) else "number"
-
-
-def _class_weight_form(value: Any) -> str:
-    return "mapping" if isinstance(value, dict) else "word"
-
-
 class Training(Spec):
     """How the weights are found."""
 
     optimizer: Optimizer = "adam"
-    """sgd | momentum | nesterov | rmsprop | adam | adamw."""
+    """Rule of the updates; adam is a good first choice."""
     learning_rate: Positive = 0.001
     """Step size α₀, the first thing to tune."""
     momentum: Beta = 0.9
@@ -116,17 +108,17 @@ class Training(Spec):
     eps: Positive = 1e-8
     """For adam, adamw and rmsprop: keeps the division finite."""
     batch_size: Annotated[
-        Annotated[Literal["auto", "full"], Tag("word")] | Annotated[int, Field(ge=1), Tag("number")],
-        Discriminator(_batch_form),
+        Annotated[Literal["auto", "full"], Tag("(word)")] | Annotated[int, Field(ge=1), Tag("(number)")],
+        Discriminator(word_or_number),
     ] = "auto"
     """Examples per update. auto: 64, from 50,000 examples 256, from 1,000,000 1,024; full: all at once."""
     epochs: Annotated[
-        Annotated[Literal["auto"], Tag("word")] | Annotated[int, Field(ge=1), Tag("number")], Discriminator(_batch_form)
+        Annotated[Literal["auto"], Tag("(word)")] | Annotated[int, Field(ge=1), Tag("(number)")],
+        Discriminator(word_or_number),
     ] = "auto"
     """Passes through the training data. auto: at least 2,000 updates and 20 epochs."""
     schedule: Schedule = Constant()
-    """Course of the learning rate: constant | inverse_time | exponential | inverse_sqrt | staircase | cosine |
-    one_cycle."""
+    """Course of the learning rate over the epochs."""
     l2: NotNegative = 0.0
     """λ: adds (λ/2)·Σ‖W‖² over weight matrices (no biases, no batch norm) to the mean loss; decoupled for adamw."""
     l1: NotNegative = 0.0
@@ -135,8 +127,8 @@ class Training(Spec):
     """What training minimises; auto follows the task and the metric."""
     class_weight: (
         Annotated[
-            Annotated[Literal["balanced"], Tag("word")] | Annotated[dict[str, Positive], Tag("mapping")],
-            Discriminator(_class_weight_form),
+            Annotated[Literal["balanced"], Tag("(scalar)")] | Annotated[dict[Name, Positive], Tag("(mapping)")],
+            Discriminator(form_of),
         ]
         | None
     ) = None
@@ -149,5 +141,7 @@ class Training(Spec):
     """Largest norm of a gradient; longer ones are scaled down."""
     early_stopping: EarlyStopping | None = EarlyStopping()
     """Stop when the dev metric no longer improves; null trains to the end."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
-    """auto | cpu | cuda | cuda:N | mps."""
+    device: Annotated[
+        str, Field(pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"), Words(("auto", "cpu", "cuda", "cuda:N", "mps"))
+    ] = "auto"
+    """Where to compute; auto takes a GPU when there is one."""

@@ -169,7 +169,7 @@ def _subject(
 
 def _nearby(project: "Project | str | Path | None") -> "Project | None":
     """The project around a predictions file: the one asked for, or the current folder's if there is one."""
-    from mlproj.spec import load_project
+    from mlproj.spec.load import load_project
 
     if project is None:
         return load_project(".") if Path("project.yaml").is_file() else None
@@ -179,8 +179,8 @@ def _nearby(project: "Project | str | Path | None") -> "Project | None":
 def _file(path: Path, project: "Project | None", metric: str | None) -> Subject:
     from mlproj.records.files import read_predictions
 
-    task = project.task if project else None
-    predictions = read_predictions(path, metric=metric, task=task)
+    positive = str(project.data.positive) if project and project.data.positive is not None else None
+    predictions = read_predictions(path, metric=metric, task=project.task if project else None, positive=positive)
     if project is not None:
         from mlproj.workflow.lookup import with_project
 
@@ -192,7 +192,8 @@ def _file(path: Path, project: "Project | None", metric: str | None) -> Subject:
 
 def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
     from mlproj.records.files import read_predictions
-    from mlproj.spec import load_project
+    from mlproj.spec.load import load_project
+    from mlproj.spec.yaml import read_yaml_file
     from mlproj.workflow.runs import find_run, load, speak
     from mlproj.workflow.train import split_sizes
 
@@ -205,7 +206,7 @@ def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path
     if not (folder / "predictions.parquet").is_file():
         raise InputError(f"{speak(found)} has no predictions (its status is {found.status}). Name another: mlproj runs")
     splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
-    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    spec = read_yaml_file(folder / "project.yaml").data
     resolved = load_project(home.root, base=spec, base_name=found.name)
     told = resolved.changed(human_level=home.human_level)  # the human level may have been measured after training
     head = " · ".join([speak(found), *split_sizes(splits["sizes"])]) + store.note

@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     from mlproj.spec.project import Project
 
 
-def with_project(predictions: Predictions, project: "Project", path: Path, *, has_split: bool) -> Predictions:
+def with_project(predictions: Predictions, project: "Project", path: Path) -> Predictions:
     """Fills in what a foreign file leaves open, from the project that it is used in.
 
     Args:
         predictions: The file's content.
         project: The project around it.
         path: The file, for messages.
-        has_split: Whether the file says the splits itself.
 
     Returns:
         The predictions with truth and split, without the rows of the sealed test set.
@@ -31,7 +30,7 @@ def with_project(predictions: Predictions, project: "Project", path: Path, *, ha
         InvalidInput: When truth is missing and the ids are not those of the project.
     """
     has_truth = all(answers.known.any() for answers in predictions.labels.values())
-    if has_truth and has_split:
+    if has_truth and predictions.splits != ("dev",):  # a file without splits is read as all dev
         return _without_test(predictions)
     from mlproj.data import load_dataset
     from mlproj.track import store_for

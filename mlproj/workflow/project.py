@@ -1,6 +1,7 @@
 """Commands about the project itself: init, check, schema, model, split."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from mlproj.workflow.runs import load
 
 if TYPE_CHECKING:
     from mlproj.data import CheckReport
+    from mlproj.zoo import LayerRow
 
 
 @dataclass(frozen=True)
@@ -47,3 +49,146 @@ def init(folder: Path = Path(), *, data: str | None = None, label: str | None = 
     path.write_text(text, encoding="utf-8")
     at = "" if folder.resolve() == Path.cwd() else f" --project {folder}"
     return Made(path, schema_path, notes, f"mlproj{at} check")
+
+
+def _starter(folder: Path, data: str | None, label: str | None, name: str) -> tuple[str, tuple[str, ...]]:
+    """The text of a new project.yaml and what there is to say about it."""
+    from mlproj.spec.starter import starter_yaml
+
+    if data is None:
+        text = starter_yaml(name=name, source="data.csv", label=label, task=None, columns=())
+        return text, ("No data given: fill in `data.source` and `data.label`.",)
+    from mlproj.data import describe_source
+
+    source = data if ":" in data else _relative(Path(data), folder)
+    described = describe_source(name, source, label, folder)
+    text = starter_yaml(
+        name=name,
+        source=source,
+        label=described.label,
+        task=described.task,
+        columns=[(column.name, column.type, column.note) for column in described.features],
+        suggestions=described.suggestions,
+    )
+    return text, described.notes
+
+
+def _relative(file: Path, folder: Path) -> str:
+    """The path of a data file as seen from the project's folder; absolute where that is shorter to say."""
+    relative = os.path.relpath(file.resolve(), folder.resolve())
+    return Path(relative).as_posix() if not relative.startswith("../../..") else str(file.resolve())
+
+
+def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> "CheckReport":
+    """Validate spec and data, and show what the splits can tell, before anything is trained.
+
+    Args:
+        project: A project, a project.yaml or a folder holding one.
+        set: Changes such as ``splits.dev=500``.
+
+    Returns:
+        Columns, splits, warnings, and all problems; nothing is written.
+    """
+    from mlproj.data import CheckReport, examine
+    from mlproj.track import store_for
+
+    try:
+        project = load(project, set=set)
+        report = examine(project, store_for(project).splits)
+    except InvalidInput as error:
+        return CheckReport(problems=error.problems)
+    return report
+
+
+def schema() -> dict[str, Any]:
+    """Print the JSON Schema of project.yaml, for editors."""
+    from mlproj.spec.schema import json_schema
+
+    return json_schema()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The model layer by layer.
+
+    Attributes:
+        head: First line: project, inputs and outputs.
+        layers: Rows of the layer table.
+        inputs: Names of the F inputs after encoding.
+        outputs: What the outputs stand for.
+    """
+
+    head: str
+    layers: "tuple[LayerRow, ...]"
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def model(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Summary:
+    """Show the model layer by layer, with shapes and parameters.
+
+    Args:
+        project: A project, a project.yaml or a folder holding one.
+        set: Changes such as ``model.width=128``.
+
+    Raises:
+        InvalidInput: When spec or data are wrong.
+    """
+    from mlproj.data import load_dataset
+    from mlproj.track import store_for
+
+    project = load(project, set=set)
+    dataset = load_dataset(project)
+    from mlproj.zoo import build, layer_table
+
+    built = build(
+        project.model, n_features=len(dataset.encoder.names), n_outputs=dataset.target.n_outputs, seeds=[project.seed]
+    )
+    labels, classes = dataset.target.labels, dataset.target.classes
+    outputs = labels if dataset.target.kind != "multiclass" else classes[0]
+    shown = ", ".join(outputs[:6]) + (", …" if len(outputs) > 6 else "")
+    head = f"{project.name} · {project.model.kind} · {len(dataset.encoder.names)} inputs → {shown}"
+    return Summary(head, layer_table(built), dataset.encoder.names, tuple(outputs))
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """The splits as they lie."""
+
+    splits: Mapping[str, Mapping[str, Any]]
+    notes: tuple[str, ...]
+    redraws: int
+
+
+def split(
+    project: Project | str | Path = ".", *, out: Path | None = None, redraw: bool = False, set: Sequence[str] = ()
+) -> Dealt:
+    """Deal the splits once, show them, and write them for colleagues.
+
+    Args:
+        project: A project, a project.yaml or a folder holding one.
+        out: A .csv or .parquet file to write id and split to, without labels.
+        redraw: Deal anew instead of keeping the stored deal; later reports say so.
+        set: Changes such as ``splits.dev=500``.
+
+    Raises:
+        InvalidInput: When spec or data are wrong, or `out` is neither .csv nor .parquet.
+    """
+    if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
+        raise InvalidInput([Problem("--out", f"{out} is neither .csv nor .parquet", "Name a .csv or .parquet file.")])
+    from mlproj.data import load_dataset
+    from mlproj.track import store_for
+
+    project = load(project, set=set)
+    deal = load_dataset(project, store=store_for(project).splits, redraw=redraw).deal
+    if out is not None:
+        import pandas as pd
+
+        kept = deal.split != ""
+        frame = pd.DataFrame({"id": deal.ids[kept], "split": deal.split[kept]})
+        if out.suffix.lower() == ".csv":
+            frame.to_csv(out, index=False)
+        else:
+            frame.to_parquet(out, index=False)
+    splits = {name: {"n": n, "from": dict(deal.sources.get(name, {}))} for name, n in deal.sizes.items()}
+    return Dealt(splits, tuple(deal.notes), deal.redraws)

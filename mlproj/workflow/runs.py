@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import RunNotFound
 from mlproj.records import Run
-from mlproj.spec import load_project
+from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Shown:
 def runs(project: Project | str | Path = ".") -> Listing:
     """List the runs, or show one run and its resolved spec."""
     project = load(project)
-    store, tracker = open_tracker(project, must_exist=True)
+    store, tracker = open_tracker(project, must_exist=True, writes=False)
     with tracker:
         found = tuple(tracker.runs())
     best = best_run(found)
@@ -62,7 +62,7 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
         RunNotFound: When no run answers to `run`.
     """
     project = load(project)
-    store, tracker = open_tracker(project, must_exist=True)
+    store, tracker = open_tracker(project, must_exist=True, writes=False)
     with tracker:
         found = find_run(tracker, run)
         text = (tracker.fetch(found.id, "project.yaml")).read_text(encoding="utf-8")
@@ -83,8 +83,13 @@ def load(project: Project | str | Path, *, set: Sequence[str] = ()) -> Project:
     return load_project(project, overrides=set)
 
 
-def open_tracker(project: Project, *, must_exist: bool = False) -> "tuple[Store, AbstractTracker]":
-    """The project's store and a tracker that writes to it.
+def open_tracker(project: Project, *, must_exist: bool = False, writes: bool = True) -> "tuple[Store, AbstractTracker]":
+    """The project's store and a tracker for it.
+
+    Args:
+        project: The project.
+        must_exist: Whether there must be runs in it already.
+        writes: Whether runs will be written; reading alone is quicker.
 
     Raises:
         RunNotFound: When `must_exist` and there is no store yet.
@@ -94,7 +99,7 @@ def open_tracker(project: Project, *, must_exist: bool = False) -> "tuple[Store,
     store = store_for(project)
     if must_exist and not store.exists():
         raise RunNotFound(f"{project.name} has no runs yet: {store.label} does not exist. Train one first: mlproj train")
-    return store, MlflowTracker(store, project.name)
+    return store, MlflowTracker(store, project.name, writes=writes)
 
 
 def find_run(tracker: "AbstractTracker", selector: str | None) -> Run:

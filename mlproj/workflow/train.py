@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.records import Fit, Promise, Run
-from mlproj.spec import load_project
+from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
+from mlproj.spec.yaml import read_yaml_file
 from mlproj.workflow.runs import finite, find_run, load, open_tracker, speak, store_note
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
-    from mlproj.track import AbstractTracker
+    from mlproj.track import AbstractTracker, GitState
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,18 @@ def train(
         if like:
             project = _like(tracker, project, like, set)
         dataset = _read(project, store.splits)
+        from mlproj.track import capture_git
         from mlproj.train import fit, resolve  # torch is imported here, while the store gets ready
 
         project = resolve(project, dataset)
-        run = _begin(tracker, project, dataset, name or f"{model_name(project)}-{secrets.token_hex(2)}")
+        git = capture_git(project.root)
+        run = _begin(tracker, project, dataset, git, name or f"{model_name(project)}-{secrets.token_hex(2)}")
         if on_start:
             on_start(_started(run, project, dataset, store_note(store)))
         with _failing(tracker, run.id):
             result = fit(project, dataset, on_epoch=on_epoch)
             contract = _contract(project, result)
-            folder = _record(tracker, run, project, dataset, result)
+            folder = _record(tracker, run, project, dataset, result, patch=git.patch)
     return Trained(_finished(run, result, folder), result, contract, project, next_step(project, run.name))
 
 
@@ -117,10 +120,8 @@ def next_step(project: Project, run: str) -> str:
 
 
 def _like(tracker: "AbstractTracker", project: Project, like: str, changes: Sequence[str]) -> Project:
-    import yaml
-
     run = find_run(tracker, like)
-    spec = yaml.safe_load(tracker.fetch(run.id, "spec.json").read_text(encoding="utf-8"))
+    spec = read_yaml_file(tracker.fetch(run.id, "project.yaml")).data
     return load_project(project.root, base=spec, base_name=run.name, overrides=changes)
 
 
@@ -130,16 +131,14 @@ def _read(project: Project, splits: Path) -> "Dataset":
     return load_dataset(project, store=splits)
 
 
-def _begin(tracker: "AbstractTracker", project: Project, dataset: "Dataset", name: str) -> Run:
-    from mlproj.track import capture_git
-
+def _begin(tracker: "AbstractTracker", project: Project, dataset: "Dataset", git: "GitState", name: str) -> Run:
     started = time.time()
     params = flatten(project)
     tags = {
         "mlproj.spec_hash": spec_hash(project),
         "mlproj.data_hash": dataset.data_hash,
         "mlproj.dev_hash": dataset.dev_hash,
-    } | capture_git(project.root).tags
+    } | git.tags
     run_id = tracker.start(kind="train", name=name, params=params, tags=tags)
     return Run(run_id, name, "train", "RUNNING", started, None, params, {}, tags)
 
@@ -194,9 +193,11 @@ def _contract(project: Project, fit: Fit) -> tuple[Promise, ...]:
     return promises(project.metric.satisfy, dev.labels, weight=dev.weight, resources=fit.resources) if len(dev) else ()
 
 
-def _record(tracker: "AbstractTracker", run: Run, project: Project, dataset: "Dataset", fit: Fit) -> Path | None:
+def _record(
+    tracker: "AbstractTracker", run: Run, project: Project, dataset: "Dataset", fit: Fit, *, patch: str | None
+) -> Path | None:
     """Writes history, artifacts and model, then ends the run, in that order."""
-    from mlproj.track import Model, capture_git
+    from mlproj.track import Model
 
     for name, values in fit.history.metrics.items():
         for epoch, value in enumerate(values, start=1):
@@ -205,7 +206,7 @@ def _record(tracker: "AbstractTracker", run: Run, project: Project, dataset: "Da
     tracker.log(run.id, last | {f"dev/{name}": value for name, value in fit.resources.items()}, step=fit.history.epochs + 1)
     staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
     try:
-        write_artifacts(staging, project, dataset, fit, patch=capture_git(project.root).patch)
+        write_artifacts(staging, project, dataset, fit, patch=patch)
         model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold)
         tracker.artifacts(run.id, staging, model=model)
         tracker.finish(run.id, status="FINISHED", tags={"mlproj.outcome": fit.outcome.kind, "mlproj.message": fit.outcome.text})
@@ -218,7 +219,7 @@ def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit
     """Everything a later question about the run may need, without retraining.
 
     Args:
-        folder: Where to write: project.yaml, spec.json, splits.json, predictions.parquet, checkpoint.safetensors,
+        folder: Where to write: project.yaml, splits.json, predictions.parquet, checkpoint.safetensors,
             confusion matrices and per-class tables, and dirty.patch where the git work tree has changes.
         project: The resolved spec.
         dataset: What was trained on.
@@ -230,7 +231,6 @@ def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit
     from mlproj.records.files import write_predictions
 
     (folder / "project.yaml").write_text(to_yaml(project), encoding="utf-8")
-    (folder / "spec.json").write_text(json.dumps(project.model_dump(mode="json"), indent=1), encoding="utf-8")
     splits = {
         "sizes": dict(dataset.deal.sizes),
         "from": {split: dict(parts) for split, parts in dataset.deal.sources.items()},
@@ -263,7 +263,7 @@ def write_confusion(folder: Path, fit: Fit) -> None:
             [(name, *row) for name, row in zip(answers.classes, counts.tolist(), strict=True)],
         )
         rows = per_class(answers, part.weight)
-        _write_csv(folder / f"per_class{suffix}.csv", tuple(rows[0]), [tuple(row.values()) for row in rows])
+        _write_csv(folder / f"per_class{suffix}.csv", rows[0]._fields, rows)
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -1,0 +1,195 @@
+"""Writes the parts of the documentation that come from code, or checks that they are current.
+
+Whole pages: the reference of project.yaml and the reference of the commands. Blocks inside hand-written pages stand
+between `<!-- generated: NAME -->` and `<!-- end -->`.
+
+    python docs/generate.py            write
+    python docs/generate.py --check    change nothing; exit code 1 when something differs
+"""
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.testing import CliRunner
+
+import mlproj
+from mlproj.cli.app import app
+from mlproj.spec.fields import Row, reference_rows
+from mlproj.spec.load import parse_project
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+NOTE = "<!-- Written by docs/generate.py from {source}; edit that, then run `make docs-pages`. -->\n"
+LADDER = (
+    "diagnose bias-variance --rung human=0.02:1000 --rung train=2.4%:60000 --rung train_dev=0.09:2000 "
+    "--rung dev=0.104:2000"
+)
+BROKEN = """\
+name: cats
+data:
+  source: app.csv
+  lable: is_cat
+metric: {optimize: f1, satisfy: {recall: "at least 0.95"}}
+model: {kind: mlp, width: 1e2, dropout: 1.5}
+training: {optimizer: adm, learning_rate: 1e-3}
+"""
+EXAMPLES = {
+    "init": "mlproj init churn --data customers.csv --label left",
+    "check": "mlproj check",
+    "schema": "mlproj schema > mlproj.schema.json",
+    "model": "mlproj model --set model.hidden=64,32",
+    "split": "mlproj split --out splits.csv",
+    "demo": "mlproj demo",
+    "train": "mlproj train --set training.learning_rate=0.01 --set model.hidden=[64,64] --name faster",
+    "runs": "mlproj runs best --yaml",
+    "ui": "mlproj ui --port 5001",
+    "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
+}
+OPENING = """\
+# project.yaml
+
+A project is one file. Only `name` and `data.source` are required (and `data.label`, unless the source brings its own);
+`mlproj init --data FILE --label COLUMN` writes a commented one. Relative paths start from the folder of project.yaml.
+
+```yaml
+{example}```
+
+YAML is read by the rules of version 1.2: `1e-5` is a number, `on` and `yes` are text, duplicate keys are errors. Keys
+that are not listed below are refused. Any key can be changed for one command: `--set training.learning_rate=0.01`.
+`mlproj schema` prints a JSON Schema, with which editors complete and check the file as you type.
+"""
+
+
+def write_reference() -> str:
+    """The page on project.yaml: one table per section."""
+    example = (HERE / "example.yaml").read_text(encoding="utf-8")
+    parse_project(example, Path("project.yaml"))
+    rows = reference_rows()
+    parts = [NOTE.format(source="the models in mlproj/spec"), OPENING.format(example=example)]
+    tops = [
+        row for row in rows if not any(other.path.startswith(f"{row.path}.") for other in rows) and "." not in row.path
+    ]
+    parts.append(write_table("The project", "", tops))
+    nested = [row for row in rows if "." in row.path]
+    heads = {row.path: row.description for row in rows}
+    for section, members in groupby(nested, key=lambda row: row.path.partition(".")[0]):
+        parts.append(write_table(f"{section}:", heads[section], list(members)))
+    return "\n".join(parts)
+
+
+def write_table(title: str, text: str, rows: list[Row]) -> str:
+    """One section: heading, description, and a row per key."""
+    head = [f"## {title}\n", *([f"{text}\n"] if text else []), "| key | allowed | default | |", "|---|---|---|---|"]
+    cells = [(f"`{row.path}`", escape(allowed(row)), code(row.default), escape(row.description)) for row in rows]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in cells)]) + "\n"
+
+
+def allowed(row: Row) -> str:
+    """What a key may hold; the long list of metrics is said once."""
+    metrics = next(other.type for other in reference_rows() if other.path == "metric.optimize")
+    return "a metric, as for `metric.optimize`" if row.type == metrics and row.path != "metric.optimize" else row.type
+
+
+def escape(text: str) -> str:
+    """Text that can stand in a cell of a table."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def code(text: str) -> str:
+    """A value in code letters; required stays a word."""
+    return text if text in ("", "required") else f"`{text}`"
+
+
+def walk(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command, in the order of `mlproj --help`."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield words
+    for name, child in (inner or {}).items():
+        yield from walk(child, (*words, name))
+
+
+def run(line: str) -> str:
+    """What a command prints, both streams together."""
+    plain = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
+    return CliRunner(env=plain).invoke(app, line.split(), prog_name="mlproj").output.rstrip()
+
+
+def fence(text: str) -> str:
+    """A block of literal text."""
+    return f"```text\n{text}\n```\n"
+
+
+def write_commands() -> str:
+    """The page on the commands: each one's help, with an example."""
+    parts = [NOTE.format(source="mlproj/cli"), "# Commands\n", fence(run("--help"))]
+    parts.append(
+        "`--project`, `--json` and `--quiet` are accepted before and after the command. See also the [JSON documents]"
+        "(json.md), the [exit codes](errors.md), and [what RUN can be](tracking.md).\n"
+    )
+    for words in walk(typer.main.get_command(app)):
+        name = " ".join(words)
+        parts += [f"## mlproj {name}\n", f"```\n{EXAMPLES[name]}\n```\n", fence(run(f"{name} --help"))]
+    return "\n".join(parts)
+
+
+def ladder() -> str:
+    """A ladder from rungs given by hand."""
+    return fence(f"$ mlproj {LADDER}\n{run(LADDER)}")
+
+
+def problems() -> str:
+    """The answer to a project with several mistakes."""
+    with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
+        (Path(folder) / "project.yaml").write_text(BROKEN, encoding="utf-8")
+        printed = run(f"--project {folder} check").replace(f"{folder}/", "")
+    return f"```yaml\n{BROKEN}```\n\n{fence(f'$ mlproj check{chr(10)}{printed}')}"
+
+
+def twins() -> str:
+    """The public names with their first sentences."""
+    rows = ["| name | |", "|---|---|"]
+    for name in mlproj.__all__:
+        if not name.startswith("_"):
+            sentence = (getattr(mlproj, name).__doc__ or "").strip().splitlines()[0]
+            rows.append(f"| `mlproj.{name}` | {escape(sentence)} |")
+    return "\n".join(rows) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {"project-file.md": write_reference, "commands.md": write_commands}
+BLOCKS: dict[str, Callable[[], str]] = {"ladder": ladder, "problems": problems, "twins": twins}
+
+
+def wanted() -> dict[Path, str]:
+    """Every file with generated parts, as it should be."""
+    texts = {HERE / name: write() for name, write in PAGES.items()}
+    for path in [*HERE.rglob("*.md"), ROOT / "README.md"]:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        if path not in texts and BLOCK.search(text):
+            texts[path] = BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]]()}{found[3]}", text)
+    return texts
+
+
+def main() -> None:
+    """Writes what differs, or with --check names it and fails."""
+    stale = [
+        (path, text) for path, text in wanted().items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if "--check" in sys.argv[1:]:
+        for path, _ in stale:
+            print(f"{path.relative_to(ROOT)} is not what the code says; run `make docs-pages`")
+        sys.exit(1 if stale else 0)
+    for path, text in stale:
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

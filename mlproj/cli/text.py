@@ -1,0 +1,167 @@
+"""Results as text for people: tables that read at a glance, plain characters that can be pasted anywhere."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlproj.records import Promise
+
+if TYPE_CHECKING:
+    from mlproj.data import CheckReport
+    from mlproj.workflow.demo import Shown as DemoPart
+    from mlproj.workflow.project import Dealt
+    from mlproj.workflow.runs import Listing, Shown
+    from mlproj.workflow.train import Trained
+
+RATES = frozenset(
+    {"error", "accuracy", "f1", "f1_macro", "f1_weighted", "precision", "precision_macro", "recall", "recall_macro",
+     "specificity", "specificity_macro", "balanced_accuracy"}
+)  # fmt: skip
+"""Metrics shown in per cent."""
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Columns under a header, padded with spaces.
+
+    Args:
+        header: Column titles.
+        rows: Cells as text.
+        right: Positions of the columns that are aligned to the right (numbers).
+
+    Example:
+        >>> print(table(("split", "n"), [("train", "6,500"), ("dev", "500")], right=(1,)))
+        split      n
+        train  6,500
+        dev      500
+    """
+    lines = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def figure(metric: str, value: float | None) -> str:
+    """A metric's value as people read it: rates in per cent, the rest with four digits.
+
+    Example:
+        >>> figure("error", 0.0312), figure("rmse", 54.12345)
+        ('3.1 %', '54.12')
+    """
+    if value is None or value != value:
+        return "–"
+    return f"{100 * value:.1f} %" if metric in RATES else f"{value:.4g}"
+
+
+def train_text(trained: "Trained") -> str:
+    """How a training ended, its figures by split, its contract, and the next command."""
+    fit = trained.fit
+    names = [name for name in next(iter(fit.metrics.values()), {})]
+    rows = [(split.replace("_", "-"), *(figure(name, values.get(name)) for name in names)) for split, values in fit.metrics.items()]
+    parts = [f"{fit.outcome} ({fit.seconds:.1f} s; run {trained.run.id[:8]})", "", table(("", *names), rows, right=range(1, len(names) + 1))]
+    if fit.threshold is not None and fit.threshold != 0.5:
+        parts.append(f"threshold {fit.threshold:.3g}, chosen on dev" if trained.project.metric.threshold == "auto" else f"threshold {fit.threshold:g}")
+    if trained.contract:
+        parts += ["", contract_text(trained.contract)]
+    return "\n".join([*parts, "", f"next: {trained.next}"])
+
+
+def contract_text(contract: Sequence[Promise]) -> str:
+    """Each limit, the value on dev with its interval, and whether the interval's bad end meets the limit."""
+    words = {"met": "met", "violated": "violated", "unknown": "cannot tell yet"}
+    rows = [
+        (promise.metric, promise.limit, figure(promise.metric, promise.value), _interval(promise), words[promise.status])
+        for promise in contract
+    ]
+    return table(("contract on dev", "limit", "value", "95 % interval", "status"), rows, right=(2,))
+
+
+def _interval(promise: Promise) -> str:
+    if promise.low is None or promise.high is None:
+        return ""
+    return f"[{figure(promise.metric, promise.low)}, {figure(promise.metric, promise.high)}]"
+
+
+def runs_text(listing: "Listing") -> str:
+    """The runs as a table, newest first; the best by contract is marked."""
+    from mlproj.workflow.runs import TRAINED, ago, contract_of
+
+    if not listing.runs:
+        return "No runs yet. Train one: mlproj train"
+    rows = []
+    for run in listing.runs:
+        metric, satisfy = contract_of(run)
+        shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in TRAINED else []
+        values = "  ".join(f"{name} {figure(name, run.metrics[f'dev/{name}'])}" for name in shown)
+        state = run.outcome or run.status.lower()
+        rows.append(("*" if run.id == listing.best else "", run.name, run.id[:8], ago(run.started), run.kind, state, values))
+    text = table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)
+    return f"{text}\n* best by contract on the newest dev set (`best`)" if listing.best else text
+
+
+def run_text(shown: "Shown") -> str:
+    """One run: outcome, figures by split, and what its spec says differently from the defaults' names."""
+    run = shown.run
+    values = {name: value for name, value in run.metrics.items() if name.count("/") == 1}
+    names = list(dict.fromkeys(name.split("/")[1] for name in values))
+    splits = [split for split in ("train", "train_dev", "dev") if any(name.startswith(f"{split}/") for name in values)]
+    rows = [(name, *(figure(name, values.get(f"{split}/{name}")) for split in splits)) for name in names]
+    parts = [shown.head, f"{run.kind}, {run.outcome or run.status.lower()}: {run.tags.get('mlproj.message', '')}".rstrip(": ")]
+    if rows:
+        parts += ["", table(("", *(split.replace("_", "-") for split in splits)), rows, right=range(1, len(splits) + 1))]
+    folder = f"\nartifacts: {run.folder}" if run.folder else ""
+    return "\n".join([*parts, f"{folder}\nspec: mlproj runs {run.name} --yaml"])
+
+
+def check_text(report: "CheckReport") -> str:
+    """What the data look like, what the splits can tell, and what is wrong."""
+    parts: list[str] = []
+    if report.columns:
+        rows = [
+            (c.name, c.type + ("" if c.guessed else " (as declared)"), f"{c.missing:,}", f"{c.unique:,}") for c in _brief(report.columns)
+        ]
+        parts.append(table(("column", "type", "missing", "distinct"), rows, right=(2, 3)))
+        if len(report.columns) > len(rows):
+            parts.append(f"… and {len(report.columns) - len(rows)} more columns (all with --json)")
+    if report.splits:
+        rows = [
+            (name.replace("_", "-"), f"{row['n']:,}", f"± {figure('error', row['half_width'])}" if row.get("half_width") else "",
+             ", ".join(f"{source} {count:,}" for source, count in row["from"].items()))
+            for name, row in report.splits.items()
+        ]  # fmt: skip
+        parts.append(table(("split", "n", "half-width", "from"), rows, right=(1,)))
+    parts += [f"note: {note}" for note in report.notes]
+    parts += [f"warning: {warning}" for warning in report.warnings]
+    if report.problems:
+        count = len(report.problems)
+        parts.append(f"{count} problem{'' if count == 1 else 's'}:")
+    else:
+        parts.append("Everything is in order. next: mlproj train")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _brief(columns: Sequence[object]) -> list[object]:
+    return list(columns) if len(columns) <= 30 else list(columns[:24])
+
+
+def split_text(dealt: "Dealt", out: Path | None) -> str:
+    """The deal: sizes and where each split's examples come from."""
+    rows = [
+        (name.replace("_", "-"), f"{row['n']:,}", ", ".join(f"{source} {count:,}" for source, count in row["from"].items()))
+        for name, row in dealt.splits.items()
+    ]
+    parts = [table(("split", "n", "from"), rows, right=(1,)), *dealt.notes]
+    if dealt.redraws:
+        parts.append(f"The splits were dealt anew {dealt.redraws} time{'' if dealt.redraws == 1 else 's'}.")
+    if out:
+        parts.append(f"Wrote id and split to {out}.")
+    return "\n".join(parts)
+
+
+def demo_text(part: "DemoPart") -> str:
+    """One project of the demo in a dozen lines: its ladder, verdict and next command."""
+    return f"{part.title}\n{part.text}\n"

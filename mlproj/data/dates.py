@@ -1,0 +1,119 @@
+"""The time axis of a project: its `data.time` column as numbers that can be compared and cut. N examples.
+
+Dates count as days since 1970 (UTC where they say nothing else); a column of numbers (a year, a step) stays as it is.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlproj.data.cells import is_missing, read_days, read_numbers
+from mlproj.data.ids import Place
+from mlproj.errors import InvalidInput
+from mlproj.spec.data import DateFormat
+from mlproj.spec.project import Project
+
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[-+]\d\d:?\d\d)?)?)?)?")
+_FORMATS = (None, "%Y/%m/%d", "%d.%m.%Y", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M:%S")  # None: ISO 8601
+_MICROSECONDS_PER_DAY = 86_400e6
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When each example happened.
+
+    Attributes:
+        values: Days since 1970, or the column's own numbers (N,); NaN where it is missing.
+        is_date: Whether they are dates.
+    """
+
+    values: NDArray[np.float64]
+    is_date: bool
+
+    def read(self, text: str) -> float:
+        """The value of a cut-off as it is written in project.yaml.
+
+        Example:
+            >>> Timeline(np.zeros(0), is_date=True).read("1970-01-02")
+            1.0
+        """
+        return float(read_days(pd.Series([text], dtype="str"))[0][0]) if self.is_date else float(text)
+
+    def text(self, value: float) -> str:
+        """A cut-off as it would be written in project.yaml.
+
+        Example:
+            >>> Timeline(np.zeros(0), is_date=True).text(1.5)
+            '1970-01-02 12:00:00'
+        """
+        if not self.is_date:
+            return f"{value:.15g}"
+        moment = pd.Timestamp(round(value * _MICROSECONDS_PER_DAY), unit="us")
+        return moment.isoformat(sep=" ").removesuffix(" 00:00:00")
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a date (2024, 2024-03, 2024-03-01, with a time of day if needed) and not the name of a file.
+
+    Example:
+        >>> is_date("2024-01-31"), is_date("dev.csv"), is_date("2024-02-31")
+        (True, False, False)
+    """
+    if not _DATE.fullmatch(text.strip()):
+        return False
+    return not np.isnan(read_days(pd.Series([text], dtype="str"))[0][0])
+
+
+def read_timeline(project: Project, frame: pd.DataFrame, needed: NDArray[np.bool_], place: Place) -> Timeline:
+    """The time of each row.
+
+    Args:
+        project: Names the column (`data.time`) and, in `data.columns`, its format.
+        frame: All rows and columns.
+        needed: Rows (N,) that cannot do without a time.
+        place: Names the row at a position, for messages.
+
+    Raises:
+        InvalidInput: When cells cannot be read as dates or numbers, or needed ones are empty.
+    """
+    name = project.data.time
+    assert name is not None
+    cells = frame[name]
+    values, bad, is_dates = _parse(cells, project.data.columns.get(name))
+    problems = []
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        message = (
+            f"{bad.sum():,} cells of {name!r} are no date or number, first {str(cells.iloc[row])!r} in {place(row)}"
+        )
+        hint = f'Write dates as 2024-01-31, or give their format: `columns: {{{name}: {{date: "%d/%m/%Y"}}}}`.'
+        problems.append(project.problem("data.time", message, hint))
+    absent = np.flatnonzero(is_missing(cells) & needed)
+    if len(absent):
+        rows = ", ".join(place(int(row)) for row in absent[:5]) + (", …" if len(absent) > 5 else "")
+        message = f"{len(absent):,} rows have no {name!r}, so they are neither before nor after the others: {rows}"
+        problems.append(project.problem("data.time", message, "Fill them in, or leave those rows out with `where`."))
+    if problems:
+        raise InvalidInput(problems)
+    return Timeline(values, is_dates)
+
+
+def _parse(cells: pd.Series, kind: object) -> tuple[NDArray[np.float64], NDArray[np.bool_], bool]:
+    """Values, the mask of unreadable cells, and whether they are dates."""
+    if isinstance(kind, DateFormat):
+        return *read_days(cells, kind.date), True
+    if kind != "date":
+        values, bad = read_numbers(cells)
+        if not bad.any():
+            return values, bad, False
+    days, bad = read_days(cells)
+    for form in _FORMATS[1:]:
+        if not bad.any():
+            break
+        other, other_bad = read_days(cells, form)
+        if other_bad.sum() < bad.sum():
+            days, bad = other, other_bad
+    return days, bad, True

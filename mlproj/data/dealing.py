@@ -1,0 +1,188 @@
+"""From a raw table to its deal: ids, strata, times and wishes gathered, the stored deal read, the new one kept.
+
+::
+
+    deal = deal_table(project, table.frame, labels=table.labels, source=table.source, paths=…, roles=…, store=splits)
+    train = table.frame[deal.split == "train"]
+"""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlproj.data.cells import read_texts
+from mlproj.data.dates import is_date, read_timeline
+from mlproj.data.deal import Deal, deal_splits
+from mlproj.data.ids import Place, RowNames, did_you_mean, name_rows, row_place
+from mlproj.data.store import StoredDeal, deal_file, lock_deal, read_deal, write_deal
+from mlproj.data.strata import label_strata
+from mlproj.errors import InvalidInput, Problem
+from mlproj.records.predictions import SPLITS
+from mlproj.spec.project import Project
+
+_HELD_OUT = ("dev", "test")
+
+
+def deal_table(
+    project: Project,
+    frame: pd.DataFrame,
+    *,
+    labels: Sequence[str],
+    source: NDArray[np.int64],
+    paths: Sequence[str],
+    roles: Sequence[str],
+    regression: bool = False,
+    place: Place = row_place,
+    store: Path | None = None,
+    redraw: bool = False,
+    save: bool = True,
+) -> Deal:
+    """Deals the rows of a table, in agreement with the stored deal where there is one.
+
+    Args:
+        project: Says how.
+        frame: All rows and columns, those without a label too.
+        labels: Label columns.
+        source: Part of each row (N,): position in `paths` and `roles`.
+        paths: Parts as written in project.yaml.
+        roles: What each part is: target, training, or dev or test for a file that is one of these splits.
+        regression: Whether the label is a quantity.
+        place: Names the row at a position, for messages.
+        store: Folder that keeps deals; None keeps none.
+        redraw: Deal anew instead of keeping the stored deal.
+        save: Whether to store the deal; without it nothing is written.
+
+    Returns:
+        The deal, rows in the order of the table.
+
+    Raises:
+        InvalidInput: With every problem of ids, times, predefined splits, sizes, or of the stored deal.
+    """
+    _check_columns(project, frame)
+    _check_dates(project, roles)
+    file = deal_file(store, project.name) if store is not None else None
+    with lock_deal(file) if file is not None and save else contextlib.nullcontext():
+        stored, redraws = _read(project, file, redraw=redraw)
+        names = _name(project, frame, labels, stored, place)
+        is_target = np.array([role != "training" for role in roles], dtype=np.bool_)[source]
+        strata = label_strata(frame, labels, regression=regression, stratify=project.splits.stratify)
+        needed = (strata >= 0) & is_target
+        deal = deal_splits(
+            project,
+            names.ids,
+            names.units,
+            strata,
+            is_target,
+            time=read_timeline(project, frame, needed, place) if project.data.time is not None else None,
+            predefined=predefine(project, frame, source, roles, place),
+            stored=stored,
+            redraws=redraws,
+            id_columns=names.columns,
+            source=source,
+            paths=paths,
+            place=place,
+        )
+        if file is not None and save and deal.stored is not stored:
+            write_deal(file, deal.stored)
+    return deal
+
+
+def predefine(
+    project: Project, frame: pd.DataFrame, source: NDArray[np.int64], roles: Sequence[str], place: Place
+) -> NDArray[np.str_] | None:
+    """The split that `splits.column` or a file puts each row in (N,), "" where the row is to be dealt.
+
+    Args:
+        project: Names the column.
+        frame: All rows and columns.
+        source: Part of each row (N,).
+        roles: What each part is; dev and test name the split of all its rows.
+        place: Names the row at a position, for messages.
+
+    Returns:
+        Names of splits, or None when neither says anything.
+
+    Raises:
+        InvalidInput: When a cell is no name of a split.
+    """
+    by_file = np.array([role if role in _HELD_OUT else "" for role in roles], dtype="<U9")[source]
+    column = project.splits.column
+    if column is None:
+        return by_file if (by_file != "").any() else None
+    texts = np.array([text or "" for text in read_texts(frame[column]).to_pylist()], dtype=np.str_)
+    split = np.char.replace(np.char.lower(np.char.strip(texts)), "-", "_")
+    wrong = np.flatnonzero(~np.isin(split, [*SPLITS, ""]))
+    if len(wrong):
+        found = [f"{texts[row]!r} in {place(int(row))}" for row in wrong[:3].tolist()]
+        shown = ", ".join(found) + (f", … ({len(wrong):,} rows)" if len(wrong) > 3 else "")
+        hint = f"Allowed are {', '.join(SPLITS)}; an empty cell is dealt as usual."
+        raise InvalidInput([project.problem("splits.column", f"{column!r} holds {shown}, which is no split", hint)])
+    return np.where(by_file != "", by_file, split).astype("<U9")
+
+
+def _read(project: Project, file: Path | None, *, redraw: bool) -> tuple[StoredDeal | None, int]:
+    """The stored deal, and how often the splits were dealt anew before the deal to come."""
+    if file is None:
+        return None, int(redraw)
+    if not redraw:
+        return read_deal(file, project), 0
+    try:
+        old = read_deal(file, project)
+    except InvalidInput:  # a damaged deal is what a redraw is for
+        return None, 1
+    return None, old.redraws + 1 if old is not None else 0
+
+
+def _name(
+    project: Project, frame: pd.DataFrame, labels: Sequence[str], stored: StoredDeal | None, place: Place
+) -> RowNames:
+    """Ids as at the first deal: a column added since then must not rename every example."""
+    columns = stored.id_columns if stored is not None and stored.id_columns else None
+    gone = [name for name in columns or () if name not in frame.columns]
+    if gone and project.data.id is None:
+        message = (
+            f"the ids of the stored splits are made from columns that the data no longer have: {', '.join(gone[:5])}"
+        )
+        hint = "Restore them, or deal anew with `mlproj split --redraw`; a column named in `data.id` prevents this."
+        raise InvalidInput([project.problem("data.id", message, hint)])
+    return name_rows(project, frame, labels=labels, columns=columns, place=place)
+
+
+def _check_columns(project: Project, frame: pd.DataFrame) -> None:
+    named = {
+        "data.id": project.data.id,
+        "data.group": project.data.group,
+        "data.time": project.data.time,
+        "splits.column": project.splits.column,
+    }
+    problems = [
+        project.problem(key, f"the data have no column {name!r}", did_you_mean(name, frame.columns))
+        for key, name in named.items()
+        if name is not None and name not in frame.columns
+    ]
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _check_dates(project: Project, roles: Sequence[str]) -> None:
+    """A text in `splits.dev` is a day to cut at, or a file that was read as a part of its own."""
+    problems: list[Problem] = []
+    for name in _HELD_OUT:
+        size = getattr(project.splits, name)
+        if isinstance(size, str) and name not in roles and not (project.data.time and is_date(size)):
+            if is_date(size):
+                problem = project.problem(
+                    f"splits.{name}",
+                    f"{size!r} is a date, but there is no `data.time`",
+                    "Name the column of dates: `data: {time: COLUMN}`.",
+                )
+            else:
+                hint = "Write a share below 1, a number from 2, a file, or with `data.time` a date such as 2024-01-31."
+                problem = project.problem(f"splits.{name}", f"{size!r} is no size, file or date", hint)
+            problems.append(problem)
+    if problems:
+        raise InvalidInput(problems)

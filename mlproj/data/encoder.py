@@ -1,0 +1,271 @@
+"""Raw rows as the numbers that a model takes. N examples, F inputs.
+
+Everything here is learned from the train rows and stored with the run as JSON, so that a model takes the raw table:
+
+* a number is standardised with mean and standard deviation of train (the method's x ← (x − μ)/σ);
+* a category becomes one input per category seen at least twice in train, the 100 most frequent at most; the rest of
+  train, and whatever is new later, falls into the bucket `(other)`;
+* a boolean becomes 0 or 1, a date standardised days and, where they vary, its place in year, week and day on a circle.
+
+A missing cell becomes the mean of train and, where train had missing cells too, sets an input of its own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlproj.data.cells import measure_spread, read_texts, to_text
+from mlproj.data.columns import Column, Type, read_values
+from mlproj.data.sources.base import suggest
+from mlproj.errors import InvalidInput, Problem
+
+MAX_CATEGORIES = 100
+"""Categories of one column that get an input of their own."""
+MAX_STANDARD = 1e6
+"""Largest distance from the mean of train, in standard deviations, that a model is shown; no train row reaches it."""
+OTHER, MISSING = "(other)", "(missing)"
+_VERSION = 1
+_YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0
+_CYCLES = {"year": _YEAR, "week": _WEEK, "day": _DAY}
+Inputs = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ColumnEncoder:
+    """How one raw column becomes inputs; plain data.
+
+    Attributes:
+        name: Raw column.
+        type: number, category, boolean or date.
+        format: `strptime` format of a date.
+        mean: Mean of train (of days for a date).
+        std: Standard deviation of train; 1 where it does not vary, and for a boolean.
+        missing: Whether train had missing cells, which get an input.
+        categories: Categories with an input of their own.
+        other: Whether train had further ones, which get an input together.
+        cycles: Parts of a date that vary in train: year, week, day, each with the mean of its sine and cosine.
+    """
+
+    name: str
+    type: Type
+    format: str | None = None
+    mean: float = 0.0
+    std: float = 1.0
+    missing: bool = False
+    categories: tuple[str, ...] = ()
+    other: bool = False
+    cycles: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of its inputs."""
+        if self.type == "category":
+            buckets = [OTHER] * self.other + [MISSING] * self.missing
+            return tuple(f"{self.name}={category}" for category in (*self.categories, *buckets))
+        waves = [f"{self.name} {cycle} {wave}" for cycle in self.cycles for wave in ("sine", "cosine")]
+        return (self.name, *waves, *([f"{self.name}={MISSING}"] if self.missing else []))
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """How raw rows become inputs.
+
+    Attributes:
+        columns: The raw columns that it needs, in the order of the table.
+    """
+
+    columns: tuple[ColumnEncoder, ...]
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, columns: Sequence[Column]) -> "Encoder":
+        """Learns means, standard deviations and categories.
+
+        Args:
+            frame: Raw train rows and no others.
+            columns: What the columns are; only features that are not ignored are encoded.
+
+        Example:
+            >>> frame = pd.DataFrame({"age": ["1", "3"]})
+            >>> encoder = Encoder.fit(frame, [Column("age", "number", 0, 2, True)])
+            >>> encoder.encode(pd.DataFrame({"age": [2, 5]})).tolist()
+            [[0.0], [3.0]]
+        """
+        return cls(tuple(_fit(frame[column.name], column) for column in columns if column.is_input))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the F inputs."""
+        return tuple(name for part in self.columns for name in part.inputs)
+
+    def encode(self, frame: pd.DataFrame) -> Inputs:
+        """The inputs of raw rows.
+
+        Cells may be text, numbers, truths or dates, whatever train held; further columns are ignored.
+
+        Args:
+            frame: Raw rows.
+
+        Returns:
+            Inputs (N, F); always finite.
+
+        Raises:
+            InvalidInput: When columns are missing, or cells cannot be read as what the column was in training.
+        """
+        self._check(frame)
+        x = np.zeros((len(frame), len(self.names)), dtype=np.float32)
+        problems: list[Problem] = []
+        start = 0
+        for part in self.columns:
+            stop = start + len(part.inputs)
+            problems += _encode(part, frame[part.name], x[:, start:stop])
+            start = stop
+        if problems:
+            raise InvalidInput(problems)
+        return x
+
+    def to_json(self) -> dict[str, Any]:
+        """The encoder as plain data."""
+        return {"version": _VERSION, "columns": [_part_to_json(part) for part in self.columns]}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Encoder":
+        """The encoder that `to_json` wrote.
+
+        Raises:
+            InvalidInput: When a later version of mlproj wrote it.
+        """
+        if document.get("version") != _VERSION:
+            found = document.get("version")
+            raise InvalidInput([Problem("encoder", f"was written in version {found!r}; this mlproj reads {_VERSION}")])
+        return cls(tuple(_part_from_json(part) for part in document["columns"]))
+
+    def _check(self, frame: pd.DataFrame) -> None:
+        names = [str(name) for name in frame.columns]
+        absent = [part.name for part in self.columns if part.name not in names]
+        if absent:
+            raise InvalidInput([Problem(f"column {name!r}", "is missing", suggest(name, names)) for name in absent])
+        twice = sorted({part.name for part in self.columns if names.count(part.name) > 1})
+        if twice:
+            raise InvalidInput([Problem(f"column {name!r}", "occurs more than once") for name in twice])
+
+
+def warn_encoder(encoder: Encoder, columns: Iterable[Column]) -> list[str]:
+    """What a user should know about the inputs: categories without an input of their own."""
+    unique = {column.name: column.unique for column in columns}
+    return [
+        f"Column {part.name!r} has {unique[part.name]:,} categories: the {len(part.categories)} most frequent get an "
+        f"input each, the others one together."
+        for part in encoder.columns
+        if len(part.categories) == MAX_CATEGORIES and part.other
+    ]
+
+
+def _fit(cells: "pd.Series[Any]", column: Column) -> ColumnEncoder:
+    if column.type == "category":
+        return _fit_category(cells, column)
+    values, _ = read_values(cells, column)
+    known = values[np.isfinite(values)]
+    missing = len(known) < len(values)
+    if column.type == "boolean":
+        return ColumnEncoder(column.name, "boolean", mean=float(known.mean()) if len(known) else 0.0, missing=missing)
+    mean, std = measure_spread(known)
+    if column.type == "number":
+        return ColumnEncoder(column.name, "number", mean=mean, std=std, missing=missing)
+    cycles = {name: _mean_waves(known, period) for name, period in _CYCLES.items() if _varies(known, period)}
+    return ColumnEncoder(column.name, "date", column.format, mean, std, missing, cycles=cycles)
+
+
+def _fit_category(cells: "pd.Series[Any]", column: Column) -> ColumnEncoder:
+    """The categories in train: those seen once teach nothing about themselves and go into the bucket of the others."""
+    texts = read_texts(cells)
+    counted = pc.value_counts(texts.drop_null()).to_pylist()
+    ranked = sorted((-row["counts"], row["values"]) for row in counted)
+    kept = [name for count, name in ranked[:MAX_CATEGORIES] if count < -1]
+    return ColumnEncoder(
+        column.name,
+        "category",
+        missing=texts.null_count > 0,
+        categories=tuple(sorted(kept)),
+        other=len(kept) < len(ranked),
+    )
+
+
+def _varies(days: NDArray[np.float64], period: float) -> bool:
+    """Whether dates lie at different places of a cycle; a year counts only when they span more than a month."""
+    if len(days) < 2:
+        return False
+    if period == _YEAR:
+        return bool(np.ptp(days) > 31)
+    places = np.floor(days) % _WEEK if period == _WEEK else days % _DAY
+    return bool(np.ptp(places) > 1e-9)
+
+
+def _waves(days: NDArray[np.float64], period: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    days = np.floor(days) if period == _WEEK else days
+    angle = 2 * np.pi * (days % period) / period
+    return np.sin(angle), np.cos(angle)
+
+
+def _mean_waves(days: NDArray[np.float64], period: float) -> tuple[float, float]:
+    sine, cosine = _waves(days, period)
+    return float(sine.mean()), float(cosine.mean())
+
+
+def _encode(part: ColumnEncoder, cells: "pd.Series[Any]", x: NDArray[np.float32]) -> list[Problem]:
+    """Fills the inputs of one column; what cannot be read is returned as a problem."""
+    if part.type == "category":
+        _encode_category(part, read_texts(cells), x)
+        return []
+    column = Column(part.name, part.type, 0, 0, False, part.format)
+    values, bad = read_values(cells, column)
+    if bad.any():
+        row = int(bad.argmax())
+        found = to_text(cells.iloc[row])
+        count = f" ({int(bad.sum()):,} such rows)" if bad.sum() > 1 else ""
+        return [Problem(f"column {part.name!r}", f"row {row + 1} holds {found!r}, which is no {part.type}{count}")]
+    gone = ~np.isfinite(values)
+    known = np.where(gone, part.mean, values)
+    center = 0.0 if part.type == "boolean" else part.mean
+    with np.errstate(over="ignore"):  # two numbers near the ends of float64 may differ by more than it holds
+        x[:, 0] = np.clip((known - center) / part.std, -MAX_STANDARD, MAX_STANDARD)
+    for i, (cycle, means) in enumerate(part.cycles.items()):
+        for j, wave in enumerate(_waves(known, _CYCLES[cycle])):
+            x[:, 1 + 2 * i + j] = np.where(gone, means[j], wave)
+    if part.missing:
+        x[:, -1] = gone
+    return []
+
+
+def _encode_category(part: ColumnEncoder, texts: pa.Array, x: NDArray[np.float32]) -> None:
+    found = pc.index_in(texts, value_set=pa.array(part.categories, texts.type))
+    codes = np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+    known = np.flatnonzero(codes >= 0)
+    x[known, codes[known]] = 1.0
+    gone = np.asarray(pc.is_null(texts).to_numpy(zero_copy_only=False), np.bool_)
+    if part.missing:
+        x[gone, -1] = 1.0
+    if part.other:
+        x[(codes < 0) & ~gone, len(part.categories)] = 1.0
+
+
+_DEFAULTS: Mapping[str, Callable[[Any], Any]] = {
+    "categories": tuple,
+    "cycles": lambda cycles: {name: (float(a), float(b)) for name, (a, b) in cycles.items()},
+}
+
+
+def _part_to_json(part: ColumnEncoder) -> dict[str, Any]:
+    plain = {name: getattr(part, name) for name in part.__dataclass_fields__}
+    plain["categories"] = list(part.categories)
+    plain["cycles"] = {name: list(means) for name, means in part.cycles.items()}
+    return plain
+
+
+def _part_from_json(document: Mapping[str, Any]) -> ColumnEncoder:
+    return ColumnEncoder(**{name: _DEFAULTS.get(name, lambda value: value)(value) for name, value in document.items()})

@@ -1,0 +1,281 @@
+"""Names for examples: a column's text, or a hash of the row's features. N examples.
+
+An id must outlive everything that happens to a file: shuffling, more rows, moved columns, another format. So a cell is
+hashed by what it says (``1``, ``1.0`` and ``"1"`` are the same number), not by how it was stored::
+
+    names = name_rows(project, frame, labels=("is_cat",))
+    names.ids, names.units      # equal rows: one unit, ids ending in #2, #3, …
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlproj.data.cells import kind_of, read_texts
+from mlproj.errors import InvalidInput, Problem
+from mlproj.spec.data import WeightColumn
+from mlproj.spec.project import Project
+
+HASH_DIGITS = 16
+"""Hexadecimal digits kept of each SHA-256: 64 bits; among a million rows two differing ones collide with p = 3e-8."""
+_SEPARATOR, _ESCAPE = "\x1f", "\x1e"
+_BLOCK = 50_000  # rows hashed at a time, which bounds the memory for the joined text
+_SHOWN = 5
+_NUMBER = r"^[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI][nN][fF](?:inity)?|[nN][aA][nN])$"
+_MOMENT = r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[-+]\d\d:?\d\d)?$"
+_ROW_NUMBERS = ("Unnamed: ", "__index_level_")  # what writers call a column of row numbers
+Place = Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class RowNames:
+    """What the examples of a table are called.
+
+    Attributes:
+        ids: One text per example (N,), no two alike.
+        units: What is dealt as a whole (N,): the group, else the id, shared by rows of equal content.
+        columns: Columns whose content made the ids; empty where `data.id` names them.
+    """
+
+    ids: NDArray[np.str_]
+    units: NDArray[np.str_]
+    columns: tuple[str, ...] = ()
+
+
+def name_rows(
+    project: Project,
+    frame: pd.DataFrame,
+    *,
+    labels: Sequence[str] = (),
+    columns: Sequence[str] | None = None,
+    place: Place | None = None,
+) -> RowNames:
+    """The ids of a table's rows, and the units that are dealt as a whole.
+
+    Args:
+        project: Says which columns are id and group.
+        frame: All rows and columns.
+        labels: Label columns.
+        columns: Columns to hash where `data.id` is not given; by default `hash_columns` decides.
+        place: Names the row at a position, for messages.
+
+    Raises:
+        InvalidInput: When the id or group column is not there, or ids are missing or repeated.
+    """
+    problems = [
+        project.problem(f"data.{key}", f"the data have no column {name!r}", did_you_mean(name, frame.columns))
+        for key, name in (("id", project.data.id), ("group", project.data.group))
+        if name is not None and name not in frame.columns
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    if project.data.id is None:
+        columns = hash_columns(project, frame.columns, labels) if columns is None else tuple(columns)
+        contents = content_hashes(frame, columns)
+        ids = _numbered(contents)
+    else:
+        columns = ()
+        ids = contents = _named_ids(project, frame[project.data.id], place or row_place)
+    return RowNames(ids, _units(project, frame, contents), tuple(columns))
+
+
+def hash_columns(project: Project, names: Sequence[str] | pd.Index, labels: Sequence[str]) -> tuple[str, ...]:
+    """The columns whose content names a row, in name order.
+
+    They follow from project.yaml alone, never from what the cells look like, because a guess may change as the data
+    grow: all columns but the label, group, weight, `splits.column` and what is excluded or ignored. Row numbers that a
+    writer left without a name do not count. The time column does: equal measurements on two days are two examples.
+
+    Example:
+        >>> from mlproj.spec.data import Data
+        >>> project = Project(name="cats", data=Data(source="a.csv", label="cat", exclude=("note",)))
+        >>> hash_columns(project, ["size", "note", "cat", "age"], ["cat"])
+        ('age', 'size')
+    """
+    data = project.data
+    ignored = {name for name, kind in data.columns.items() if kind == "ignore"}
+    weight = data.weight.column if isinstance(data.weight, WeightColumn) else None
+    unnamed = {name for name in names if str(name).startswith(_ROW_NUMBERS)}
+    out = {*labels, *data.exclude, *ignored, *unnamed, weight, data.group, project.splits.column}
+    if data.include:
+        only = {*data.include} | ({data.time} if data.time else set())
+        return tuple(sorted((only - out) & set(names)))
+    return tuple(sorted(set(names) - out))
+
+
+def content_hashes(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.str_]:
+    """SHA-256 of each row's cells, shortened: equal rows have equal hashes, whatever they were stored as.
+
+    Args:
+        frame: The table.
+        columns: Columns to hash, in the order in which they count.
+
+    Returns:
+        Hexadecimal text (N,).
+
+    Example:
+        >>> text, number = pd.DataFrame({"a": ["1.0"]}), pd.DataFrame({"a": [1]})
+        >>> bool(content_hashes(text, ["a"]) == content_hashes(number, ["a"]))
+        True
+    """
+    hashes = np.empty(len(frame), f"<U{HASH_DIGITS}")
+    for start in range(0, len(frame), _BLOCK):
+        block = frame.iloc[start : start + _BLOCK]
+        hashes[start : start + len(block)] = _hash_block(block, columns)
+    return hashes
+
+
+def canonical_text(values: pd.Series) -> pa.Array:
+    """What each cell says: numbers as shortest float64 text, missing as empty, dates in ISO form, else the text.
+
+    Example:
+        >>> canonical_text(pd.Series(["1.0", " yes", None, "TRUE", "2024-01-01 00:00:00"])).to_pylist()
+        ['1', 'yes', '', 'true', '2024-01-01']
+    """
+    match kind_of(values):
+        case "number":
+            text = _canonical_number(values)
+        case "boolean":
+            text = pc.cast(_arrow(values), pa.string())
+        case "date":
+            text = _moment_text(pc.cast(_arrow(values), pa.string()))
+        case _:
+            text = _canonical_words(read_texts(values))
+    return pc.fill_null(pc.cast(text, pa.string()), "")
+
+
+def did_you_mean(name: str, known: Sequence[str] | pd.Index) -> str:
+    """A hint that names the closest of the known names, or lists them.
+
+    Example:
+        >>> did_you_mean("usr", ["user", "age"])
+        'Did you mean `user`?'
+    """
+    import difflib
+
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    if close:
+        return f"Did you mean `{close[0]}`?"
+    more = ", …" if len(known) > 12 else ""
+    return f"Its columns are: {', '.join(str(k) for k in list(known)[:12])}{more}."
+
+
+def row_place(position: int) -> str:
+    """The usual name of a row in messages."""
+    return f"row {position + 1}"
+
+
+def _hash_block(block: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    if not columns:
+        return [hashlib.sha256(b"").hexdigest()[:HASH_DIGITS]] * len(block)
+    texts = [_escaped(canonical_text(block[name])) for name in columns]
+    rows = pc.binary_join_element_wise(*texts, _SEPARATOR) if len(texts) > 1 else texts[0]
+    return [hashlib.sha256(row.encode()).hexdigest()[:HASH_DIGITS] for row in rows.to_pylist()]
+
+
+def _escaped(texts: pa.Array) -> pa.Array:
+    """The texts without the separator, so that ("a|", "b") and ("a", "|b") stay two different rows."""
+    if not pc.any(pc.match_substring_regex(texts, f"[{_SEPARATOR}{_ESCAPE}]")).as_py():
+        return texts
+    texts = pc.replace_substring(texts, _ESCAPE, _ESCAPE + "e")
+    return pc.replace_substring(texts, _SEPARATOR, _ESCAPE + "s")
+
+
+def _arrow(values: pd.Series) -> pa.Array:
+    array = pa.array(values, from_pandas=True)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _canonical_number(values: pd.Series) -> pa.Array:
+    array = _arrow(values)
+    if pa.types.is_float32(array.type) or pa.types.is_float16(array.type):
+        array = pc.cast(pc.cast(array, pa.float32()), pa.string())  # its shortest text is what a CSV file of it holds
+    return _number_text(pc.cast(array, pa.float64(), safe=False))
+
+
+def _canonical_words(words: pa.Array) -> pa.Array:
+    """Canonical text of text cells: all numbers at once, or worked out once per distinct cell."""
+    try:
+        return _number_text(pc.cast(words, pa.float64()))
+    except pa.ArrowInvalid:  # some cell is no number
+        encoded = pc.dictionary_encode(words)
+    distinct = encoded.dictionary
+    is_number = pc.match_substring_regex(distinct, _NUMBER)
+    numbers = _number_text(pc.cast(pc.if_else(is_number, distinct, None), pa.float64()))
+    lower = pc.utf8_lower(distinct)
+    is_boolean = pc.is_in(lower, value_set=pa.array(["true", "false"], lower.type))
+    other = pc.if_else(is_boolean, lower, _moment_text(distinct))
+    text = pc.if_else(is_number, pc.fill_null(pc.cast(numbers, other.type), ""), other)
+    return pc.take(text, encoded.indices)
+
+
+def _number_text(numbers: pa.Array) -> pa.Array:
+    """Shortest text that reads back as the same float64; −0 is 0, NaN is missing."""
+    numbers = pc.add(numbers, 0.0)
+    return pc.cast(pc.if_else(pc.is_nan(numbers), None, numbers), pa.string())
+
+
+def _moment_text(texts: pa.Array) -> pa.Array:
+    """Moments in one form: a blank between date and time, no trailing zeros, midnight left out."""
+    is_moment = pc.match_substring_regex(texts, _MOMENT)
+    if not pc.any(is_moment).as_py():
+        return texts
+    short = pc.replace_substring_regex(texts, _MOMENT, r"\1 \2\3")
+    short = pc.replace_substring_regex(short, r"[-+]00:?00$", "Z")
+    short = pc.replace_substring_regex(short, r"(:\d\d:\d\d)\.0+\b|(:\d\d:\d\d\.\d*?[1-9])0+\b", r"\1\2")
+    short = pc.replace_substring_regex(short, r"^(\d{4}-\d\d-\d\d) 00:00(:00)?$", r"\1")
+    return pc.if_else(is_moment, short, texts)
+
+
+def _numbered(contents: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Content hashes made unique: the second of equal rows ends in #2, the third in #3."""
+    repeat = pd.Series(contents).groupby(contents, sort=False).cumcount().to_numpy()
+    again = np.flatnonzero(repeat)
+    if not len(again):
+        return contents
+    ids = contents.astype(f"<U{HASH_DIGITS + 1 + len(str(repeat.max() + 1))}")
+    ids[again] = [f"{contents[row]}#{repeat[row] + 1}" for row in again]
+    return ids
+
+
+def _named_ids(project: Project, values: pd.Series, place: Place) -> NDArray[np.str_]:
+    texts = read_texts(values)
+    problems = []
+    missing = np.flatnonzero(pc.is_null(texts).to_numpy(zero_copy_only=False))
+    if len(missing):
+        rows = ", ".join(place(int(row)) for row in missing[:_SHOWN])
+        message = f"{len(missing):,} rows have no {values.name!r}: {rows}{', …' if len(missing) > _SHOWN else ''}"
+        problems.append(project.problem("data.id", message, "Fill them in, or leave `data.id` out: a hash serves."))
+    names = pd.Series(texts.to_pylist(), dtype=object)
+    problems += _repeated(project, names, place)
+    if problems:
+        raise InvalidInput(problems)
+    return np.array(names.tolist(), dtype=np.str_)
+
+
+def _repeated(project: Project, names: pd.Series, place: Place) -> list[Problem]:
+    again = names.notna() & names.duplicated(keep=False)
+    if not again.any():
+        return []
+    rows = pd.Series(np.flatnonzero(again)).groupby(names[again].to_numpy(), sort=False).agg(list)
+    shown = "; ".join(
+        f"{name!r} in {', '.join(place(int(r)) for r in at[:_SHOWN])}" for name, at in rows.head().items()
+    )
+    message = f"{len(rows):,} ids of {project.data.id!r} occur more than once: {shown}{'; …' if len(rows) > 5 else ''}"
+    hint = "Name a column that is different in every row; for several rows per person use `data.group`."
+    return [project.problem("data.id", message, hint)]
+
+
+def _units(project: Project, frame: pd.DataFrame, contents: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Group of each row; a row without one stands for itself."""
+    if project.data.group is None:
+        return contents
+    groups = pc.cast(read_texts(frame[project.data.group]), pa.string())
+    own = pc.binary_join_element_wise("row", pa.array(contents.tolist(), pa.string()), " ")
+    return np.array(pc.coalesce(groups, own).to_pylist(), dtype=np.str_)

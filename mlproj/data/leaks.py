@@ -1,0 +1,194 @@
+"""Leak suspects: single features that nearly determine the label. N examples, K classes.
+
+A feature that alone closes 95 % of the constant answer's error is more often a trace of the answer (a reason for
+leaving, a result code, a row number in a sorted file) than a discovery. Each feature is judged on rows that its own
+rule was not made from (two halves, each predicting the other), so that a column of ids, different in every row, is no
+suspect; and a small table proves nothing, so the interval has to agree.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlproj.data.cells import read_texts
+from mlproj.data.columns import Column, read_values
+from mlproj.metrics.intervals import wilson
+
+CLOSED = 0.95
+"""Share of the constant answer's error that a suspect closes."""
+AUC = 0.995
+"""Area under the ROC curve from which a number is a suspect for a yes/no label."""
+R2 = 0.995
+"""Share of a quantity's variance from which a feature is a suspect."""
+_MOST_ROWS = 20_000
+_LEAST_ROWS, _LEAST_PER_CLASS = 50, 30
+_BINS, _PER_BIN, _NEIGHBOURS = 64, 10, 8
+_UNSURE = 0.1  # share of the constant answer's error that the upper limit of the suspect's error may reach
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A feature that nearly determines the label.
+
+    Attributes:
+        column: Its name.
+        label: The label it determines.
+        measure: What was measured: error, auc or r2.
+        value: Its value by this feature alone.
+        constant: Error of the constant answer (0.5 and 0 for auc and r2).
+    """
+
+    column: str
+    label: str
+    measure: str
+    value: float
+    constant: float
+
+
+def find_suspects(
+    frame: pd.DataFrame, columns: tuple[Column, ...], label: str, y: NDArray[np.float64], *, regression: bool
+) -> list[Suspect]:
+    """The features that nearly determine a label by themselves.
+
+    Args:
+        frame: Raw cells of the training rows (N rows).
+        columns: What the columns are; only features are judged.
+        label: Name of the label, for the answer.
+        y: The label (N,): class numbers, or quantities; NaN where it is missing.
+        regression: Whether it is a quantity.
+
+    Example:
+        >>> y = np.arange(200) % 2.0
+        >>> frame = pd.DataFrame({"left": np.where(y == 1, "moved", ""), "age": np.arange(200) // 2 % 7})
+        >>> columns = (Column("left", "category", 0, 2, True), Column("age", "number", 0, 7, True))
+        >>> find_suspects(frame, columns, "cancelled", y, regression=False)
+        [Suspect(column='left', label='cancelled', measure='error', value=0.0, constant=0.5)]
+    """
+    rows = np.flatnonzero(~np.isnan(y))
+    if len(rows) > _MOST_ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, _MOST_ROWS, replace=False))
+    if len(rows) < _LEAST_ROWS or len(np.unique(y[rows])) < 2:
+        return []
+    half = np.random.default_rng(1).permutation(len(rows)) % 2 == 0  # not every other row: files have patterns
+    found = []
+    for column in columns:
+        if not column.is_input or column.unique < 2 and not column.missing:
+            continue
+        cells = frame[column.name].iloc[rows]
+        if column.type == "category":
+            codes = pd.factorize(pd.Series(read_texts(cells).to_pylist(), dtype=object).fillna(""))[0].astype(np.int64)
+            suspect = _judge(codes, None, y[rows], half, regression=regression)
+        else:
+            values = read_values(cells, column)[0]
+            suspect = _judge(_bin(values), values, y[rows], half, regression=regression)
+        if suspect is not None:
+            found.append(Suspect(column.name, label, *suspect))
+    return found
+
+
+def _judge(
+    codes: NDArray[np.int64],
+    values: NDArray[np.float64] | None,
+    y: NDArray[np.float64],
+    half: NDArray[np.bool_],
+    *,
+    regression: bool,
+) -> tuple[str, float, float] | None:
+    """Measure, value and the constant answer's value where a feature is a suspect."""
+    if regression:
+        r2 = _r2(y, _by_code_mean(codes, y, half))
+        if values is not None:
+            r2 = max(r2, _r2(y, _by_neighbours(values, y, half)), _r2(y, _by_line(values, y, half)))
+        return ("r2", round(r2, 6), 0.0) if r2 >= R2 else None
+    classes = np.unique(y, return_inverse=True)[1]
+    counts = np.bincount(classes)
+    constant = 1 - counts.max() / len(y)
+    error = float((_by_code_majority(codes, classes, half) != classes).mean())
+    if error <= (1 - CLOSED) * constant and wilson(error, len(y))[1] <= _UNSURE * constant:
+        return "error", error, float(constant)
+    if values is not None and len(counts) == 2 and counts.min() >= _LEAST_PER_CLASS:
+        auc = _auc(values, classes)
+        if auc >= AUC:
+            return "auc", round(auc, 6), 0.5
+    return None
+
+
+def _bin(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Numbers as bins: distinct values where they are few, else quantiles; missing is a bin of its own."""
+    known = values[~np.isnan(values)]
+    distinct = np.unique(known)
+    n_bins = max(2, min(_BINS, len(values) // _PER_BIN))
+    if len(distinct) > n_bins:
+        edges = np.unique(np.quantile(distinct[np.isfinite(distinct)], np.arange(1, n_bins) / n_bins))
+    else:
+        edges = distinct[1:]
+    return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right")).astype(np.int64)
+
+
+def _by_code_majority(
+    codes: NDArray[np.int64], classes: NDArray[np.int64], half: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Each row's class by the majority among the other half's rows with the same code."""
+    answers = np.empty_like(classes)
+    n_classes = int(classes.max()) + 1
+    for fit in (half, ~half):
+        usual = np.bincount(classes[fit], minlength=n_classes).argmax()
+        pairs, counts = np.unique(codes[fit] * n_classes + classes[fit], return_counts=True)
+        majority = np.full(int(codes.max()) + 1, usual)
+        order = np.argsort(counts, kind="stable")
+        majority[pairs[order] // n_classes] = pairs[order] % n_classes
+        answers[~fit] = majority[codes[~fit]]
+    return answers
+
+
+def _by_code_mean(codes: NDArray[np.int64], y: NDArray[np.float64], half: NDArray[np.bool_]) -> NDArray[np.float64]:
+    answers = np.empty_like(y)
+    for fit in (half, ~half):
+        n = np.bincount(codes[fit], minlength=int(codes.max()) + 1)
+        total = np.bincount(codes[fit], weights=y[fit], minlength=len(n))
+        means = np.where(n > 0, total / np.maximum(n, 1), y[fit].mean())
+        answers[~fit] = means[codes[~fit]]
+    return answers
+
+
+def _by_neighbours(values: NDArray[np.float64], y: NDArray[np.float64], half: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Each row's quantity by the mean of the nearest rows of the other half; missing counts as lowest."""
+    filled = np.where(np.isnan(values), -np.inf, values)
+    answers = np.empty_like(y)
+    for fit in (half, ~half):
+        order = np.argsort(filled[fit], kind="stable")
+        total = np.concatenate([[0.0], np.cumsum(y[fit][order])])
+        middle = np.searchsorted(filled[fit][order], filled[~fit])
+        low = np.clip(middle - _NEIGHBOURS // 2, 0, max(len(order) - _NEIGHBOURS, 0))
+        high = np.minimum(low + _NEIGHBOURS, len(order))
+        answers[~fit] = (total[high] - total[low]) / (high - low)
+    return answers
+
+
+def _by_line(values: NDArray[np.float64], y: NDArray[np.float64], half: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Each row's quantity by a straight line through the other half."""
+    finite = np.isfinite(values)
+    answers = np.empty_like(y)
+    for fit in (half, ~half):
+        x, z = values[fit & finite], y[fit & finite]
+        centre, spread = (x.mean(), x.var()) if len(x) else (0.0, 0.0)
+        slope = ((x - centre) * (z - z.mean())).mean() / spread if spread > 0 else 0.0
+        line = (z.mean() if len(z) else y[fit].mean()) + slope * (values - centre)
+        answers[~fit] = np.where(finite, line, y[fit].mean())[~fit]
+    return answers
+
+
+def _r2(y: NDArray[np.float64], answers: NDArray[np.float64]) -> float:
+    total = float(np.square(y - y.mean()).sum())
+    return 1 - float(np.square(y - answers).sum()) / total if total > 0 else 0.0
+
+
+def _auc(values: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
+    """Area under the ROC curve of a number, in the direction that fits (Mann & Whitney's U, ties counted half)."""
+    ranks = pd.Series(values).rank(na_option="top").to_numpy()
+    n_positive = int(classes.sum())
+    u = ranks[classes == 1].sum() - n_positive * (n_positive + 1) / 2
+    auc = float(u / (n_positive * (len(classes) - n_positive)))
+    return max(auc, 1 - auc)

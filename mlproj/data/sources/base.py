@@ -1,0 +1,111 @@
+"""What a source promises: to say which paths are its own, and to read one into a table of raw cells."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlproj.errors import InvalidInput, Problem
+
+DATA_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One source as read.
+
+    Attributes:
+        frame: Raw cells, one column per column of the source; text or standard pandas types.
+        rows: Row number of each example in the source as a user would count it (N,): in a CSV file the header is row 1.
+        label: Column to predict, where the source brings its own.
+    """
+
+    frame: pd.DataFrame
+    rows: NDArray[np.int64]
+    label: str | None = None
+
+
+class AbstractSource(ABC):
+    """A kind of data source. A new one is a new file with a subclass, and an entry point in group `mlproj.sources`."""
+
+    forms: ClassVar[str]
+    """The paths it reads, for messages: for example "`.csv` and `.csv.gz` files"."""
+
+    @abstractmethod
+    def claims(self, path: str) -> bool:
+        """Whether it reads this path, judged by the path alone."""
+
+    @abstractmethod
+    def read(self, path: str, root: Path) -> Reading:
+        """The table behind a path.
+
+        Args:
+            path: As written in project.yaml.
+            root: Folder that relative paths start from.
+
+        Raises:
+            InvalidInput: When it cannot be read; each problem's `where` names the path, and the row if there is one.
+        """
+
+
+def refuse(where: str, message: str, hint: str = "") -> InvalidInput:
+    """The error of one unreadable source, to be raised by its reader."""
+    return InvalidInput([Problem(where, message, hint)])
+
+
+def find_file(path: str, root: Path) -> Path:
+    """The file behind a path, known to exist.
+
+    Raises:
+        InvalidInput: When there is no such file, with the closest names beside it.
+    """
+    file = root / Path(path).expanduser()
+    if file.is_dir():
+        raise refuse(path, "is a folder; a file is needed", suggest_file(file / "x.csv", "It holds"))
+    if not file.exists():
+        raise refuse(path, "there is no such file", suggest_file(file))
+    return file
+
+
+def suggest_file(file: Path, lead: str = "That folder holds") -> str:
+    """The closest data file beside a missing one, or what lies there.
+
+    Args:
+        file: The file that is missing.
+        lead: How the list of files begins when none of them is close.
+    """
+    if not file.parent.is_dir():
+        return f"There is no folder `{file.parent.name}` either; relative paths start from the project's folder."
+    names = sorted(entry.name for entry in file.parent.iterdir() if entry.name.lower().endswith(DATA_SUFFIXES))
+    close = get_close_matches(file.name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean `{close[0]}`?"
+    listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return f"{lead}: {listed}." if names else "Relative paths start from the project's folder."
+
+
+def suggest(name: str, known: list[str] | tuple[str, ...]) -> str:
+    """*Did you mean*, or the list of what there is.
+
+    Example:
+        >>> suggest("colr", ["colour", "age"])
+        'Did you mean `colour`?'
+        >>> suggest("x", ["colour", "age"])
+        'There are: colour, age.'
+    """
+    lowered = {str(entry).lower(): entry for entry in reversed(known)}
+    close = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean `{lowered[close[0]]}`?"
+    listed = ", ".join(map(str, known[:12])) + (f", … ({len(known)} in all)" if len(known) > 12 else "")
+    return f"There are: {listed}." if known else ""
+
+
+def count_rows(n: int, first: int = 1) -> NDArray[Any]:
+    """Row numbers first, first + 1, … of n examples."""
+    return np.arange(first, first + n, dtype=np.int64)

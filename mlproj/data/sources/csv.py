@@ -1,0 +1,179 @@
+"""CSV files: every cell is read as text first, so that `007` stays a code and `1e-5` can become a number later."""
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
+
+from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, refuse
+from mlproj.errors import InvalidInput
+
+UNNAMED = "Unnamed: "
+_BLOCK = 1 << 23
+_OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_BLANK_LINE = re.compile(rb"(?:\A|\n|\r)[ \t]*(?:\r\n|\n|\r(?!\n))")
+
+
+class CsvSource(AbstractSource):
+    """Comma-separated text in UTF-8 with a header row, RFC 4180 quoting, optionally compressed with gzip."""
+
+    forms = "`.csv` and `.csv.gz` files"
+
+    def claims(self, path: str) -> bool:
+        """Whether the name ends in `.csv` or `.csv.gz`."""
+        return path.lower().endswith((".csv", ".csv.gz"))
+
+    def read(self, path: str, root: Path) -> Reading:
+        """All cells as text; an empty cell is missing."""
+        data = _read_bytes(path, find_file(path, root))
+        header = _read_header(path, data)
+        try:
+            table = _parse(path, data, header, threads=True)
+        except InvalidInput:
+            table = _parse(path, data, header, threads=False)  # rows are numbered by the single-threaded reader only
+        if table.num_rows == 0:
+            raise refuse(path, "has a header but no rows")
+        rows = _number_rows(data, table.num_rows)
+        _check_quotes(path, data, table, rows)
+        return Reading(table.to_pandas(), rows)
+
+
+def _read_bytes(path: str, file: Path) -> bytes:
+    try:
+        data = file.read_bytes()
+        if path.lower().endswith(".gz"):
+            data = gzip.decompress(data)
+    except OSError as error:
+        raise refuse(path, f"cannot be read ({error.strerror or error})") from None
+    except (EOFError, zlib.error) as error:
+        raise refuse(path, f"is no complete gzip file ({error})") from None
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise refuse(path, "is encoded in UTF-16", "Save it as UTF-8.")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if not data.strip():
+        raise refuse(path, "is empty; a header row and at least one row of values are needed")
+    _check_text(path, data)
+    return data
+
+
+def _check_text(path: str, data: bytes) -> None:
+    """Finds bytes that are no UTF-8, and zero bytes, which betray a binary file."""
+    if b"\0" in data:
+        raise refuse(path, "holds zero bytes: it is no text file", "Export it as CSV in UTF-8.")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        found = f"byte 0x{data[error.start]:02x}"
+        raise refuse(f"{path} row {row}", f"holds {found}, which is not UTF-8", "Save the file as UTF-8.") from None
+
+
+def _records(data: bytes) -> Iterator[list[str]]:
+    """The cells of each record; an empty list for a blank line."""
+    return csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""))
+
+
+def _read_header(path: str, data: bytes) -> list[str]:
+    try:
+        cells = next((record for record in _records(data) if "".join(record).strip()), [])
+    except csv.Error:
+        raise refuse(
+            f"{path} row 1", "opens a quotation mark that is never closed", "Close it, or double it."
+        ) from None
+    names = [cell.strip() or f"{UNNAMED}{i}" for i, cell in enumerate(cells)]
+    for sign, word in _OTHER_DELIMITERS.items():
+        if len(names) == 1 and sign in names[0]:
+            hint = f'`pandas.read_csv("{Path(path).name}", sep={sign!r}).to_csv(…, index=False)` rewrites it.'
+            raise refuse(path, f"is separated by {word}, not by commas", hint)
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        listed = ", ".join(map(repr, twice))
+        raise refuse(path, f"names a column more than once: {listed}", "Give every column a name of its own.")
+    if all(map(_NUMBER.fullmatch, names)) and names != [str(i) for i in range(len(names))]:
+        shown = ",".join(names[:4]) + (",…" if len(names) > 4 else "")
+        raise refuse(path, f"has no header row: its first row holds only numbers ({shown})", "Put column names on top.")
+    return names
+
+
+def _parse(path: str, data: bytes, header: list[str], *, threads: bool) -> pa.Table:
+    """The table of texts; raises with the numbers of ragged rows when it reads in one thread."""
+    ragged: list[Any] = []
+
+    def note(row: Any) -> str:
+        ragged.append(row)
+        return "skip"
+
+    def parse(block: int) -> pa.Table:
+        return arrow_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(
+                use_threads=threads, block_size=block, column_names=header, skip_rows_after_names=1
+            ),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in data, invalid_row_handler=note),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
+            ),
+        )
+
+    try:
+        table = parse(_BLOCK)
+    except pa.ArrowInvalid:
+        # A quoted cell may be longer than a block: the second try reads the file as one.
+        ragged.clear()
+        try:
+            table = parse(min(len(data) + 1, 2**31 - 1))
+        except pa.ArrowInvalid as error:
+            raise refuse(path, f"cannot be read as CSV: {str(error).splitlines()[0][:200]}") from None
+    if ragged:
+        raise _refuse_ragged(path, data, header, ragged)
+    return table
+
+
+def _refuse_ragged(path: str, data: bytes, header: list[str], ragged: list[Any]) -> InvalidInput:
+    first = ragged[0]
+    numbers = [row.number for row in ragged if row.number is not None]
+    if len(numbers) < len(ragged):
+        return refuse(path, "holds rows of different lengths")
+    blank = _number_rows(data, max(numbers) - 1)
+    places = [int(blank[number - 2]) for number in numbers]
+    others = f" (so do rows {', '.join(map(str, places[1:4]))}{', …' if len(places) > 4 else ''})" if places[1:] else ""
+    message = f"has {_count(first.actual_columns)}, but the header names {_count(len(header), 'column')}{others}"
+    hint = "Text that holds a comma must stand in quotation marks."
+    if data.count(b'"') % 2:
+        hint = "A quotation mark in or before this row may be opened and never closed."
+    return refuse(f"{path} row {places[0]}", message, hint)
+
+
+def _count(n: int, noun: str = "cell") -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")
+
+
+def _number_rows(data: bytes, n: int) -> NDArray[np.int64]:
+    """Row numbers of n records; the header is row 1 and blank lines count, as in a spreadsheet."""
+    if not _BLANK_LINE.search(data):
+        return count_rows(n, first=2)
+    try:
+        numbers = [number for number, record in enumerate(_records(data), start=1) if record]
+    except csv.Error:  # a cell longer than that reader takes: blank lines stay uncounted
+        numbers = []
+    return np.array(numbers[1 : n + 1], np.int64) if len(numbers) > n else count_rows(n, first=2)
+
+
+def _check_quotes(path: str, data: bytes, table: pa.Table, rows: NDArray[np.int64]) -> None:
+    """Finds a quotation mark that is never closed: it swallows the rest of the file without any other sign."""
+    if data.count(b'"') % 2 == 0:
+        return
+    last = [str(column[-1].as_py() or "") for column in table.columns]
+    if any("\n" in cell or "\r" in cell for cell in last):
+        raise refuse(f"{path} row {rows[-1]}", "opens a quotation mark that is never closed", "Close it, or double it.")

@@ -1,0 +1,102 @@
+"""The data sets that scikit-learn ships, read from its folder: importing it would take longer than training on them."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlproj.data.sources.base import AbstractSource, Reading, count_rows, refuse, suggest
+
+PREFIX = "sklearn:"
+LABEL = "target"
+_MEASURES = ("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points",
+             "symmetry", "fractal dimension")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Bundled:
+    """One data set: its file, the names of its features and of its classes (none for numbers)."""
+
+    file: str
+    features: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    target_file: str | None = None
+    header: bool = True
+
+
+BUNDLED = {
+    "breast_cancer": _Bundled(
+        "breast_cancer.csv",
+        (*(f"mean {name}" for name in _MEASURES), *(f"{name} error" for name in _MEASURES),
+         *(f"worst {name}" for name in _MEASURES)),
+        ("malignant", "benign"),
+    ),
+    "diabetes": _Bundled(
+        "diabetes_data_raw.csv.gz",
+        ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
+        target_file="diabetes_target.csv.gz",
+        header=False,
+    ),
+    "digits": _Bundled(
+        "digits.csv.gz",
+        tuple(f"pixel_{row}_{column}" for row, column in product(range(8), repeat=2)),
+        tuple(map(str, range(10))),
+        header=False,
+    ),
+    "iris": _Bundled(
+        "iris.csv",
+        ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
+        ("setosa", "versicolor", "virginica"),
+    ),
+    "wine": _Bundled(
+        "wine_data.csv",
+        ("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids",
+         "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines",
+         "proline"),
+        ("class_0", "class_1", "class_2"),
+    ),
+}  # fmt: skip
+
+
+class SklearnSource(AbstractSource):
+    """`sklearn:NAME`: the data sets that come with scikit-learn; they bring a label column called `target`."""
+
+    forms = "`sklearn:NAME`"
+
+    def claims(self, path: str) -> bool:
+        """Whether the path begins with `sklearn:`."""
+        return path.startswith(PREFIX)
+
+    def read(self, path: str, root: Path) -> Reading:  # noqa: ARG002 (these files lie in scikit-learn's own folder)
+        """Features as numbers, classes as text, with the names that scikit-learn gives them."""
+        name = path.removeprefix(PREFIX)
+        if name not in BUNDLED:
+            hint = suggest(name, list(BUNDLED))
+            raise refuse(path, f"{name!r} is no data set that scikit-learn ships for one label", hint)
+        bundled = BUNDLED[name]
+        values = _read_numbers(path, bundled.file, skip=1 if bundled.header else 0)
+        if bundled.target_file:
+            values = np.column_stack([values, _read_numbers(path, bundled.target_file)])
+        frame = pd.DataFrame(values[:, :-1], columns=list(bundled.features))
+        frame[LABEL] = _name_classes(values[:, -1], bundled.classes) if bundled.classes else values[:, -1]
+        return Reading(frame, count_rows(len(frame)), LABEL)
+
+
+def _name_classes(codes: NDArray[np.float64], classes: tuple[str, ...]) -> "pd.Series[str]":
+    return pd.Series(np.array(classes)[codes.astype(np.int64)], dtype="str")
+
+
+def _read_numbers(path: str, name: str, skip: int = 0) -> NDArray[np.float64]:
+    """The numbers in a bundled file; scikit-learn is found, not imported."""
+    spec = find_spec("sklearn")
+    folders = (spec.submodule_search_locations if spec else None) or []
+    for file in (Path(folder) / "datasets" / "data" / name for folder in folders):
+        if file.exists():
+            delimiter = " " if name.startswith("diabetes") else ","
+            table = pd.read_csv(file, sep=delimiter, header=None, skiprows=skip, dtype=np.float64)
+            return table.to_numpy()
+    raise refuse(path, f"the installed scikit-learn holds no file {name}", "Install scikit-learn 1.8 or later.")

@@ -1,0 +1,181 @@
+"""The stored deal: which unit lies in which split; a Parquet file that is the authority once it exists. U units.
+
+One file per project, `NAME.parquet`, written whole or not at all, under a lock, so that two processes that deal at the
+same moment agree on one deal.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from mlproj.errors import InvalidInput, Problem
+from mlproj.spec.project import Project
+
+VERSION = 1
+_KEY = b"mlproj.splits"
+_SAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+@dataclass(frozen=True)
+class StoredDeal:
+    """A deal as it was made, with all that later rows are dealt by.
+
+    Attributes:
+        units: Names of the units (U,), sorted.
+        split: Their splits (U,).
+        seed: Seed of the first deal; later seeds move nothing.
+        redraws: How often the splits were dealt anew.
+        id_columns: Columns whose content made the ids; empty where `data.id` names them.
+        requested: What project.yaml asked for, by dotted path.
+        sizes: Examples per split at the first deal.
+        shares: By which new units enter: dev and test as shares of the target examples, train_dev of the training
+            distribution.
+        cuts: With `data.time`: value from which a split begins.
+        dealt: Day of the first deal.
+    """
+
+    units: NDArray[np.str_]
+    split: NDArray[np.str_]
+    seed: int = 0
+    redraws: int = 0
+    id_columns: tuple[str, ...] = ()
+    requested: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
+    cuts: Mapping[str, float] = field(default_factory=dict)
+    dealt: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of units, splits and the rules for new units; equal for equal deals.
+
+        Example:
+            >>> a, b = (StoredDeal(np.array(["u1"]), np.array([split])) for split in ("dev", "test"))
+            >>> a.digest == b.digest
+            False
+        """
+        rules = json.dumps([self.seed, self.redraws, sorted(self.shares.items()), sorted(self.cuts.items())])
+        text = "\x1f".join([rules, *self.units.tolist(), *self.split.tolist()])
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def deal_file(store: Path, name: str) -> Path:
+    """The file of a project's deal.
+
+    Example:
+        >>> deal_file(Path("splits"), "cats").as_posix()
+        'splits/cats.parquet'
+    """
+    safe = _SAFE.sub("_", name)[:100]
+    if safe != name or safe.startswith("."):  # two names must never share a file
+        safe = f"{safe.lstrip('.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return store / f"{safe}.parquet"
+
+
+@contextlib.contextmanager
+def lock_deal(file: Path) -> Iterator[None]:
+    """Holds the lock of a deal's file; whoever else deals the same project waits."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed, also when the process dies
+        yield
+
+
+def read_deal(file: Path, project: Project) -> StoredDeal | None:
+    """The stored deal, or None when there is none yet.
+
+    Raises:
+        InvalidInput: When the file is damaged or was written by a later version.
+    """
+    try:
+        table = pq.read_table(file)
+        facts = json.loads(table.schema.metadata[_KEY])
+        if facts["version"] > VERSION:
+            raise _unreadable(file, project, f"version {facts['version']} is newer than this mlproj knows ({VERSION})")
+        units, split = (np.array(table[name].to_pylist(), dtype=np.str_) for name in ("unit", "split"))
+        stored = StoredDeal(units, split, **_facts_of(facts))
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(
+            file, project, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        ) from error
+    if stored.digest != facts.get("digest"):
+        raise _unreadable(file, project, "its content does not match its own digest")
+    return stored
+
+
+def write_deal(file: Path, deal: StoredDeal) -> None:
+    """Stores a deal: in a temporary file first, then renamed, so that no reader ever meets half a file."""
+    facts = {name: getattr(deal, name) for name in _FACTS} | {"version": VERSION, "digest": deal.digest}
+    table = pa.table(
+        {"unit": pa.array(deal.units.tolist(), pa.string()), "split": pa.array(deal.split.tolist(), pa.string())}
+    )
+    table = table.replace_schema_metadata({_KEY: json.dumps(facts, sort_keys=True, default=dict).encode()})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as sink:
+            pq.write_table(table, sink, compression="zstd")
+            sink.flush()
+            os.fsync(sink.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(file.parent)
+
+
+def sort_units(units: NDArray[np.str_]) -> NDArray[np.int64]:
+    """The order of unit names in which deals are stored."""
+    return np.asarray(pc.sort_indices(pa.array(units.tolist(), pa.string())).to_numpy()).astype(np.int64)
+
+
+def find_units(stored: StoredDeal, names: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Position of each name (U,) among the stored units, −1 where it is not one of them.
+
+    Example:
+        >>> find_units(StoredDeal(np.array(["a", "b"]), np.array(["dev", "train"])), np.array(["b", "c"])).tolist()
+        [1, -1]
+    """
+    known = pa.array(stored.units.tolist(), pa.string())
+    at = pc.index_in(pa.array(names.tolist(), pa.string()), value_set=known)
+    return np.asarray(pc.fill_null(at, -1).to_numpy()).astype(np.int64)
+
+
+_FACTS = ("seed", "redraws", "id_columns", "requested", "sizes", "shares", "cuts", "dealt")
+
+
+def _facts_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: facts[name] for name in _FACTS}
+    return known | {"id_columns": tuple(known["id_columns"])}
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the rename itself survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unreadable(file: Path, project: Project, reason: str) -> InvalidInput:
+    place = file.relative_to(project.root) if file.is_relative_to(project.root) else file
+    hint = "Restore the file from a copy, or deal anew with `mlproj split --redraw` (dev and test then change)."
+    return InvalidInput([Problem(str(place), f"the stored splits cannot be read ({reason})", hint)])

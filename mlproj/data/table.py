@@ -1,0 +1,236 @@
+"""One raw table from all parts of `data.source` and `data.extra`. N examples, in the order of the files."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlproj.data.cells import kind_of, read_texts, to_text
+from mlproj.data.dates import is_date
+from mlproj.data.sources import Reading, read_source
+from mlproj.data.where import evaluate_where
+from mlproj.errors import InvalidInput, Problem
+from mlproj.spec.data import Part, WeightColumn
+from mlproj.spec.project import Project
+
+MAX_SHOWN = 3
+HELD_OUT: tuple[Literal["dev", "test"], ...] = ("dev", "test")
+
+
+@dataclass(frozen=True)
+class PartOrigin:
+    """One part of the data.
+
+    Attributes:
+        path: As written in project.yaml.
+        role: `target` for the distribution that dev and test come from, `training` for further training data, `dev` or
+            `test` for a file that is that split.
+        key: Dotted path of its entry in project.yaml.
+    """
+
+    path: str
+    role: Literal["target", "training", "dev", "test"]
+    key: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """All raw cells of all parts, in the order: source, extra, files of dev and test.
+
+    Attributes:
+        frame: Raw cells: text or standard pandas types (N rows).
+        source: Position in `origins` of each row's part (N,).
+        rows: Row number of each row in its own file (N,), as a user would count it.
+        origins: The parts.
+        labels: Label columns: those of `data.label`, else the one that the source brings.
+    """
+
+    frame: pd.DataFrame
+    source: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    origins: tuple[PartOrigin, ...]
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def is_target(self) -> NDArray[np.bool_]:
+        """Mask (N,) of the rows of the target distribution."""
+        return np.array([origin.role != "training" for origin in self.origins], np.bool_)[self.source]
+
+    def place(self, row: int) -> str:
+        """The file and row of an example, for messages: `app.csv row 17`."""
+        return f"{self.origins[int(self.source[row])].path} row {self.rows[row]}"
+
+    def name_cells(self, cells: "pd.Series[Any]", bad: NDArray[np.bool_], what: str) -> str:
+        """Which cells are wrong, for messages: `column 'age': app.csv row 17 holds 'abc', which is no number`.
+
+        Args:
+            cells: The column (N,).
+            bad: Mask (N,) of its wrong cells, at least one.
+            what: What they are.
+        """
+        rows = np.flatnonzero(bad)
+        more = ", ".join(self.place(int(row)) for row in rows[1:MAX_SHOWN])
+        rest = f" and {len(rows) - MAX_SHOWN:,} more" if len(rows) > MAX_SHOWN else ""
+        found = to_text(cells.iloc[int(rows[0])])
+        message = f"column {str(cells.name)!r}: {self.place(int(rows[0]))} holds {found!r}, which is {what}"
+        return f"{message}; also {more}{rest}" if more else message
+
+    def select(self, rows: NDArray[Any]) -> "Table":
+        """The table at `rows` (a mask or positions), copied, so that nothing of the other rows stays reachable."""
+        positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        frame = self.frame.take(positions).reset_index(drop=True)
+        return Table(frame, self.source[positions], self.rows[positions], self.origins, self.labels)
+
+
+def read_tables(project: Project) -> Table:
+    """Reads every part that a project names and joins them into one table.
+
+    Args:
+        project: What to read, and from which folder.
+
+    Raises:
+        InvalidInput: When a file cannot be read, a part is left without rows, or the parts do not fit together.
+    """
+    readings: list[Reading] = []
+    origins: list[PartOrigin] = []
+    problems: list[Problem] = []
+    cache: dict[str, Reading | None] = {}
+    for part, origin in _parts(project):
+        reading = _read(project, part, origin, cache, problems)
+        if reading is not None:
+            readings.append(reading)
+            origins.append(origin)
+    if problems:
+        raise InvalidInput(problems)
+    labels = project.data.labels or _own_labels(project, readings)
+    frames = _unify(project, readings, origins, labels)
+    source = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
+    joined = frames[0].reset_index(drop=True) if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    return Table(joined, source, np.concatenate([reading.rows for reading in readings]), tuple(origins), labels)
+
+
+def _parts(project: Project) -> Iterator[tuple[Part, PartOrigin]]:
+    data = project.data
+    for i, part in enumerate(data.sources):
+        key = f"data.source.{i}" if isinstance(data.source, tuple) else "data.source"
+        yield part, PartOrigin(part.path, "target", key)
+    for i, part in enumerate(data.extras):
+        yield part, PartOrigin(part.path, "training", f"data.extra.{i}")
+    for name in HELD_OUT:
+        size = getattr(project.splits, name)
+        if isinstance(size, str) and not is_date(size):
+            yield Part(path=size), PartOrigin(size, name, f"splits.{name}")
+
+
+def _read(
+    project: Project, part: Part, origin: PartOrigin, cache: dict[str, Reading | None], problems: list[Problem]
+) -> Reading | None:
+    """One part's reading with its `where` applied; None after noting what is wrong."""
+    if part.path not in cache:
+        try:
+            cache[part.path] = read_source(part.path, project.root)
+        except InvalidInput as error:
+            cache[part.path] = None
+            problems += [project.problem(origin.key, f"{p.where}: {p.message}", p.hint) for p in error.problems]
+    reading = cache[part.path]
+    if reading is None or part.where is None:
+        return reading
+    try:
+        keep = np.flatnonzero(evaluate_where(part.where, reading.frame))
+    except ValueError as error:
+        problems.append(project.problem(f"{origin.key}.where", f"`{part.where}` on {part.path}: {error}"))
+        return None
+    if not len(keep):
+        problems.append(project.problem(f"{origin.key}.where", f"`{part.where}` keeps no row of {part.path}"))
+        return None
+    return Reading(reading.frame.take(keep), reading.rows[keep], reading.label)
+
+
+def _own_labels(project: Project, readings: Sequence[Reading]) -> tuple[str, ...]:
+    """The label that the sources bring where `data.label` is not written."""
+    label = next((reading.label for reading in readings if reading.label), None)
+    if label is None:
+        names = [str(name) for name in readings[0].frame.columns]
+        listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        hint = f"Add `label: COLUMN` under `data:`. Columns: {listed}."
+        raise InvalidInput([project.problem("data.label", "is missing: which column is to be predicted?", hint)])
+    return (label,)
+
+
+def _unify(
+    project: Project, readings: Sequence[Reading], origins: Sequence[PartOrigin], labels: Sequence[str]
+) -> list[pd.DataFrame]:
+    """The parts' frames with the same columns in the same order and of the same kind."""
+    frames = [reading.frame for reading in readings]
+    if len(frames) == 1:
+        return frames
+    names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
+    problems = []
+    optional = optional_columns(project, names, labels)
+    for frame, origin in zip(frames, origins, strict=True):
+        absent = [name for name in names if name not in frame.columns and name not in optional]
+        if absent:
+            problems.append(_absent(project, origin, absent, list(map(str, frame.columns))))
+    if problems:
+        raise InvalidInput(problems)
+    return _alike([frame.reindex(columns=names) for frame in frames], names)
+
+
+def optional_columns(project: Project, names: Sequence[str], labels: Sequence[str]) -> set[str]:
+    """Columns that need not be in every part: no feature, label, id or weight of their own.
+
+    Args:
+        project: Says what the columns are for.
+        names: All columns.
+        labels: Label columns.
+    """
+    data = project.data
+    weight = data.weight.column if isinstance(data.weight, WeightColumn) else None
+    ignored = {name for name, kind in data.columns.items() if kind == "ignore"}
+    optional = {*data.exclude, *ignored, data.group, data.time, project.splits.column}
+    if data.include:
+        optional |= set(names) - set(data.include)
+    return {str(name) for name in optional if name is not None} - {*labels, str(data.id), str(weight)}
+
+
+def _absent(project: Project, origin: PartOrigin, absent: list[str], present: list[str]) -> Problem:
+    shown = ", ".join(map(repr, absent[:MAX_SHOWN])) + (f" and {len(absent) - MAX_SHOWN} more" if absent[3:] else "")
+    close = get_close_matches(absent[0], present, n=1)
+    hint = f"It holds a column {close[0]!r}: is that the one? " if close else ""
+    hint += "Columns that are no features may be missing: list them under `data.exclude`."
+    noun = "column" if len(absent) == 1 else "columns"
+    return project.problem(origin.key, f"{origin.path} has no {noun} {shown}, which other parts of the data have", hint)
+
+
+def _alike(frames: list[pd.DataFrame], names: Sequence[str]) -> list[pd.DataFrame]:
+    """Columns that are text in one part and typed in another become text in all."""
+    for name in names:
+        kinds = {kind_of(frame[name]) for frame in frames if frame[name].notna().any()}
+        if len(kinds) > 1 or "object" in kinds:
+            for frame in frames:
+                frame[name] = to_strings(frame[name])
+        elif len(kinds) == 1:
+            model = next(frame[name].dtype for frame in frames if frame[name].notna().any())
+            for frame in frames:
+                if kind_of(frame[name]) not in kinds:
+                    frame[name] = pd.Series([None] * len(frame), index=frame.index, dtype=_nullable(model))
+    return frames
+
+
+def _nullable(dtype: Any) -> Any:
+    """A dtype of the same kind that can hold missing cells."""
+    if pd.api.types.is_bool_dtype(dtype):
+        return pd.BooleanDtype()
+    return pd.Int64Dtype() if pd.api.types.is_integer_dtype(dtype) else dtype
+
+
+def to_strings(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A raw column as text cells, missing where they are missing."""
+    return pd.Series(read_texts(column).to_pandas(), dtype="str").set_axis(column.index)

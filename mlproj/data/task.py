@@ -1,0 +1,211 @@
+"""What a label asks for: classification or regression, and what stands in the way of learning it. N examples."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlproj.data.cells import kind_of, read_numbers, read_texts, read_truths
+from mlproj.data.columns import MOSTLY
+from mlproj.data.table import MAX_SHOWN, Table
+from mlproj.errors import Problem
+from mlproj.spec.project import Project
+
+Task = Literal["classification", "regression"]
+
+MAX_CLASSES_OF_NUMBERS = 20
+"""Different whole numbers up to which a label of numbers is guessed to be classes."""
+_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The label columns as read.
+
+    Attributes:
+        task: Classification or regression.
+        known: Mask (N,) of the examples that have a label (with several: at least one of them).
+        note: How the task was found out, for the user; empty when it was declared.
+        warnings: What a user should know about the labels.
+        problems: What is wrong with them.
+    """
+
+    task: Task
+    known: NDArray[np.bool_]
+    note: str
+    warnings: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def is_several(project: Project) -> bool:
+    """Whether the label is a list of yes/no columns."""
+    return isinstance(project.data.label, tuple)
+
+
+def read_labels(project: Project, table: Table) -> Labels:
+    """Finds out the task, and everything that is wrong with the labels of all rows.
+
+    Args:
+        project: With the task where it is declared.
+        table: All rows; its label columns must exist.
+    """
+    if is_several(project):
+        return _read_several(project, table)
+    cells = table.frame[table.labels[0]]
+    known = read_known(cells)
+    declared = project.data.columns.get(table.labels[0])
+    task, reason = infer_task(cells[known], is_category=declared == "category", is_number=declared == "number")
+    note = "" if project.task else f"Task: {task}, because label {cells.name!r} {reason}."
+    task = project.task or task
+    problems = list(_check_spec(project, task))
+    warnings: list[str] = []
+    if not known.any():
+        problems.append(project.problem("data.label", f"column {cells.name!r} is empty in every row"))
+    elif task == "regression":
+        problems += _check_numbers(project, table, cells, known)
+    else:
+        problems += _check_classes(project, cells, known)
+        warnings += _warn_classes(cells[known])
+    return Labels(task, known, note, tuple(warnings), tuple(problems))
+
+
+def infer_task(cells: "pd.Series[Any]", *, is_category: bool = False, is_number: bool = False) -> tuple[Task, str]:
+    """The task that a label asks for, and why.
+
+    Text, truths and few whole numbers that repeat are classes; other numbers are a quantity.
+
+    Args:
+        cells: Labels of the labelled rows.
+        is_category: Whether the column is declared a category, which settles it.
+        is_number: Whether it is declared a number, likewise.
+
+    Example:
+        >>> infer_task(pd.Series([0, 1] * 10))[0], infer_task(pd.Series(range(100)))[0]
+        ('classification', 'regression')
+    """
+    if is_category:
+        return "classification", "is declared a category"
+    if is_number:
+        return "regression", "is declared a number"
+    if kind_of(cells) == "boolean":
+        return "classification", "is true or false"
+    values, bad = read_numbers(cells)
+    numbers = values[~np.isnan(values)]
+    distinct = np.unique(numbers)
+    if bad.any() and not (bad.mean() <= 1 - MOSTLY and len(distinct) > MAX_CLASSES_OF_NUMBERS):
+        return "classification", f"holds text ({str(cells[bad].iloc[0])!r})"
+    whole = bool(np.all(np.isfinite(distinct)) and np.all(distinct == np.round(distinct)))
+    few = len(distinct) <= 2 or (len(distinct) <= MAX_CLASSES_OF_NUMBERS and len(distinct) * _REPEATS <= len(numbers))
+    if whole and few:
+        return "classification", f"holds only {len(distinct)} different whole numbers"
+    return "regression", f"holds {len(distinct):,} different numbers"
+
+
+def read_known(cells: "pd.Series[Any]") -> NDArray[np.bool_]:
+    """Mask (N,) of the rows that have a label; in a column of numbers or truths, `None` and `?` are missing too."""
+    texts = read_texts(cells)
+    known = np.asarray(pc.is_valid(texts).to_numpy(zero_copy_only=False), np.bool_)
+    for read in (read_numbers, read_truths):
+        values, bad = read(cells)
+        if not bad.any() and not np.isnan(values).all():
+            return ~np.isnan(values)
+    return known
+
+
+def _check_spec(project: Project, task: Task) -> list[Problem]:
+    problems = []
+    if task == "regression" and project.data.positive is not None:
+        problems.append(project.problem("data.positive", "is for a label with two classes, but the task is regression"))
+    if task == "classification" and project.data.label_scale == "log":
+        problems.append(project.problem("data.label_scale", "log is for regression, but the task is classification"))
+    return problems
+
+
+def _check_numbers(project: Project, table: Table, cells: "pd.Series[Any]", known: NDArray[np.bool_]) -> list[Problem]:
+    if kind_of(cells) == "boolean":
+        hint = "Use `task: classification`, or leave `task` out."
+        return [project.problem("task", f"regression contradicts label {cells.name!r}, which is true or false", hint)]
+    values, bad = read_numbers(cells)
+    if bad.mean() > 0.5:
+        found = str(cells[bad].iloc[0])
+        hint = "Use `task: classification`, or leave `task` out."
+        place = table.place(int(bad.argmax()))
+        message = f"regression contradicts label {cells.name!r}, which holds text ({place}: {found!r})"
+        return [project.problem("task", message, hint)]
+    infinite = np.isinf(values)
+    correct, linear = "Correct or empty such cells.", "A log scale needs labels above 0; use `label_scale: linear`."
+    low = (values <= 0) & (project.data.label_scale == "log")
+    problems = [
+        project.problem(key, table.name_cells(cells, mask, what), hint)
+        for key, mask, what, hint in (
+            ("data.label", bad, "no number", correct),
+            ("data.label", infinite, "infinite", correct),
+            ("data.label_scale", low, "not above 0", linear),
+        )
+        if mask.any()
+    ]
+    finite = values[known & ~infinite]
+    if not problems and len(np.unique(finite)) == 1:
+        problems.append(
+            project.problem("data.label", f"{cells.name!r} is {finite[0]:g} in every row: nothing to learn")
+        )
+    return problems
+
+
+def _check_classes(project: Project, cells: "pd.Series[Any]", known: NDArray[np.bool_]) -> list[Problem]:
+    n = int(known.sum())
+    classes = pc.unique(read_texts(cells[known])).to_pylist()
+    name = cells.name
+    if len(classes) == 1:
+        message = f"{name!r} is {classes[0]!r} in every labelled row; at least two classes are needed"
+        return [project.problem("data.label", message)]
+    values, bad = read_numbers(cells)
+    is_declared = project.data.columns.get(str(name)) == "category"
+    if not bad.any() and not is_declared and len(classes) > MAX_CLASSES_OF_NUMBERS:
+        whole = bool(np.all(values[known] == np.round(values[known])))
+        if not whole or len(classes) > n / 2:
+            count = f"{len(classes):,} different numbers in {n:,} rows"
+            message = f"classification contradicts label {name!r}, which holds {count}"
+            return [project.problem("task", message, "Use `task: regression`.")]
+    if len(classes) > max(MAX_CLASSES_OF_NUMBERS, n / 2):
+        shown = ", ".join(map(repr, classes[:MAX_SHOWN]))
+        message = f"{name!r} holds {len(classes):,} different values in {n:,} rows ({shown}, …): these are no classes"
+        return [project.problem("data.label", message, "Name the column that is to be predicted.")]
+    return []
+
+
+def _warn_classes(cells: "pd.Series[Any]") -> list[str]:
+    counted = pc.value_counts(read_texts(cells)).to_pylist()
+    rare = sorted((row["counts"], row["values"]) for row in counted if row["counts"] < MAX_SHOWN)
+    if not rare or len(counted) < 2:
+        return []
+    shown = ", ".join(f"{name!r} has {count}" for count, name in rare[:MAX_SHOWN]) + (", …" if rare[MAX_SHOWN:] else "")
+    return [f"Some classes are too rare to be in train, dev and test alike: {shown}."]
+
+
+def _read_several(project: Project, table: Table) -> Labels:
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    known = np.zeros(len(table), np.bool_)
+    if project.task == "regression":
+        message = "regression contradicts `data.label`, a list of several yes/no labels"
+        problems.append(project.problem("task", message, "Use `task: classification`, or name one label."))
+    problems += _check_spec(project, "classification")
+    for i, name in enumerate(table.labels):
+        cells = table.frame[name]
+        values, bad = read_truths(cells)
+        if bad.any():
+            hint = "Several labels hold 1/0, yes/no or true/false each; an empty cell is a missing label."
+            message = table.name_cells(cells, bad, "neither yes nor no")
+            problems.append(project.problem(f"data.label.{i}", message, hint))
+        present = ~np.isnan(values)
+        known |= present
+        if not present.any() and not bad.any():
+            problems.append(project.problem(f"data.label.{i}", f"column {name!r} is empty in every row"))
+        elif not bad.any() and len(np.unique(values[present])) == 1:
+            word = "yes" if values[present][0] == 1 else "no"
+            warnings.append(f"Label {name!r} is {word} wherever it is known: nothing can be learned about it.")
+    return Labels("classification", known, "", tuple(warnings), tuple(problems))

@@ -1,0 +1,105 @@
+"""Cutting by time: dev and test begin on a day and are later than train. N examples, U units.
+
+Rows of one moment stay together, so a cut falls between two distinct times, at the one nearest to the requested size.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlproj.data.dates import Timeline, is_date
+from mlproj.data.sizes import HeldOut
+from mlproj.data.units import DEV, NONE, TEST, TRAIN, Codes, Rows
+from mlproj.errors import InvalidInput, Problem
+from mlproj.spec.project import Project
+
+Cuts = Mapping[str, float]
+_CODE = {"dev": DEV, "test": TEST}
+
+
+def choose_cuts(
+    project: Project, rows: Rows, timeline: Timeline, free: NDArray[np.bool_], held_out: HeldOut
+) -> dict[str, float]:
+    """From which time on dev and test begin.
+
+    Args:
+        project: A date in `splits.dev` or `splits.test` is the cut itself.
+        rows: The rows to deal.
+        timeline: Their times.
+        free: Units (U,) that are to be dealt.
+        held_out: Sizes for the splits without a date of their own.
+
+    Returns:
+        The first time of dev and of test, where there is such a split.
+
+    Raises:
+        InvalidInput: When no cut leaves something on both sides.
+    """
+    cuts = {
+        name: timeline.read(value)
+        for name in ("dev", "test")
+        if isinstance(value := getattr(project.splits, name), str) and is_date(value)
+    }
+    candidates = rows.alive & rows.is_target & free[rows.unit] & ~np.isnan(timeline.values)
+    for name, other, size in (("test", "dev", held_out.test), ("dev", "test", held_out.dev)):
+        if name in cuts or not size:
+            continue
+        want = size
+        pool = candidates.copy()
+        if other in cuts and name == "dev":
+            later = timeline.values >= cuts[other]
+            claimed = rows.count(later & candidates) > 0  # a group with rows in test belongs to test
+            pool &= ~later & ~claimed[rows.unit]
+        elif other in cuts:
+            pool &= timeline.values >= cuts[other]
+            if getattr(project.splits, name) is None:  # automatic: at most half of what dev's date leaves
+                want = min(want, max(1, int(pool.sum()) // 2))
+        cut = _nearest_cut(timeline.values[pool], want)
+        if cut is None:
+            raise InvalidInput([_no_cut(project, timeline, name, pool, want)])
+        cuts[name] = cut
+    return cuts
+
+
+def split_by_time(values: NDArray[np.float64], cuts: Cuts) -> Codes:
+    """The split of each time: test or dev from their cuts on, train before (and where there is no time).
+
+    Example:
+        >>> split_by_time(np.array([1.0, 5.0, 9.0]), {"dev": 5.0, "test": 8.0}).tolist()
+        [0, 2, 3]
+    """
+    codes = np.full(len(values), TRAIN, dtype=np.int8)
+    for name, cut in sorted(cuts.items(), key=lambda item: item[1]):
+        codes[values >= cut] = _CODE[name]
+    return codes
+
+
+def units_by_time(rows: Rows, timeline: Timeline, cuts: Cuts) -> Codes:
+    """The split that each unit's latest target row falls into (U,).
+
+    A unit of `data.extra` alone is train, or −1 when it is as late as dev or test.
+    """
+    with_target = split_by_time(rows.latest(timeline.values, rows.is_target), cuts)
+    alone = split_by_time(rows.latest(timeline.values, ~rows.is_target), cuts)
+    return np.where(rows.n_target > 0, with_target, np.where(alone == TRAIN, TRAIN, NONE)).astype(np.int8)
+
+
+def _nearest_cut(values: NDArray[np.float64], want: int) -> float | None:
+    """The distinct time from which on the number of rows is nearest to `want`, leaving some before it."""
+    moments, counts = np.unique(values, return_counts=True)
+    if len(moments) < 2:
+        return None
+    held = np.cumsum(counts[::-1])[::-1][1:]  # rows from each moment on, the first moment left to the other side
+    return float(moments[1:][::-1][np.argmin(np.abs(held - want)[::-1])])  # of two equally near cuts the later one
+
+
+def _no_cut(project: Project, timeline: Timeline, name: str, pool: NDArray[np.bool_], want: int) -> Problem:
+    moments = np.unique(timeline.values[pool])
+    found = (
+        f"all {int(pool.sum()):,} rows to cut have the time {timeline.text(moments[0])}"
+        if len(moments)
+        else "no rows are left to cut"
+    )
+    hint = f"Set `splits.{name}` to a date of your own, ask for fewer examples, or to 0."
+    return project.problem(f"splits.{name}", f"{want:,} later examples cannot be cut off: {found}", hint)

@@ -1,0 +1,163 @@
+"""Rows that a `where` expression keeps: its tree evaluated on raw columns, never as code. N examples.
+
+Comparisons follow what a cell says: `age > 30` compares numbers even where the column is text, and `zip == '01234'`
+compares text. A missing cell makes a comparison neither true nor false, as in SQL, and a row is kept only where the
+whole is true; `x == None` asks for the missing cells themselves.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlproj.data.cells import is_missing, kind_of, read_days, read_numbers, read_texts, read_truths, to_text
+from mlproj.data.sources.base import suggest
+from mlproj.spec.where import And, Column, Compare, Expression, Literal_, Not, Or, parse_where
+
+Mask = NDArray[np.bool_]
+_SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+_TEXT_SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "==": pc.equal, "<": pc.less, "<=": pc.less_equal, ">": pc.greater, ">=": pc.greater_equal,
+}  # fmt: skip
+_NEGATED = {"!=": "==", "not in": "in"}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Three-valued: where the expression is true and where it is false; elsewhere a missing cell leaves it open."""
+
+    true: Mask
+    false: Mask
+
+
+def evaluate_where(expression: str | Expression, frame: pd.DataFrame) -> Mask:
+    """Mask (N,) of the rows for which an expression is true.
+
+    Args:
+        expression: As written, or parsed by `parse_where`.
+        frame: Raw cells.
+
+    Raises:
+        ValueError: When a column is not there or cannot be compared in that way; the text says why.
+
+    Example:
+        >>> evaluate_where("age > 30 and not vip", pd.DataFrame({"age": ["31", "7", ""], "vip": ["no", "no", "no"]}))
+        array([ True, False, False])
+    """
+    tree = parse_where(expression) if isinstance(expression, str) else expression
+    return _evaluate(tree, frame).true
+
+
+def _evaluate(tree: Expression, frame: pd.DataFrame) -> _Answer:
+    match tree:
+        case And(parts=parts):
+            answers = [_evaluate(part, frame) for part in parts]
+            return _Answer(_all(a.true for a in answers), _any(a.false for a in answers))
+        case Or(parts=parts):
+            answers = [_evaluate(part, frame) for part in parts]
+            return _Answer(_any(a.true for a in answers), _all(a.false for a in answers))
+        case Not(part=part):
+            answer = _evaluate(part, frame)
+            return _Answer(answer.false, answer.true)
+        case Column(name=name):
+            return _truth(name, _column(name, frame))
+        case Compare(column=name, operator=sign, value=value):
+            return _compare(name, _column(name, frame), sign, value)
+
+
+def _column(name: str, frame: pd.DataFrame) -> "pd.Series[Any]":
+    if name not in frame.columns:
+        raise ValueError(f"there is no column {name!r}. {suggest(name, list(map(str, frame.columns)))}")
+    return frame[name]
+
+
+def _truth(name: str, column: "pd.Series[Any]") -> _Answer:
+    values, bad = read_truths(column)
+    if bad.any():
+        found = to_text(column.iloc[int(bad.argmax())])
+        raise ValueError(
+            f"column {name!r} is not true or false by itself (it holds {found!r}); compare it with a value"
+        )
+    return _Answer(values == 1, values == 0)
+
+
+def _compare(name: str, column: "pd.Series[Any]", sign: str, value: Literal_ | tuple[Literal_, ...]) -> _Answer:
+    if sign in _NEGATED:
+        answer = _compare(name, column, _NEGATED[sign], value)
+        return _Answer(answer.false, answer.true)
+    if isinstance(value, tuple):
+        answers = [_compare(name, column, "==", item) for item in value]
+        no = np.zeros(len(column), np.bool_)
+        return _Answer(_any([no, *(a.true for a in answers)]), _all([~no, *(a.false for a in answers)]))
+    if value is None:
+        missing = is_missing(column)
+        if sign != "==":
+            raise ValueError(f"column {name!r} cannot be compared with None by {sign}; only ==, !=, in and not in can")
+        return _Answer(missing, ~missing)
+    if isinstance(value, str):
+        return _compare_text(column, sign, value)
+    return _compare_number(name, column, sign, value)
+
+
+def _compare_number(name: str, column: "pd.Series[Any]", sign: str, value: float | bool) -> _Answer:
+    """Against a number or a truth; cells that are neither are unequal to it and have no order."""
+    values, bad = read_truths(column) if isinstance(value, bool) else read_numbers(column)
+    present = ~np.isnan(values)
+    if bad.any() and not present.any():
+        found = to_text(column.iloc[int(bad.argmax())])
+        kind = "truths" if isinstance(value, bool) else "numbers"
+        raise ValueError(f"column {name!r} holds no {kind} to compare with {value!r}, but for example {found!r}")
+    true = present & _SIGNS[sign](values, value)
+    return _Answer(true, (present & ~true) | (bad if sign == "==" else np.zeros_like(bad)))
+
+
+def _compare_text(column: "pd.Series[Any]", sign: str, value: str) -> _Answer:
+    """Against a text: as dates or numbers where the column and the text are such, else letter by letter."""
+    as_column = pd.Series([value], dtype="str")
+    number, not_number = read_numbers(as_column)
+    if kind_of(column) in ("number", "boolean") and not not_number[0]:
+        return _known(*read_numbers(column), sign, float(number[0]))
+    if _DATE.fullmatch(value):
+        day, not_day = read_days(as_column)
+        days, bad = read_days(column)
+        if not not_day[0] and not bad.any():
+            return _known(days, bad, sign, float(day[0]))
+    if sign != "==" and not not_number[0]:
+        numbers, bad = read_numbers(column)
+        if not bad.any():
+            return _known(numbers, bad, sign, float(number[0]))
+    literal = read_texts(as_column).to_pylist()[0]  # as a cell would be read, so that `'7.0'` meets 7
+    if literal is None and sign == "==":
+        missing = is_missing(column)
+        return _Answer(missing, ~missing)
+    cells = read_texts(column)
+    true = _mask(pc.fill_null(_TEXT_SIGNS[sign](cells, literal or value), False))
+    return _Answer(true, _mask(pc.is_valid(cells)) & ~true)
+
+
+def _known(values: NDArray[np.float64], bad: Mask, sign: str, value: float) -> _Answer:
+    present = ~np.isnan(values) & ~bad
+    true = present & _SIGNS[sign](values, value)
+    return _Answer(true, present & ~true)
+
+
+def _mask(values: Any) -> Mask:
+    return np.asarray(values.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _all(masks: Iterable[Mask]) -> Mask:
+    return reduce(np.logical_and, list(masks))
+
+
+def _any(masks: Iterable[Mask]) -> Mask:
+    return reduce(np.logical_or, list(masks))

@@ -1,0 +1,216 @@
+"""Rungs as random quantities: each with its value, its 95 % interval and draws of what it may be. N examples, D draws.
+
+A rung is measured from predictions (`measure`) or given by hand (`take`)::
+
+    dev = measure("dev", predictions.part("dev"), "error")
+"""
+
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Literal
+
+import numpy as np
+
+from mlproj.diagnose.draws import N_DRAWS, draw_cells, draw_mean, draw_normal, draw_rate
+from mlproj.diagnose.rungs import RUNGS, GivenRung, is_rate
+from mlproj.errors import InvalidInput, Problem
+from mlproj.metrics import as_loss, confusion, estimate
+from mlproj.metrics.cells import CELL_METRICS
+from mlproj.metrics.estimates import RATE_METRICS
+from mlproj.metrics.intervals import Estimate, Floats, Units, gather_units, normal_quantile, unit_rate, wilson
+from mlproj.metrics.losses import MEAN_METRICS, example_losses
+from mlproj.records import Answers, Predictions, Rung
+from mlproj.spec.goal import LOSSES
+
+Distribution = Literal["training", "target"]
+_SEED = 7
+_SQUARED = {"rmse": "mse"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A rung and what it may be.
+
+    Attributes:
+        rung: Its value with interval.
+        draws: What the error may be (D,); all equal for a constant.
+    """
+
+    rung: Rung
+    draws: Floats
+
+    @property
+    def name(self) -> str:
+        """Name of the rung."""
+        return self.rung.name
+
+    @property
+    def value(self) -> float:
+        """The error."""
+        assert self.rung.error is not None  # a sealed rung never becomes a sample
+        return self.rung.error
+
+    @property
+    def limits(self) -> tuple[float, float, float]:
+        """Value, lower and upper limit, as `mover` takes them."""
+        low, high = self.rung.low, self.rung.high
+        return self.value, self.value if low is None else low, np.inf if high is None else high
+
+    @property
+    def variance(self) -> float:
+        """Sampling variance; 0 for a constant."""
+        return float(self.draws.var())
+
+
+def measure(name: str, part: Predictions, metric: str) -> Sample:
+    """Measures a rung on the predictions of one split.
+
+    Args:
+        name: train, train_dev, dev or test.
+        part: Predictions of that split only; rows without a label are left out.
+        metric: Any metric of `metric.optimize`; a score is turned into the loss 1 − score.
+
+    Raises:
+        InvalidInput: When the metric does not suit the answers or is undefined on them.
+    """
+    rng = np.random.default_rng([_SEED, RUNGS.index(name)])
+    several = len(part.labels) > 1
+    found, draws = _measure_several(part, metric, rng) if several else _measure_one(part, part.answers, metric, rng)
+    if not np.isfinite(found.value):
+        message = f"{metric} is undefined on the {int(_labelled(part).sum())} examples of {name}"
+        raise InvalidInput([Problem("metric", message, "Ask for another with --metric, such as error.")])
+    rung = Rung(
+        name=name,
+        error=found.value,
+        low=found.low,
+        high=found.high if np.isfinite(found.high) else None,
+        n=int(_labelled(part).sum()),
+        distribution="training" if name in ("train", "train_dev") else "target",
+        method=found.method,
+    )
+    return Sample(rung, draws)
+
+
+def _labelled(part: Predictions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.logical_or.reduce([answers.known for answers in part.labels.values()])
+
+
+def _measure_one(part: Predictions, answers: Answers, metric: str, rng: np.random.Generator) -> tuple[Estimate, Floats]:
+    found = _as_loss(metric, estimate(metric, answers, part.weight, part.group))
+    if metric in RATE_METRICS or metric in ("roc_auc", "average_precision"):
+        return found, draw_rate(found.value, found.n_effective, rng)
+    base = _SQUARED.get(metric, metric)
+    if base in MEAN_METRICS:
+        draws = draw_mean(_units(part, answers, base), rng)
+        return found, np.sqrt(draws) if metric in _SQUARED else draws
+    if metric in CELL_METRICS:
+        known = answers.known
+        weight = None if part.weight is None else part.weight[known]
+        scores = draw_cells(metric, confusion(answers.select(known), weight), found.n_effective, rng)
+        return found, 1 - scores
+    return found, draw_normal(found.value, found.low, _bounded(found), rng)
+
+
+def _bounded(found: Estimate) -> float:
+    """An upper limit to draw from where nothing bounds the estimate: as far again as the value itself."""
+    return found.high if np.isfinite(found.high) else 2 * abs(found.value) + 1
+
+
+def _as_loss(metric: str, found: Estimate) -> Estimate:
+    if metric in LOSSES:
+        return found
+    return replace(found, value=as_loss(metric, found.value), low=1 - found.high, high=1 - found.low)
+
+
+def _units(part: Predictions, answers: Answers, metric: str) -> Units:
+    known = answers.known
+    p = None if answers.p is None else answers.p[known]
+    losses = example_losses(metric, answers.y_true[known], answers.y_pred[known], p)
+    weight = None if part.weight is None else part.weight[known]
+    return gather_units(losses, weight, None if part.group is None else part.group[known])
+
+
+def _measure_several(part: Predictions, metric: str, rng: np.random.Generator) -> tuple[Estimate, Floats]:
+    """Mean over several labels, which share their examples and so do not vary independently."""
+    labels = [answers for answers in part.labels.values() if answers.known.any()]
+    if metric in ("error", "accuracy"):
+        units = _joint_units(part, labels)
+        found = unit_rate(units)
+        return found, draw_rate(found.value, found.n_effective, rng)
+    each = [_as_loss(metric, estimate(metric, answers, part.weight, part.group)) for answers in labels]
+    value, low, high = np.mean([(e.value, e.low, _bounded(e)) for e in each], axis=0).tolist()
+    n = min(e.n_effective for e in each)
+    found = Estimate(value, low, high, n, f"mean over {len(each)} labels, as if they erred together")
+    return found, draw_normal(value, low, high, rng)
+
+
+def _joint_units(part: Predictions, labels: list[Answers]) -> Units:
+    """Units whose mean is the mean of the labels' error rates and whose spread is that of whole examples or groups.
+
+    Each example carries its linearised share in every label's rate, so that errors which come together are counted so.
+    """
+    n = len(part)
+    weight = np.ones(n) if part.weight is None else part.weight
+    share, entries = np.zeros(n), []
+    value = 0.0
+    for answers in labels:
+        counted = weight * answers.known
+        wrong = (answers.y_pred != answers.y_true) & answers.known
+        rate = float((counted * wrong).sum() / counted.sum())
+        share += counted * (wrong - rate) / counted.sum() / len(labels)
+        value += rate / len(labels)
+        entries.append(counted)
+    every = np.concatenate(entries)
+    group = np.arange(n) if part.group is None else part.group
+    _, unit = np.unique(group, return_inverse=True)
+    moved = np.bincount(unit, share).astype(np.float64)
+    n_kish = float(every.sum() ** 2 / np.square(every).sum())
+    losses = value + moved * len(moved)
+    return Units(losses, np.ones(len(moved)), int((every > 0).sum()), n_kish, grouped=True)
+
+
+def take(given: GivenRung, metric: str, measured: Sample | None = None) -> Sample:
+    """Turns a rung given by hand into a sample.
+
+    Args:
+        given: The rung.
+        metric: Metric that its value is in.
+        measured: A rung measured from predictions; a mean loss given with n borrows its relative spread.
+
+    Raises:
+        InvalidInput: When n cannot say how sure the value is.
+    """
+    rng = np.random.default_rng([_SEED, RUNGS.index(given.name)])
+    value = given.value
+    half_width, method, n = given.half_width, "given with its half-width", given.n
+    if n is not None and is_rate(metric):
+        low, high = wilson(value, n)
+        return Sample(_given_rung(given, low, high, "Wilson"), draw_rate(value, n, rng))
+    if n is not None:
+        half_width, method = _borrowed_half_width(given, metric, measured), "given n, spread of single losses borrowed"
+    if not half_width:
+        return Sample(_given_rung(given, value, value, "a constant"), np.full(N_DRAWS, value))
+    low, high = value - half_width, value + half_width
+    draws = draw_normal(value, low, high, rng)
+    if metric in LOSSES or is_rate(metric):
+        low, draws = max(low, 0.0), np.maximum(draws, 0.0)
+    return Sample(_given_rung(given, low, high, method), draws)
+
+
+def _borrowed_half_width(given: GivenRung, metric: str, measured: Sample | None) -> float:
+    """Half-width of a mean loss at n examples, from the relative spread of the losses of a measured rung."""
+    if measured is None or measured.rung.n is None or measured.value <= 0 or given.n is None:
+        message = f"n does not say how sure a value of {metric} is"
+        hint = f"Give half the width of its 95 % interval: {given.name}={given.value:g}±{given.value / 20:.2g}"
+        raise InvalidInput([Problem("--rung", f"{given.text!r}: {message}", hint)])
+    relative = sqrt(measured.variance * measured.rung.n) / measured.value
+    return normal_quantile(0.95) * relative * given.value / sqrt(given.n)
+
+
+def _given_rung(given: GivenRung, low: float, high: float, method: str) -> Rung:
+    on: dict[str, Distribution | None] = {
+        "human": "training" if given.on == "training" else "target" if given.on == "target" else None,
+        "train": "training",
+        "train_dev": "training",
+    }
+    return Rung(given.name, given.value, low, high, given.n, on.get(given.name, "target"), method=method)

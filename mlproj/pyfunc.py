@@ -1,0 +1,70 @@
+"""The loader that MLflow calls for a model under ``runs:/ID/model``; the name of this module is stored in every model.
+
+``mlflow.pyfunc.load_model("runs:/ID/model").predict(frame)`` takes the raw table (text, numbers, missing cells,
+categories never seen, in any column order, with further columns) and returns the columns of a predictions file.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlproj.data.encoder import Encoder
+from mlproj.data.target import Target
+from mlproj.records import Answers
+from mlproj.track.model import ModelData, read_model_data
+
+
+class ProjectModel:
+    """A trained model that answers for raw rows. N rows.
+
+    Args:
+        data: What was stored with the run.
+    """
+
+    def __init__(self, data: ModelData) -> None:
+        self._data = data
+        self._encoder = Encoder.from_json(data.encoder)
+        self._target = Target.from_json(data.target)
+
+    def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
+        """The answers for raw rows.
+
+        Args:
+            model_input: Raw rows (N) with the columns that were features in training.
+
+        Returns:
+            A table with the index of `model_input`: ``y_pred`` (the class by name with the threshold applied, or the
+            value in the original unit) and ``p_<class>``; for several labels ``y_pred:LABEL`` and ``p:LABEL``, the
+            probability of yes.
+
+        Raises:
+            InvalidInput: When a column is missing or holds what it cannot hold.
+        """
+        from mlproj.train import predict
+
+        x = self._encoder.encode(model_input)
+        outputs = np.zeros((0, self._target.n_outputs))
+        if len(x):
+            outputs = predict(self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs)
+        threshold = 0.5 if self._data.threshold is None else self._data.threshold
+        answers = self._target.decode(outputs, threshold=threshold)
+        columns = {name: cells for label, found in answers.items() for name, cells in _columns(label, found).items()}
+        return pd.DataFrame(columns, index=model_input.index)
+
+
+def _load_pyfunc(path: str) -> ProjectModel:
+    """Loads the model that MLflow found at a path."""
+    return ProjectModel(read_model_data(Path(path)))
+
+
+def _columns(label: str, answers: Answers) -> dict[str, Any]:
+    """One label's answers as columns of a predictions file."""
+    suffix = f":{label}" if label else ""
+    if not answers.is_classification or answers.p is None:
+        return {f"y_pred{suffix}": answers.y_pred}
+    named = np.array(answers.classes, dtype=object)[answers.y_pred]
+    if label:
+        return {f"y_pred{suffix}": named, f"p{suffix}": answers.p[:, 1]}
+    return {"y_pred": named} | {f"p_{name}": answers.p[:, k] for k, name in enumerate(answers.classes)}

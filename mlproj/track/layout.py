@@ -1,0 +1,114 @@
+"""Preparing `mlruns/`: a database made in one piece, under a lock, and paths that follow a moved folder.
+
+MLflow creates and migrates its tables step by step: processes that open a fresh database at once kill each other, and
+one that is killed leaves half a database. It also stores absolute paths, so that artifacts of a moved folder are lost
+(https://github.com/mlflow/mlflow/issues/3144).
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from mlproj.track.store import Store
+
+_LOCATIONS: Final = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Where MLflow stores absolute paths."""
+BUSY_SECONDS: Final = 20.0
+
+
+def prepare(store: Store) -> None:
+    """Makes the store ready to be opened: creates its SQLite file, or corrects its paths after a move.
+
+    Args:
+        store: The store; a server or another database prepares itself.
+    """
+    database = store.database
+    if database is None:
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(database.with_name(f".{database.name}.lock")):
+        if not database.is_file() or database.stat().st_size == 0:
+            _create(database, store.artifacts)
+        elif store.is_default:
+            follow_move(database, store.artifacts)
+
+
+def follow_move(database: Path, artifacts: Path) -> bool:
+    """Rewrites the artifact paths in a database whose folder was moved or copied.
+
+    Args:
+        database: The SQLite file.
+        artifacts: Where the artifacts lie now.
+
+    Returns:
+        Whether anything had to be rewritten.
+    """
+    here = artifacts.as_uri()
+    with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as connection, connection:
+        rows = connection.execute("SELECT artifact_location FROM experiments")
+        stored = {str(location).rpartition("/")[0] for (location,) in rows if location}
+        # Only what once was an `mlruns/artifacts`: an experiment that keeps its files elsewhere stays as it is.
+        moved = [there for there in stored if there != here and there.endswith("/mlruns/artifacts")]
+        for there in moved:
+            _rewrite(connection, there, here)
+    return bool(moved)
+
+
+def _rewrite(connection: sqlite3.Connection, there: str, here: str) -> None:
+    known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table, column in _LOCATIONS:
+        if table in known:
+            statement = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"  # noqa: S608  names from the list above
+            connection.execute(statement, (here, len(there) + 1, len(there) + 1, f"{there}/"))
+
+
+def _create(database: Path, artifacts: Path) -> None:
+    """Lets MLflow make its tables in a file beside, which is then renamed: all or nothing."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    draft = database.with_name(f".{database.name}.new")
+    for leftover in database.parent.glob(f"{draft.name}*"):  # of a process that was killed here
+        leftover.unlink()
+    make: Callable[[str, str], Any] = SqlAlchemyStore
+    with _careless():
+        store = make(f"sqlite:///{draft}", artifacts.as_uri())
+        store.engine.dispose()
+    with closing(sqlite3.connect(draft)) as connection:
+        # Half the time per write, and readers do not wait for the writer; kept in the file.
+        connection.execute("PRAGMA journal_mode = WAL")
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(database)
+
+
+@contextmanager
+def _careless() -> Iterator[None]:
+    """Lets SQLite not wait for the disk after each of MLflow's 70 migrations; a draft that is lost is made again."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def hurry(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", hurry)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", hurry)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

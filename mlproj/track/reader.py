@@ -1,0 +1,63 @@
+"""Reading runs straight from MLflow's SQLite file: milliseconds instead of the seconds that MLflow's import takes.
+
+Only tables that MLflow has kept since its first release are read; where they look otherwise, `read_runs` says so and
+the child process reads through MLflow.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from mlproj.track.layout import BUSY_SECONDS
+
+_RUNS: Final = """
+    SELECT r.run_uuid, r.name, r.status, r.start_time, r.artifact_uri
+    FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
+    WHERE e.name = ? AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'active'
+    ORDER BY r.start_time DESC, r.run_uuid
+"""
+_DETAILS: Final = {
+    "tags": "SELECT run_uuid, key, value FROM tags",
+    "params": "SELECT run_uuid, key, value FROM params",
+    "metrics": "SELECT run_uuid, key, CASE WHEN is_nan THEN NULL ELSE value END FROM latest_metrics",
+}
+_FEW: Final = 500
+
+
+def read_runs(database: Path, experiment: str) -> list[dict[str, Any]] | None:
+    """The runs of an experiment, newest first, in the form that `Backend.search` has.
+
+    Args:
+        database: MLflow's SQLite file.
+        experiment: Name of the experiment.
+
+    Returns:
+        The runs; None when the database cannot be read this way.
+    """
+    try:
+        # Not read-only: a reader of a database in WAL mode has to write its index file.
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)) as connection:
+            runs = [_head(row) for row in connection.execute(_RUNS, (experiment,))]
+            by_id = {run["id"]: run for run in runs}
+            for field, query in _DETAILS.items():
+                for run_id, key, value in _rows(connection, query, tuple(by_id)):
+                    if run_id in by_id:
+                        by_id[run_id][field][key] = float("nan") if value is None and field == "metrics" else value
+    except sqlite3.Error:
+        return None
+    return runs
+
+
+def _head(row: Sequence[Any]) -> dict[str, Any]:
+    run_id, name, status, started, uri = row
+    empty: dict[str, Any] = {"params": {}, "metrics": {}, "tags": {}}
+    return {"id": run_id, "name": name or "", "status": status, "started": (started or 0) / 1000, "uri": uri, **empty}
+
+
+def _rows(connection: sqlite3.Connection, query: str, ids: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """The rows of these runs; of all runs where they are many, which is faster than naming each."""
+    few = len(ids) <= _FEW
+    where = f" WHERE run_uuid IN ({', '.join('?' * len(ids))})" if few else ""
+    yield from connection.execute(query + where, tuple(ids) if few else ())

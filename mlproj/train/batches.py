@@ -1,0 +1,92 @@
+"""Examples as tensors, and their batches: M models, N examples, B per batch, each model in an order of its own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mlproj.shapes import Index
+from mlproj.zoo import generator
+
+_CHUNK_VALUES = 2**22
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples on the training device.
+
+    Attributes:
+        x: Features [N, F].
+        y: Class positions [N], or [N, K]: 0, 1 or NaN, or standardised values.
+        weight: Weight of each term of the loss, of the shape of `y`; None when all weigh 1.
+    """
+
+    x: Tensor
+    y: Tensor
+    weight: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, rows: Index) -> "Examples":
+        """The examples at `rows`, with the leading axis M."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Examples(self.x[rows], self.y[rows], weight)
+
+    def slice(self, start: int, stop: int) -> "Examples":
+        """Some examples of a stack [M, B, …], as views."""
+        weight = None if self.weight is None else self.weight[:, start:stop]
+        return Examples(self.x[:, start:stop], self.y[:, start:stop], weight)
+
+
+def batch_ends(n: int, size: int) -> list[int]:
+    """Where each batch of one pass ends.
+
+    A last batch of a single example joins the one before: batch norm has no spread to divide by, and its noise would
+    be the last thing before the weights are judged.
+
+    Args:
+        n: Examples N.
+        size: Examples B per batch.
+
+    Example:
+        >>> batch_ends(10, 4), batch_ends(9, 4), batch_ends(3, 1)
+        ([4, 8, 10], [4, 9], [1, 2, 3])
+    """
+    ends = [*range(size, n, size), n]
+    if len(ends) > 1 and size > 1 and ends[-1] - ends[-2] == 1:
+        del ends[-2]
+    return ends
+
+
+def make_orders(seeds: Sequence[int]) -> list[torch.Generator]:
+    """One source of batch orders per member."""
+    return [generator(seed, "batches") for seed in seeds]
+
+
+def shuffle(n: int, orders: Sequence[torch.Generator]) -> Index:
+    """A new order of N examples for each member."""
+    return torch.stack([torch.randperm(n, generator=order) for order in orders])
+
+
+def batches(examples: Examples, order: Index, ends: Sequence[int]) -> Iterator[Examples]:
+    """The batches [M, B, …] of one pass.
+
+    Rows are gathered for many batches at a time, which are then views: the gathering costs little per step, and no
+    second copy of the data is kept.
+
+    Args:
+        examples: All examples.
+        order: Their order for each member.
+        ends: Where each batch ends, from `batch_ends`.
+    """
+    values_per_row = max(1, examples.x[0].numel() * len(order))
+    start, held_from, held = 0, 0, None
+    for number, end in enumerate(ends):
+        if held is None or end - held_from > held.x.shape[1]:
+            room = start + max(end - start, _CHUNK_VALUES // values_per_row)
+            until = max(stop for stop in ends[number:] if stop <= room)
+            held, held_from = examples.take(order[:, start:until].to(examples.x.device)), start
+        yield held.slice(start - held_from, end - held_from)
+        start = end

@@ -1,0 +1,62 @@
+"""All weights of a stack as one matrix [M, P], so that an optimiser is a handful of operations whatever the model.
+
+The model's parameters become views of the matrix: what the optimiser writes, the model computes with. Weight matrices
+come first, biases and batch norm after them, so that penalties touch one slice.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mlproj.shapes import Flat, Scalar
+
+
+@dataclass(frozen=True)
+class FlatWeights:
+    """The weights of M models, one row each.
+
+    Attributes:
+        theta: All weights [M, P].
+        n_matrix: The first columns, which hold the weight matrices; the others are biases and batch norm.
+        parameters: The model's parameters, views of `theta`, in the order of its columns.
+    """
+
+    theta: Tensor
+    n_matrix: int
+    parameters: tuple[nn.Parameter, ...]
+
+    @property
+    def matrices(self) -> Flat:
+        """The part of `theta` that penalties apply to."""
+        return self.theta[:, : self.n_matrix]
+
+    def gradient(self, loss: Scalar) -> Flat:
+        """Gradient of a loss, summed over the members, with respect to each member's weights.
+
+        Members share no weights, so row m is the gradient of member m's own loss.
+
+        Args:
+            loss: Sum of the members' losses.
+        """
+        # Not .backward(): writing one fresh matrix is cheaper than adding into one .grad per parameter.
+        parts = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
+        return torch.cat([part.reshape(len(self.theta), -1) for part in parts], dim=1)
+
+
+def flatten(model: nn.Module) -> FlatWeights:
+    """Moves the parameters of a stack into one matrix; the model goes on working, on views of it.
+
+    Args:
+        model: A stack on its device and in its precision: moving or converting it later cuts the tie.
+    """
+    # Every parameter has the leading axis M; a weight matrix is what has two more axes.
+    parameters = sorted(model.parameters(), key=lambda parameter: parameter.ndim < 3)
+    rows = [parameter.detach().reshape(len(parameter), -1) for parameter in parameters]
+    theta = torch.cat(rows, dim=1)
+    start = 0
+    for parameter, row in zip(parameters, rows, strict=True):
+        parameter.data = theta[:, start : start + row.shape[1]].view(parameter.shape)
+        start += row.shape[1]
+    n_matrix = sum(row.shape[1] for parameter, row in zip(parameters, rows, strict=True) if parameter.ndim >= 3)
+    return FlatWeights(theta, n_matrix, tuple(parameters))

@@ -1,0 +1,58 @@
+"""Every worked project trains in seconds and gets the verdict that its README promises."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlproj.data import load_dataset
+from mlproj.diagnose import ladder_of
+from mlproj.metrics import promises
+from mlproj.records import Fit, Ladder
+from mlproj.spec.load import load_project
+from mlproj.train import fit, resolve
+
+Prepare = Callable[[str], Path]
+
+
+def train(home: Path, seed: int = 0) -> tuple[Fit, Ladder]:
+    """Trains a project and draws its ladder, without a store."""
+    project = load_project(home, overrides=[f"seed={seed}"])
+    dataset = load_dataset(project)
+    resolved = resolve(project, dataset)
+    result = fit(resolved, dataset)
+    ladder = ladder_of(
+        result.predictions,
+        metric=resolved.metric.optimize or "error",
+        human=resolved.human,
+        distributions_differ=dataset.deal.distributions_differ,
+        given=(),
+        sealed_test_n=dataset.deal.sizes["test"],
+    )
+    return result, ladder
+
+
+@pytest.mark.parametrize("dealt_by", [0, 1, 2])
+def test_blurry_digits_suffer_from_data_mismatch(prepare: Prepare, dealt_by: int) -> None:
+    result, ladder = train(prepare("blurry-digits"), dealt_by)
+    assert ladder.verdict.named == "data_mismatch"
+    assert result.metrics["train"]["error"] < 0.01
+    assert 0.05 < result.metrics["train_dev"]["error"] < 0.25
+    assert result.metrics["dev"]["error"] > 0.25
+
+
+def test_digits_are_learned_and_have_no_mismatch_rung(prepare: Prepare) -> None:
+    result, ladder = train(prepare("digits"))
+    assert result.metrics["dev"]["error"] < 0.06
+    assert [rung.name for rung in ladder.rungs] == ["human", "train", "dev", "test"]
+    assert {gap.name for gap in ladder.gaps} == {"avoidable_bias", "variance"}
+
+
+def test_breast_cancer_keeps_its_promise_of_recall(prepare: Prepare) -> None:
+    home = prepare("breast-cancer")
+    result, _ = train(home)
+    dev = result.predictions.part("dev")
+    satisfy = load_project(home).metric.satisfy
+    (promise,) = promises(satisfy, dev.labels, weight=dev.weight, resources=result.resources)
+    assert promise.value >= 0.95
+    assert result.metrics["dev"]["f1"] > 0.9

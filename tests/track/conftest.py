@@ -1,0 +1,90 @@
+"""Stores on disk: MLflow's tables take a second to make, so one database is made per session and copied."""
+
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlproj.errors import TrackingError
+from mlproj.track.backend import Backend
+from mlproj.track.channel import AbstractChannel
+from mlproj.track.client import MlflowTracker
+from mlproj.track.layout import prepare
+from mlproj.track.store import Store, sqlite_uri
+from mlproj.track.tracker import AbstractTracker
+from mlproj.track.trouble import explain
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import mlflow
+    import mlflow.pyfunc
+
+
+class Direct(AbstractChannel):
+    """The backend in this process: the same requests and answers without a child."""
+
+    def __init__(self, store: Store, experiment: str) -> None:
+        self.backend = Backend(store, experiment, store.root.parent / "scratch")
+
+    def send(self, op: str, **arguments: Any) -> "Future[Any]":
+        answer: Future[Any] = Future()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                answer.set_result(getattr(self.backend, op)(**arguments))
+            except Exception as error:  # noqa: BLE001  the seam that it stands for does the same
+                answer.set_exception(TrackingError(explain(error, self.backend.store)))
+        return answer
+
+    def close(self, *, at_once: bool = False) -> None:
+        del at_once  # nothing is ever waiting
+        self.backend.close()
+
+
+def store_in(folder: Path) -> Store:
+    root = folder / "mlruns"
+    return Store(root, sqlite_uri(root / "mlflow.db"))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = store_in(tmp_path_factory.mktemp("template"))
+    prepare(store)
+    assert store.database is not None
+    return store.database
+
+
+@pytest.fixture
+def new_store(template: Path) -> Callable[[Path], Store]:
+    """Makes a store without runs in a folder."""
+
+    def make(folder: Path) -> Store:
+        store = store_in(folder)
+        store.root.mkdir(parents=True)
+        shutil.copy(template, store.root)
+        return store
+
+    return make
+
+
+@pytest.fixture
+def store(new_store: Callable[[Path], Store], tmp_path: Path) -> Store:
+    return new_store(tmp_path / "project")
+
+
+@pytest.fixture
+def tracker(store: Store) -> Iterator[AbstractTracker]:
+    with MlflowTracker(store, "cats", connect=Direct) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(store: Store) -> Iterator["mlflow.MlflowClient"]:
+    """MLflow's own client on the same store: what everybody else sees."""
+    opened = mlflow.MlflowClient(store.uri)
+    yield opened
+    opened._tracking_client.store.engine.dispose()
