@@ -42,7 +42,7 @@ types: $(ALL) ## mypy, strict, over package and tests
 	@$(BIN)/mypy --no-error-summary
 
 floors: $(ALL) ## import-linter: who may import whom
-	@$(BIN)/lint-imports --no-timing > $(VENV)/floors.txt 2>&1 || { cat $(VENV)/floors.txt; exit 1; }
+	@$(BIN)/lint-imports --no-logo > $(VENV)/floors.txt 2>&1 || { cat $(VENV)/floors.txt; exit 1; }
 
 pytest: $(ALL) ## the tests and the examples in docstrings
 	@$(BIN)/pytest -q $(PYTEST)

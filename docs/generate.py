@@ -10,7 +10,7 @@ between `<!-- generated: NAME -->` and `<!-- end -->`.
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -73,20 +73,15 @@ def write_reference() -> str:
     parse_project(example, Path("project.yaml"))
     rows = reference_rows()
     parts = [NOTE.format(source="the models in mlproj/spec"), OPENING.format(example=example)]
-    tops = [
-        row for row in rows if not any(other.path.startswith(f"{row.path}.") for other in rows) and "." not in row.path
-    ]
-    parts.append(write_table("The project", "", tops))
-    nested = [row for row in rows if "." in row.path]
-    heads = {row.path: row.description for row in rows}
-    for section, members in groupby(nested, key=lambda row: row.path.partition(".")[0]):
-        parts.append(write_table(f"{section}:", heads[section], list(members)))
+    sections = {section: list(members) for section, members in groupby(rows, lambda row: row.path.partition(".")[0])}
+    parts.append(write_table("The project", [row for row, *more in sections.values() if not more]))
+    parts += [write_table(section, members) for section, members in sections.items() if len(members) > 1]
     return "\n".join(parts)
 
 
-def write_table(title: str, text: str, rows: list[Row]) -> str:
-    """One section: heading, description, and a row per key."""
-    head = [f"## {title}\n", *([f"{text}\n"] if text else []), "| key | allowed | default | |", "|---|---|---|---|"]
+def write_table(title: str, rows: Sequence[Row]) -> str:
+    """One section: a heading, and a row per key."""
+    head = [f"## {title}\n", "| key | allowed | default | |", "|---|---|---|---|"]
     cells = [(f"`{row.path}`", escape(allowed(row)), code(row.default), escape(row.description)) for row in rows]
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in cells)]) + "\n"
 
@@ -116,10 +111,17 @@ def walk(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]
         yield from walk(child, (*words, name))
 
 
-def run(line: str) -> str:
-    """What a command prints, both streams together."""
+def run(line: str, *, exit_code: int = 0) -> str:
+    """What a command prints, both streams together.
+
+    Raises:
+        RuntimeError: When it ends with another exit code.
+    """
     plain = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
-    return CliRunner(env=plain).invoke(app, line.split(), prog_name="mlproj").output.rstrip()
+    result = CliRunner(env=plain).invoke(app, line.split(), prog_name="mlproj")
+    if result.exit_code != exit_code:
+        raise RuntimeError(f"`mlproj {line}` ended with {result.exit_code}: {result.output}") from result.exception
+    return result.output.rstrip()
 
 
 def fence(text: str) -> str:
@@ -149,7 +151,7 @@ def problems() -> str:
     """The answer to a project with several mistakes."""
     with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
         (Path(folder) / "project.yaml").write_text(BROKEN, encoding="utf-8")
-        printed = run(f"--project {folder} check").replace(f"{folder}/", "")
+        printed = run(f"--project {folder} check", exit_code=2).replace(f"{folder}/", "")
     return f"```yaml\n{BROKEN}```\n\n{fence(f'$ mlproj check{chr(10)}{printed}')}"
 
 

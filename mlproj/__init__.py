@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from mlproj.errors import TrackingError as TrackingError
     from mlproj.spec.load import load_project as load_project
     from mlproj.spec.project import Project as Project
-    from mlproj.workflow.project import schema as schema
     from mlproj.workflow.demo import demo as demo
     from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
     from mlproj.workflow.project import model as model
+    from mlproj.workflow.project import schema as schema
     from mlproj.workflow.project import split as split
     from mlproj.workflow.runs import runs as runs
     from mlproj.workflow.runs import ui as ui
@@ -56,7 +56,7 @@ _HOMES = {
     "ui": "mlproj.workflow.runs",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = sorted(_HOMES)  # noqa: PLE0605  # a list, and one that cannot differ from what is loaded
 
 
 def __getattr__(name: str) -> Any:

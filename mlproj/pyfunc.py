@@ -42,7 +42,7 @@ class ProjectModel:
         Raises:
             InvalidInput: When a column is missing or holds what it cannot hold.
         """
-        from mlproj.train import predict
+        from mlproj.training import predict
 
         x = self._encoder.encode(model_input)
         outputs = np.zeros((0, self._target.n_outputs))

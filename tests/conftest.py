@@ -1,10 +1,14 @@
 """What every test stands on: a clean environment, one thread, and seeds that are handed in."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from mlproj.workflow.train import Trained
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -30,3 +34,29 @@ def _seeds() -> list[int]:
 def seed(request: pytest.FixtureRequest) -> int:
     """The seed of a random test: 42, or each of ``MLPROJ_SEEDS=0-99``."""
     return int(request.param)
+
+
+@pytest.fixture
+def make_flowers(tmp_path: Path) -> Callable[..., Path]:
+    """Writes the flower project into a new folder, with a spec of its own where one is given."""
+    from flower_project import SPEC, write_flowers
+
+    def make(spec: str = SPEC) -> Path:
+        return write_flowers(tmp_path / "flowers", spec)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> "Trained":
+    """A flower project that was trained once; tests read it and add runs, but change nothing."""
+    import mlproj
+    from flower_project import write_flowers
+
+    return mlproj.train(write_flowers(tmp_path_factory.mktemp("shared") / "flowers"), name="first")
+
+
+@pytest.fixture
+def home(trained: "Trained") -> Path:
+    """Folder of the trained project."""
+    return trained.project.root

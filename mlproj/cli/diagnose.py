@@ -29,14 +29,17 @@ def bias_variance(
     ] = None,
     rung: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=ERROR[:N]", help="A rung by hand: train=8%:100000, mae rungs as dev=32100±900; repeatable."),
+        typer.Option(
+            metavar="NAME=ERROR[:N]", help="A rung by hand: train=8%:100000, mae rungs as dev=32100±900; repeatable."
+        ),
     ] = None,
     human: Annotated[
         str | None, typer.Option(metavar="ERROR[:N]", help="Human-level error, short for --rung human=ERROR[:N].")
     ] = None,
     metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric of the ladder.")] = None,
     min_gap: Annotated[
-        float | None, typer.Option(min=0.0, help="Smallest gap worth closing. [default: a tenth of the dev error, at least 0.005]")
+        float | None,
+        typer.Option(min=0.0, help="Smallest gap worth closing. [default: a tenth of the dev error, at least 0.005]"),
     ] = None,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the ladder to a .png file.")] = None,
 ) -> None:

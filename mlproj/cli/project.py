@@ -19,12 +19,17 @@ def register(app: typer.Typer) -> None:
 
 def init(
     shell: Shell,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of the new project.", show_default=False)] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Folder of the new project.", show_default=False)
+    ] = Path(),
     data: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Data to infer columns and task from: .csv, .parquet, sklearn:NAME.")
+        str | None,
+        typer.Option(metavar="FILE", help="Data to infer columns and task from: .csv, .parquet, sklearn:NAME."),
     ] = None,
     label: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column to predict.")] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the project. [default: the folder's]")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the project. [default: the folder's]")
+    ] = None,
 ) -> None:
     """Write a commented project.yaml, inferred from the data where given."""
     from mlproj.workflow.project import init as write
@@ -91,7 +96,9 @@ def model(shell: Shell, set: SetOption = None) -> None:
 
 def split(
     shell: Shell,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write id and split to a .csv or .parquet file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write id and split to a .csv or .parquet file.")
+    ] = None,
     redraw: Annotated[bool, typer.Option("--redraw", help="Deal anew; later reports say so.")] = False,
     set: SetOption = None,
 ) -> None:

@@ -41,9 +41,7 @@ def train(shell: Shell, set: SetOption = None, like: LikeOption = None, name: Na
     from mlproj.workflow.train import train as fit
 
     with TrainingProgress(shell) as progress:
-        trained = fit(
-            shell.path, set=set or (), like=like, name=name, on_start=progress.start, on_epoch=progress.epoch
-        )
+        trained = fit(shell.path, set=set or (), like=like, name=name, on_start=progress.start, on_epoch=progress.epoch)
     shell.result(train_text(trained), trained.document())
     if trained.fit.outcome.kind == "interrupted":
         raise typer.Exit(INTERRUPTED)
@@ -71,9 +69,7 @@ def runs(
         shell.result(run_text(shown), run_document(shown.run, None))
 
 
-def ui(
-    shell: Shell, port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000
-) -> None:
+def ui(shell: Shell, port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000) -> None:
     """Open the MLflow UI of this project on 127.0.0.1."""
     from mlproj.workflow.runs import ui as serve
 

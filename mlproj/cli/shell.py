@@ -77,7 +77,11 @@ def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[
         own = list(inspect.signature(function).parameters.values())[1:]
         shared = [
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for key, default, kind in (("project", None, ProjectOption), ("json", False, JsonOption), ("quiet", False, QuietOption))
+            for key, default, kind in (
+                ("project", None, ProjectOption),
+                ("json", False, JsonOption),
+                ("quiet", False, QuietOption),
+            )
         ]
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
         keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]

@@ -1,13 +1,15 @@
 """Results as text for people: tables that read at a glance, plain characters that can be pasted anywhere."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from mlproj.records import Promise
 
 if TYPE_CHECKING:
-    from mlproj.data import CheckReport
+    from mlproj.data.columns import Column
+    from mlproj.data.examine import CheckReport
     from mlproj.workflow.demo import Shown as DemoPart
     from mlproj.workflow.project import Dealt
     from mlproj.workflow.runs import Listing, Shown
@@ -18,6 +20,7 @@ RATES = frozenset(
      "specificity", "specificity_macro", "balanced_accuracy"}
 )  # fmt: skip
 """Metrics shown in per cent."""
+MAX_COLUMNS_SHOWN: Final = 24
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
@@ -52,7 +55,7 @@ def figure(metric: str, value: float | None) -> str:
         >>> figure("error", 0.0312), figure("rmse", 54.12345)
         ('3.1 %', '54.12')
     """
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return "–"
     return f"{100 * value:.1f} %" if metric in RATES else f"{value:.4g}"
 
@@ -60,11 +63,22 @@ def figure(metric: str, value: float | None) -> str:
 def train_text(trained: "Trained") -> str:
     """How a training ended, its figures by split, its contract, and the next command."""
     fit = trained.fit
-    names = [name for name in next(iter(fit.metrics.values()), {})]
-    rows = [(split.replace("_", "-"), *(figure(name, values.get(name)) for name in names)) for split, values in fit.metrics.items()]
-    parts = [f"{fit.outcome} ({fit.seconds:.1f} s; run {trained.run.id[:8]})", "", table(("", *names), rows, right=range(1, len(names) + 1))]
+    names = list(next(iter(fit.metrics.values()), {}))
+    rows = [
+        (split.replace("_", "-"), *(figure(name, values.get(name)) for name in names))
+        for split, values in fit.metrics.items()
+    ]
+    parts = [
+        f"{fit.outcome} ({fit.seconds:.1f} s; run {trained.run.id[:8]})",
+        "",
+        table(("", *names), rows, right=range(1, len(names) + 1)),
+    ]
     if fit.threshold is not None and fit.threshold != 0.5:
-        parts.append(f"threshold {fit.threshold:.3g}, chosen on dev" if trained.project.metric.threshold == "auto" else f"threshold {fit.threshold:g}")
+        parts.append(
+            f"threshold {fit.threshold:.3g}, chosen on dev"
+            if trained.project.metric.threshold == "auto"
+            else f"threshold {fit.threshold:g}"
+        )
     if trained.contract:
         parts += ["", contract_text(trained.contract)]
     return "\n".join([*parts, "", f"next: {trained.next}"])
@@ -74,7 +88,13 @@ def contract_text(contract: Sequence[Promise]) -> str:
     """Each limit, the value on dev with its interval, and whether the interval's bad end meets the limit."""
     words = {"met": "met", "violated": "violated", "unknown": "cannot tell yet"}
     rows = [
-        (promise.metric, promise.limit, figure(promise.metric, promise.value), _interval(promise), words[promise.status])
+        (
+            promise.metric,
+            promise.limit,
+            figure(promise.metric, promise.value),
+            _interval(promise),
+            words[promise.status],
+        )
         for promise in contract
     ]
     return table(("contract on dev", "limit", "value", "95 % interval", "status"), rows, right=(2,))
@@ -98,7 +118,9 @@ def runs_text(listing: "Listing") -> str:
         shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in TRAINED else []
         values = "  ".join(f"{name} {figure(name, run.metrics[f'dev/{name}'])}" for name in shown)
         state = run.outcome or run.status.lower()
-        rows.append(("*" if run.id == listing.best else "", run.name, run.id[:8], ago(run.started), run.kind, state, values))
+        rows.append(
+            ("*" if run.id == listing.best else "", run.name, run.id[:8], ago(run.started), run.kind, state, values)
+        )
     text = table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)
     return f"{text}\n* best by contract on the newest dev set (`best`)" if listing.best else text
 
@@ -110,48 +132,75 @@ def run_text(shown: "Shown") -> str:
     names = list(dict.fromkeys(name.split("/")[1] for name in values))
     splits = [split for split in ("train", "train_dev", "dev") if any(name.startswith(f"{split}/") for name in values)]
     rows = [(name, *(figure(name, values.get(f"{split}/{name}")) for split in splits)) for name in names]
-    parts = [shown.head, f"{run.kind}, {run.outcome or run.status.lower()}: {run.tags.get('mlproj.message', '')}".rstrip(": ")]
+    parts = [
+        shown.head,
+        f"{run.kind}, {run.outcome or run.status.lower()}: {run.tags.get('mlproj.message', '')}".rstrip(": "),
+    ]
     if rows:
-        parts += ["", table(("", *(split.replace("_", "-") for split in splits)), rows, right=range(1, len(splits) + 1))]
+        parts += [
+            "",
+            table(("", *(split.replace("_", "-") for split in splits)), rows, right=range(1, len(splits) + 1)),
+        ]
     folder = f"\nartifacts: {run.folder}" if run.folder else ""
     return "\n".join([*parts, f"{folder}\nspec: mlproj runs {run.name} --yaml"])
 
 
 def check_text(report: "CheckReport") -> str:
     """What the data look like, what the splits can tell, and what is wrong."""
-    parts: list[str] = []
-    if report.columns:
-        rows = [
-            (c.name, c.type + ("" if c.guessed else " (as declared)"), f"{c.missing:,}", f"{c.unique:,}") for c in _brief(report.columns)
-        ]
-        parts.append(table(("column", "type", "missing", "distinct"), rows, right=(2, 3)))
-        if len(report.columns) > len(rows):
-            parts.append(f"… and {len(report.columns) - len(rows)} more columns (all with --json)")
-    if report.splits:
-        rows = [
-            (name.replace("_", "-"), f"{row['n']:,}", f"± {figure('error', row['half_width'])}" if row.get("half_width") else "",
-             ", ".join(f"{source} {count:,}" for source, count in row["from"].items()))
-            for name, row in report.splits.items()
-        ]  # fmt: skip
-        parts.append(table(("split", "n", "half-width", "from"), rows, right=(1,)))
-    parts += [f"note: {note}" for note in report.notes]
-    parts += [f"warning: {warning}" for warning in report.warnings]
+    said = [*(f"note: {note}" for note in report.notes), *(f"warning: {warning}" for warning in report.warnings)]
     if report.problems:
         count = len(report.problems)
-        parts.append(f"{count} problem{'' if count == 1 else 's'}:")
+        end = f"{count} problem{'' if count == 1 else 's'} to mend first:"
     else:
-        parts.append("Everything is in order. next: mlproj train")
-    return "\n\n".join(part for part in parts if part)
+        end = "Everything is in order.\nnext: mlproj train"
+    return "\n\n".join(
+        part for part in (_columns_text(report.columns), _sizes_text(report.splits), "\n".join(said), end) if part
+    )
 
 
-def _brief(columns: Sequence[object]) -> list[object]:
-    return list(columns) if len(columns) <= 30 else list(columns[:24])
+def _columns_text(columns: "Sequence[Column]") -> str:
+    """The columns; of a wide table the plain ones are summed up by type."""
+    is_wide = len(columns) > MAX_COLUMNS_SHOWN
+    single = [c for c in columns if not is_wide or c.missing or c.note or not c.guessed or c.role != "feature"]
+    single = single[:MAX_COLUMNS_SHOWN]
+    rows: list[tuple[str, ...]] = [
+        (c.name, c.type if c.guessed else f"{c.type} (declared)", c.role, f"{c.missing:,}", f"{c.unique:,}")
+        for c in single
+    ]
+    rest: dict[str, list[str]] = {}
+    for column in columns:
+        if column not in single:
+            rest.setdefault(column.type, []).append(column.name)
+    rows.extend((f"{names[0]} … {names[-1]} ({len(names):,})", kind, "", "", "") for kind, names in rest.items())
+    return table(("column", "type", "role", "missing", "distinct"), rows, right=(3, 4)) if rows else ""
+
+
+def _sizes_text(splits: Mapping[str, Mapping[str, Any]]) -> str:
+    """Split sizes, the half-width of the interval they buy, and where the examples come from."""
+    if not splits:
+        return ""
+    at = next((row["at"] for row in splits.values() if row.get("at") is not None), None)
+    rows = [
+        (
+            name.replace("_", "-"),
+            f"{row['n']:,}",
+            f"± {100 * row['half_width']:.1f} points" if row.get("half_width") is not None else "",
+            _from(row["from"]),
+        )
+        for name, row in splits.items()
+    ]
+    width = f"95 % interval at {100 * at:.0f} % error" if at is not None else ""
+    return table(("split", "n", width, "from"), rows, right=(1,))
+
+
+def _from(sources: Mapping[str, int]) -> str:
+    return ", ".join(f"{source} {count:,}" for source, count in sources.items())
 
 
 def split_text(dealt: "Dealt", out: Path | None) -> str:
     """The deal: sizes and where each split's examples come from."""
     rows = [
-        (name.replace("_", "-"), f"{row['n']:,}", ", ".join(f"{source} {count:,}" for source, count in row["from"].items()))
+        (name.replace("_", "-") + (" (sealed)" if name == "test" else ""), f"{row['n']:,}", _from(row["from"]))
         for name, row in dealt.splits.items()
     ]
     parts = [table(("split", "n", "from"), rows, right=(1,)), *dealt.notes]

@@ -1,13 +1,15 @@
 """Where examples come from, what their columns mean, who lies in which split, and the numbers that a model takes."""
 
 from mlproj.data.columns import Column as Column
-from mlproj.data.columns import infer_columns as infer_columns
 from mlproj.data.columns import read_typed as read_typed
 from mlproj.data.dataset import Dataset as Dataset
 from mlproj.data.dataset import Part as Part
 from mlproj.data.dataset import load_dataset as load_dataset
 from mlproj.data.deal import Deal as Deal
 from mlproj.data.encoder import Encoder as Encoder
+from mlproj.data.examine import CheckReport as CheckReport
+from mlproj.data.examine import examine as examine
+from mlproj.data.guess import infer_columns as infer_columns
 from mlproj.data.sources import read_source as read_source
 from mlproj.data.target import Target as Target
 from mlproj.data.task import infer_task as infer_task

@@ -1,38 +1,21 @@
-"""What each column is: number, category, boolean or date; declared in project.yaml or guessed from its cells.
+"""What each column is, a number, category, boolean or date, and what it serves for. N examples."""
 
-A guess is strict, because a wrong one is silent: `007` makes a column of codes, three different words in a column of
-ten thousand numbers are reported instead of turning it into categories, and free text is left out unless asked for.
-"""
-
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlproj.data.cells import kind_of, read_days, read_numbers, read_texts, read_truths
-from mlproj.data.sources.csv import UNNAMED
-from mlproj.spec.data import ColumnType, DateFormat, WeightColumn
+from mlproj.data.cells import read_days, read_numbers, read_texts, read_truths
+from mlproj.spec.data import WeightColumn
 from mlproj.spec.project import Project
 
 Type = Literal["number", "category", "boolean", "date", "ignore"]
 Role = Literal["feature", "label", "id", "group", "time", "weight", "split", "excluded"]
 
-MOSTLY = 0.9
-"""Share of cells from which a guess treats the others as mistakes to report."""
-_MANY = 20
-"""Distinct texts up to which a column is a category however few rows it has."""
 _SHOWN = 6
-_WORDS = frozenset({"true", "false", "yes", "no"})
-_CODE = r"^\s*[+-]?0[0-9]"
-_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
-_OTHER_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}( .*)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 @dataclass(frozen=True)
@@ -65,32 +48,6 @@ class Column:
     def is_input(self) -> bool:
         """Whether the model sees it: a feature that is not ignored and has a value in some row."""
         return self.role == "feature" and self.type != "ignore" and self.unique > 0
-
-
-def infer_columns(frame: pd.DataFrame, project: Project, *, labels: Sequence[str] | None = None) -> tuple[Column, ...]:
-    """What each column of a table is.
-
-    Args:
-        frame: Raw cells of the rows that may be seen.
-        project: Declares roles and, in `data.columns`, types.
-        labels: Label columns; by default those of `data.label`.
-
-    Returns:
-        One entry per column, in the order of the table.
-
-    Example:
-        >>> from mlproj.spec.data import Data
-        >>> project = Project(name="p", data=Data(source="a.csv", label="cat"))
-        >>> frame = pd.DataFrame({"age": ["7", ""], "zip": ["01", "02"], "cat": ["yes", "no"]})
-        >>> [(column.name, column.type, column.role) for column in infer_columns(frame, project)]
-        [('age', 'number', 'feature'), ('zip', 'category', 'feature'), ('cat', 'boolean', 'label')]
-    """
-    names = [str(name) for name in frame.columns]
-    roles = assign_roles(project, names, project.data.labels if labels is None else labels)
-    return tuple(
-        _describe(name, frame[name], project.data.columns.get(name), roles[name], wanted=name in project.data.include)
-        for name in names
-    )
 
 
 def assign_roles(project: Project, names: Sequence[str], labels: Sequence[str]) -> dict[str, Role]:
@@ -184,113 +141,3 @@ def _typed(cells: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":
         case "category":
             return pd.Series(read_texts(cells).to_pandas(), dtype="str").set_axis(cells.index)
     return cells
-
-
-def _describe(name: str, cells: "pd.Series[Any]", declared: ColumnType | None, role: Role, *, wanted: bool) -> Column:
-    """What a column is declared to be, else guessed; `wanted` ones are never left out by a guess."""
-    if declared is None:
-        guess = _guess(name, cells)
-        if guess.type == "ignore" and guess.unique and wanted:
-            guess = replace(guess, type="category", note=guess.note.partition(";")[0].partition(": it is left")[0])
-        return replace(guess, role=role)
-    kind: Type = "date" if isinstance(declared, DateFormat) else declared
-    form = declared.date if isinstance(declared, DateFormat) else None
-    return replace(_count(name, kind, cells, form), guessed=False, role=role)
-
-
-def _count(name: str, kind: Type, cells: "pd.Series[Any]", form: str | None = None) -> Column:
-    """A column of a known type with its counts."""
-    if kind in ("category", "ignore"):
-        texts = read_texts(cells)
-        return Column(name, kind, texts.null_count, len(pc.unique(texts.drop_null())), True)
-    column = Column(name, kind, 0, 0, True, form)
-    values, bad = read_values(cells, column)
-    present = ~np.isnan(values)
-    infinite = int(np.isinf(values).sum())
-    missing = int((~present & ~bad).sum())
-    return replace(column, missing=missing, unique=len(pd.unique(values[present])), infinite=infinite)
-
-
-def _guess(name: str, cells: "pd.Series[Any]") -> Column:
-    if cells.isna().all():
-        return Column(name, "ignore", len(cells), 0, True)
-    if name.startswith((UNNAMED, "__index_level_")):
-        note = "has no name of its own and looks like row numbers: it is left out; name it in the file to use it"
-        return replace(_count(name, "ignore", cells), note=note)
-    match kind_of(cells):
-        case "number":
-            return _count(name, "number", cells)
-        case "boolean":
-            return _count(name, "boolean", cells)
-        case "date":
-            return _count(name, "date", cells)
-    return _guess_text(name, cells)
-
-
-def _guess_text(name: str, cells: "pd.Series[Any]") -> Column:
-    """The guess for a column of texts: by its distinct texts, which are few where it is no number."""
-    if kind_of(cells) == "text":
-        column = _as_clean_number(name, cells)
-        if column is not None:
-            return column
-    texts = read_texts(cells)
-    counted = pc.value_counts(texts.drop_null())
-    distinct = pd.Series(counted.field("values").to_pandas(), dtype="str")
-    counts = counted.field("counts").to_numpy()
-    if not len(distinct):
-        return Column(name, "ignore", len(cells), 0, True)
-    if distinct.str.lower().isin(_WORDS).all():
-        return _count(name, "boolean", cells)
-    numbers, not_number = read_numbers(distinct)
-    is_number = ~np.isnan(numbers)
-    is_code = distinct.str.contains(_CODE, regex=True).to_numpy() & is_number
-    if is_number.any() and not is_code.any():
-        share = counts[is_number].sum() / counts[is_number | not_number].sum()
-        if share == 1 or (share >= MOSTLY and is_number.sum() > 10):
-            return _count(name, "number", cells)
-    if _share_of(_ISO_DATE, distinct, counts) >= MOSTLY:
-        return _count(name, "date", cells)
-    return _guess_category(name, distinct, counts, texts, is_number & ~is_code)
-
-
-def _as_clean_number(name: str, cells: "pd.Series[Any]") -> Column | None:
-    """The fast way for the most frequent case: every cell is a number and none is a code such as 007."""
-    raw = pa.array(cells, type=pa.large_string(), from_pandas=True)
-    try:
-        values = np.asarray(pc.cast(raw, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
-    except pa.ArrowInvalid:
-        return None
-    present = ~np.isnan(values)
-    if not present.any() or pc.any(pc.match_substring_regex(raw, _CODE)).as_py():
-        return None
-    infinite = int(np.isinf(values).sum())
-    return Column(name, "number", int((~present).sum()), len(pd.unique(values[present])), True, infinite=infinite)
-
-
-def _guess_category(
-    name: str, distinct: "pd.Series[str]", counts: NDArray[Any], texts: pa.Array, is_number: NDArray[np.bool_]
-) -> Column:
-    n = int(counts.sum())
-    column = Column(name, "category", texts.null_count, len(distinct), True)
-    ask = f"declare `columns: {{{name}: category}}` to use it all the same"
-    if _share_of(_OTHER_DATE, distinct, counts) >= MOSTLY:
-        note = f"looks like dates in a format of its own: declare `columns: {{{name}: {{date: FORMAT}}}}`"
-        column = replace(column, note=note)
-    elif _share_of(_DECIMAL_COMMA, distinct, counts) >= MOSTLY:
-        column = replace(column, note="looks like numbers with a decimal comma: write them with a point")
-    elif is_number.any() and counts[is_number].sum() >= n / 2 and len(distinct) > _MANY:
-        odd = distinct[~is_number].iloc[0]
-        note = f"is mostly numbers, but {odd!r} is none, so it is a category: empty such cells to make it a number"
-        column = replace(column, note=note)
-    if len(distinct) <= _MANY or len(distinct) <= n / 2:
-        return column
-    reason = column.note or f"holds {len(distinct):,} different texts in {n:,} rows, like free text or an id"
-    return replace(column, type="ignore", note=f"{reason}; it is left out ({ask})")
-
-
-def _share_of(pattern: re.Pattern[str], distinct: "pd.Series[str]", counts: NDArray[Any]) -> float:
-    """Share of the cells that match a pattern; judged by the first few when those already rule it out."""
-    if not distinct.head(20).map(lambda text: bool(pattern.fullmatch(text))).any():
-        return 0.0
-    found = distinct.str.fullmatch(pattern).to_numpy(np.bool_)
-    return float(counts[found].sum() / counts.sum())

@@ -14,11 +14,10 @@ from mlproj.data.cells import read_texts
 from mlproj.data.columns import Column
 from mlproj.data.deal import Deal
 from mlproj.data.encoder import Encoder, warn_encoder
-from mlproj.data.prepare import Prepared, find_seen, keep_deal, prepare
-from mlproj.data.table import Table
+from mlproj.data.prepare import Prepared, Sound, find_seen, keep_deal, prepare
 from mlproj.data.target import Target
-from mlproj.errors import InvalidInput
-from mlproj.records.predictions import SEEN_SPLITS, SplitName
+from mlproj.data.task import warn_classes
+from mlproj.records.predictions import SEEN_SPLITS, SplitName, Texts
 from mlproj.spec.project import Project
 
 
@@ -38,12 +37,12 @@ class Part:
     """
 
     name: SplitName
-    ids: NDArray[np.str_]
+    ids: Texts
     frame: pd.DataFrame
     x: NDArray[np.float32]
     y: NDArray[Any]
     weight: NDArray[np.float64] | None
-    group: NDArray[np.str_] | None
+    group: Texts | None
     source: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -101,62 +100,70 @@ def load_dataset(project: Project, *, store: Path | None = None, redraw: bool = 
     """
     prepared = prepare(project, store=store, redraw=redraw)
     dataset = _encode(prepared)
-    if store is not None:
-        kept = keep_deal(prepared, store=store, redraw=redraw)
-        if kept.digest != dataset.deal.digest:  # another process dealt in the meantime: its deal is the authority
-            return load_dataset(project, store=store)
+    if store is not None and not keep_deal(prepared, store):
+        return load_dataset(project, store=store)
     return dataset
 
 
 def _encode(prepared: Prepared) -> Dataset:
-    """Fits encoder and target on train and applies them to every split that may be seen."""
-    table, labels, deal = prepared.sound()
-    project, columns = prepared.project, prepared.columns
-    seen = find_seen(deal)
-    shown, train = table.select(seen), deal.split[seen] == "train"
-    encoder = Encoder.fit(shown.frame[train], columns)
-    target = Target.fit(project, shown.frame, labels=table.labels, task=labels.task, train=train)
-    present = [name for name in SEEN_SPLITS if (deal.split == name).any()]
-    parts = {name: _encode_part(name, prepared, encoder, target) for name in present}
+    """Fits encoder and target on train and applies them to every row that may be seen."""
+    sound = prepared.require()
+    project, columns, frame = prepared.project, prepared.columns, sound.frame
+    train = sound.split == "train"
+    encoder = Encoder.fit(frame[train], columns)
+    target = Target.fit(project, frame, labels=sound.shown.labels, task=sound.labels.task, train=train)
+    parts = _cut(prepared, sound, encoder.encode(frame), target.encode(frame))
     return Dataset(
         project,
         parts,
-        deal,
+        sound.deal,
         encoder,
         target,
         columns,
-        (*prepared.warnings, *warn_encoder(encoder, columns), *_warn_target(target, shown, train)),
-        _hash_data(parts, encoder, deal),
-        _hash_labels(table, deal, "dev"),
+        (*prepared.warnings, *warn_encoder(encoder, columns), *_warn_target(target, sound)),
+        _hash_data(parts, encoder, sound.deal),
+        _hash_labels(sound, "dev"),
         prepared.notes,
     )
 
 
-def _encode_part(name: SplitName, prepared: Prepared, encoder: Encoder, target: Target) -> Part:
-    table, _, deal = prepared.sound()
-    data, weight = prepared.project.data, prepared.weights.of_rows
-    rows = np.flatnonzero(deal.split == name)
-    part = table.select(rows)
-    hidden = {*table.labels, *(column for column, kind in data.columns.items() if kind == "ignore")}
-    return Part(
-        name,
-        deal.ids[rows],
-        part.frame.drop(columns=[column for column in part.frame.columns if column in hidden]),
-        encoder.encode(part.frame),
-        target.encode(part.frame),
-        None if weight is None else weight[rows],
-        deal.units[rows] if data.group is not None else None,
-        part.source,
-    )
+def _cut(prepared: Prepared, sound: Sound, x: NDArray[np.float32], y: NDArray[Any]) -> dict[SplitName, Part]:
+    """The splits among the rows that may be seen (S of them, inputs (S, F), labels (S, L))."""
+    data = prepared.project.data
+    seen = find_seen(sound.deal)
+    ids, units = sound.deal.ids[seen], sound.deal.units[seen]
+    weight = None if prepared.weights.of_rows is None else prepared.weights.of_rows[seen]
+    hidden = {*sound.shown.labels, *(name for name, kind in data.columns.items() if kind == "ignore")}
+    frame = sound.shown.frame[[name for name in sound.shown.frame.columns if name not in hidden]]
+    parts: dict[SplitName, Part] = {}
+    for name in SEEN_SPLITS:
+        rows = np.flatnonzero(sound.split == name)
+        if len(rows):
+            parts[name] = Part(
+                name,
+                ids[rows],
+                frame.take(rows).reset_index(drop=True),
+                x[rows],
+                y[rows],
+                None if weight is None else weight[rows],
+                None if data.group is None else units[rows],
+                sound.shown.source[rows],
+            )
+    return parts
 
 
-def _warn_target(target: Target, shown: Table, train: NDArray[np.bool_]) -> list[str]:
-    """Classes that train does not know."""
+def _warn_target(target: Target, sound: Sound) -> list[str]:
+    """Classes that are too rare, or not where they are needed; those of test are counted, not named."""
     if target.kind == "regression" or target.several:
         return []
-    learned = set(read_texts(shown.frame[target.labels[0]][train]).to_pylist())
+    cells = sound.shown.frame[target.labels[0]]
+    learned = set(read_texts(cells[sound.split == "train"]).to_pylist())
     absent = [name for name in target.classes[0] if name not in learned]
-    return [f"Train holds no example of class {', '.join(map(repr, absent))}."] if absent else []
+    warnings = [f"Train holds no example of class {', '.join(map(repr, absent))}."] if absent else []
+    sealed = sound.labels.n_classes - len(target.classes[0])
+    if sealed:
+        warnings.append(f"{sealed} {'class occurs' if sealed == 1 else 'classes occur'} in the test set only.")
+    return [*warn_classes(cells), *warnings]
 
 
 def _hash_data(parts: Mapping[SplitName, Part], encoder: Encoder, deal: Deal) -> str:
@@ -173,14 +180,16 @@ def _hash_data(parts: Mapping[SplitName, Part], encoder: Encoder, deal: Deal) ->
     return digest.hexdigest()
 
 
-def _hash_labels(table: Table, deal: Deal, split: SplitName) -> str:
+def _hash_labels(sound: Sound, split: SplitName) -> str:
     """Ids and labels of a split, in the order of the ids, so that a shuffled file is the same data."""
-    rows = np.flatnonzero(deal.split == split)
-    rows = rows[np.argsort(deal.ids[rows], kind="stable")]
+    rows = np.flatnonzero(sound.split == split)
+    ids = sound.deal.ids[find_seen(sound.deal)][rows]
+    order = np.argsort(ids, kind="stable")
     digest = hashlib.sha256()
-    _hash_texts(digest, deal.ids[rows].tolist())
-    for name in table.labels:
-        _hash_texts(digest, [name, *(text or "" for text in read_texts(table.frame[name].iloc[rows]).to_pylist())])
+    _hash_texts(digest, ids[order].tolist())
+    for name in sound.shown.labels:
+        texts = read_texts(sound.shown.frame[name].iloc[rows[order]])
+        _hash_texts(digest, [name, *(text or "" for text in texts.to_pylist())])
     return digest.hexdigest()
 
 

@@ -21,7 +21,7 @@ from mlproj.data.store import StoredDeal, find_units, sort_units
 from mlproj.data.timecut import split_by_time
 from mlproj.data.units import DEV, NAMES, NONE, TRAIN, TRAIN_DEV, Codes, Rows, given_to_units, table_of
 from mlproj.errors import InvalidInput
-from mlproj.records.predictions import SPLITS
+from mlproj.records.predictions import SPLITS, Texts
 from mlproj.spec.project import Project
 
 
@@ -44,9 +44,9 @@ class Deal:
         cuts: With `data.time`: the day from which each later split begins.
     """
 
-    split: NDArray[np.str_]
-    ids: NDArray[np.str_]
-    units: NDArray[np.str_]
+    split: Texts
+    ids: Texts
+    units: Texts
     sizes: dict[str, int]
     sources: dict[str, dict[str, int]]
     distributions_differ: bool
@@ -59,13 +59,13 @@ class Deal:
 
 def deal_splits(
     project: Project,
-    ids: NDArray[np.str_],
-    units: NDArray[np.str_],
+    ids: Texts,
+    units: Texts,
     strata: NDArray[np.int64],
     is_target: NDArray[np.bool_],
     *,
     time: Timeline | None = None,
-    predefined: NDArray[np.str_] | None = None,
+    predefined: Texts | None = None,
     stored: StoredDeal | None = None,
     redraws: int = 0,
     id_columns: Sequence[str] = (),
@@ -117,7 +117,7 @@ def deal_splits(
         sizes={name: n for name, n in sizes.items() if n},
         sources=_count_sources(split, source, paths),
         distributions_differ=time is not None or bool((rows.alive & ~is_target).any()),
-        notes=(*_note_left_out(rows), *notes, *dropped, *_note_redraws(kept)),
+        notes=(*notes, *dropped, *_note_redraws(kept)),
         redraws=kept.redraws,
         digest=kept.digest,
         stored=kept,
@@ -149,7 +149,7 @@ def _place_rows(
 
 
 def _leave_out(split: Codes, rows: NDArray[np.bool_], text: str) -> list[str]:
-    n = int((rows & (split != NONE)).sum())
+    n = int(rows.sum())
     split[rows] = NONE
     if not n:
         return []
@@ -182,15 +182,6 @@ def _remember(kept: StoredDeal, rows: Rows, codes: Codes) -> StoredDeal:
     units = np.concatenate([kept.units, names[~known]])
     order = sort_units(units)
     return replace(kept, units=units[order], split=np.concatenate([changed, split[~known]])[order])
-
-
-def _note_left_out(rows: Rows) -> list[str]:
-    n = int((~rows.alive).sum())
-    return (
-        [f"{n:,} {'row has' if n == 1 else 'rows have'} no label and {'is' if n == 1 else 'are'} left out."]
-        if n
-        else []
-    )
 
 
 def _note_redraws(kept: StoredDeal) -> list[str]:

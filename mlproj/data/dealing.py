@@ -7,8 +7,9 @@
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from mlproj.data.ids import Place, RowNames, did_you_mean, name_rows, row_place
 from mlproj.data.store import StoredDeal, deal_file, lock_deal, read_deal, write_deal
 from mlproj.data.strata import label_strata
 from mlproj.errors import InvalidInput, Problem
-from mlproj.records.predictions import SPLITS
+from mlproj.records.predictions import SPLITS, Texts
 from mlproj.spec.project import Project
 
 _HELD_OUT = ("dev", "test")
@@ -63,22 +64,26 @@ def deal_table(
         InvalidInput: With every problem of ids, times, predefined splits, sizes, or of the stored deal.
     """
     _check_columns(project, frame)
-    _check_dates(project, roles)
     file = deal_file(store, project.name) if store is not None else None
     with lock_deal(file) if file is not None and save else contextlib.nullcontext():
         stored, redraws = _read(project, file, redraw=redraw)
-        names = _name(project, frame, labels, stored, place)
         is_target = np.array([role != "training" for role in roles], dtype=np.bool_)[source]
         strata = label_strata(frame, labels, regression=regression, stratify=project.splits.stratify)
         needed = (strata >= 0) & is_target
+        names, time, predefined = gather(
+            lambda: _name(project, frame, labels, stored, place),
+            lambda: read_timeline(project, frame, needed, place) if project.data.time is not None else None,
+            lambda: predefine(project, frame, source, roles, place),
+            lambda: _check_dates(project, roles),
+        )[:3]
         deal = deal_splits(
             project,
             names.ids,
             names.units,
             strata,
             is_target,
-            time=read_timeline(project, frame, needed, place) if project.data.time is not None else None,
-            predefined=predefine(project, frame, source, roles, place),
+            time=time,
+            predefined=predefined,
             stored=stored,
             redraws=redraws,
             id_columns=names.columns,
@@ -93,7 +98,7 @@ def deal_table(
 
 def predefine(
     project: Project, frame: pd.DataFrame, source: NDArray[np.int64], roles: Sequence[str], place: Place
-) -> NDArray[np.str_] | None:
+) -> Texts | None:
     """The split that `splits.column` or a file puts each row in (N,), "" where the row is to be dealt.
 
     Args:
@@ -122,6 +127,28 @@ def predefine(
         hint = f"Allowed are {', '.join(SPLITS)}; an empty cell is dealt as usual."
         raise InvalidInput([project.problem("splits.column", f"{column!r} holds {shown}, which is no split", hint)])
     return np.where(by_file != "", by_file, split).astype("<U9")
+
+
+def gather(*steps: Callable[[], Any]) -> list[Any]:
+    """The results of steps that do not depend on each other.
+
+    Raises:
+        InvalidInput: With the problems of all of them.
+
+    Example:
+        >>> gather(lambda: 1, lambda: 2)
+        [1, 2]
+    """
+    results: list[Any] = []
+    problems: list[Problem] = []
+    for step in steps:
+        try:
+            results.append(step())
+        except InvalidInput as error:
+            problems += error.problems
+    if problems:
+        raise InvalidInput(problems)
+    return results
 
 
 def _read(project: Project, file: Path | None, *, redraw: bool) -> tuple[StoredDeal | None, int]:
@@ -170,19 +197,13 @@ def _check_columns(project: Project, frame: pd.DataFrame) -> None:
 
 def _check_dates(project: Project, roles: Sequence[str]) -> None:
     """A text in `splits.dev` is a day to cut at, or a file that was read as a part of its own."""
-    problems: list[Problem] = []
-    for name in _HELD_OUT:
-        size = getattr(project.splits, name)
-        if isinstance(size, str) and name not in roles and not (project.data.time and is_date(size)):
-            if is_date(size):
-                problem = project.problem(
-                    f"splits.{name}",
-                    f"{size!r} is a date, but there is no `data.time`",
-                    "Name the column of dates: `data: {time: COLUMN}`.",
-                )
-            else:
-                hint = "Write a share below 1, a number from 2, a file, or with `data.time` a date such as 2024-01-31."
-                problem = project.problem(f"splits.{name}", f"{size!r} is no size, file or date", hint)
-            problems.append(problem)
+    hint = "Name the column of dates: `data: {time: COLUMN}`; or write a share below 1, a number from 2, or a file."
+    problems = [
+        project.problem(f"splits.{name}", f"{size!r} is a date, but there is no `data.time` to compare it with", hint)
+        for name in _HELD_OUT
+        if isinstance(size := getattr(project.splits, name), str)
+        and name not in roles
+        and not (project.data.time and is_date(size))
+    ]
     if problems:
         raise InvalidInput(problems)

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from mlproj.data.cells import kind_of, read_texts
 from mlproj.errors import InvalidInput, Problem
+from mlproj.records.predictions import Texts
 from mlproj.spec.data import WeightColumn
 from mlproj.spec.project import Project
 
@@ -43,8 +43,8 @@ class RowNames:
         columns: Columns whose content made the ids; empty where `data.id` names them.
     """
 
-    ids: NDArray[np.str_]
-    units: NDArray[np.str_]
+    ids: Texts
+    units: Texts
     columns: tuple[str, ...] = ()
 
 
@@ -109,7 +109,7 @@ def hash_columns(project: Project, names: Sequence[str] | pd.Index, labels: Sequ
     return tuple(sorted(set(names) - out))
 
 
-def content_hashes(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.str_]:
+def content_hashes(frame: pd.DataFrame, columns: Sequence[str]) -> Texts:
     """SHA-256 of each row's cells, shortened: equal rows have equal hashes, whatever they were stored as.
 
     Args:
@@ -233,7 +233,7 @@ def _moment_text(texts: pa.Array) -> pa.Array:
     return pc.if_else(is_moment, short, texts)
 
 
-def _numbered(contents: NDArray[np.str_]) -> NDArray[np.str_]:
+def _numbered(contents: Texts) -> Texts:
     """Content hashes made unique: the second of equal rows ends in #2, the third in #3."""
     repeat = pd.Series(contents).groupby(contents, sort=False).cumcount().to_numpy()
     again = np.flatnonzero(repeat)
@@ -244,7 +244,7 @@ def _numbered(contents: NDArray[np.str_]) -> NDArray[np.str_]:
     return ids
 
 
-def _named_ids(project: Project, values: pd.Series, place: Place) -> NDArray[np.str_]:
+def _named_ids(project: Project, values: pd.Series, place: Place) -> Texts:
     texts = read_texts(values)
     problems = []
     missing = np.flatnonzero(pc.is_null(texts).to_numpy(zero_copy_only=False))
@@ -272,7 +272,7 @@ def _repeated(project: Project, names: pd.Series, place: Place) -> list[Problem]
     return [project.problem("data.id", message, hint)]
 
 
-def _units(project: Project, frame: pd.DataFrame, contents: NDArray[np.str_]) -> NDArray[np.str_]:
+def _units(project: Project, frame: pd.DataFrame, contents: Texts) -> Texts:
     """Group of each row; a row without one stands for itself."""
     if project.data.group is None:
         return contents

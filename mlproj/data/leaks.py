@@ -74,7 +74,7 @@ def find_suspects(
     half = np.random.default_rng(1).permutation(len(rows)) % 2 == 0  # not every other row: files have patterns
     found = []
     for column in columns:
-        if not column.is_input or column.unique < 2 and not column.missing:
+        if not column.is_input or (column.unique < 2 and not column.missing):
             continue
         cells = frame[column.name].iloc[rows]
         if column.type == "category":

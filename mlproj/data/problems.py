@@ -1,6 +1,6 @@
 """What cannot mean what was written: column names that are not there, and cells that are not of their type."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import pandas as pd
 
@@ -35,17 +35,20 @@ def check_names(project: Project, names: Sequence[str], labels: Sequence[str]) -
     return problems + _check_roles(project, labels)
 
 
-def check_cells(project: Project, table: Table, columns: Sequence[Column]) -> list[Problem]:
+def check_cells(
+    project: Project, table: Table, columns: Sequence[Column], *, clean: Container[str] = ()
+) -> list[Problem]:
     """Cells that are not of the type that their column is declared or guessed to have.
 
     Args:
         project: As declared.
         table: All rows.
         columns: What the columns are.
+        clean: Columns that are known to be sound and are not read again.
     """
     problems = []
     for column in columns:
-        if column.role != "feature" or column.type not in _WORDS:
+        if column.role != "feature" or column.type not in _WORDS or column.name in clean:
             continue
         cells = table.frame[column.name]
         key = f"data.columns.{column.name}"

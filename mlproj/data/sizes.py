@@ -147,17 +147,11 @@ def _is_absent(project: Project, name: str) -> bool:
 
 
 def _too_much(project: Project, wants: Mapping[str, int | None], n_free: int, least: int) -> Problem:
-    asked = [
-        f"{name} {want:,}" if want is not None else f"{name} (automatic) at least 1"
-        for name, want in wants.items()
-        if want != 0
-    ]
+    """Dev, test and train ask for more than there is; the largest wish is named as the place."""
+    asked = [f"{name} {want:,}" if want else f"{name} (automatic) 1" for name, want in wants.items() if want != 0]
+    asked += ["train 1"] if least else []
     explicit = [name for name, want in wants.items() if want]
     where = f"splits.{max(explicit, key=lambda name: wants[name] or 0)}" if explicit else "data.source"
-    train = " and train at least 1" if least else ""
-    message = (
-        f"{' + '.join(asked)} examples{train} asked for, but only {n_free:,} target examples with a label are there"
-    )
-    return project.problem(
-        where, message, "Dev and test come from `data.source` alone: make them smaller, or add data."
-    )
+    message = f"{', '.join(asked)} examples are needed at least, but {n_free:,} target examples with a label are there"
+    hint = "Dev and test come from `data.source` alone: make them smaller, set one to 0, or add data."
+    return project.problem(where, message, hint)

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mlproj.errors import InvalidInput, Problem
+from mlproj.records.predictions import Texts
 from mlproj.spec.project import Project
 
 VERSION = 1
@@ -48,8 +49,8 @@ class StoredDeal:
         dealt: Day of the first deal.
     """
 
-    units: NDArray[np.str_]
-    split: NDArray[np.str_]
+    units: Texts
+    split: Texts
     seed: int = 0
     redraws: int = 0
     id_columns: tuple[str, ...] = ()
@@ -141,12 +142,12 @@ def write_deal(file: Path, deal: StoredDeal) -> None:
     _sync_folder(file.parent)
 
 
-def sort_units(units: NDArray[np.str_]) -> NDArray[np.int64]:
+def sort_units(units: Texts) -> NDArray[np.int64]:
     """The order of unit names in which deals are stored."""
     return np.asarray(pc.sort_indices(pa.array(units.tolist(), pa.string())).to_numpy()).astype(np.int64)
 
 
-def find_units(stored: StoredDeal, names: NDArray[np.str_]) -> NDArray[np.int64]:
+def find_units(stored: StoredDeal, names: Texts) -> NDArray[np.int64]:
     """Position of each name (U,) among the stored units, −1 where it is not one of them.
 
     Example:

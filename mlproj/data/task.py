@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlproj.data.cells import kind_of, read_numbers, read_texts, read_truths
-from mlproj.data.columns import MOSTLY
+from mlproj.data.guess import MOSTLY
 from mlproj.data.table import MAX_SHOWN, Table
 from mlproj.errors import Problem
 from mlproj.spec.project import Project
@@ -31,6 +31,7 @@ class Labels:
         note: How the task was found out, for the user; empty when it was declared.
         warnings: What a user should know about the labels.
         problems: What is wrong with them.
+        n_classes: Number of classes of a single label; 0 for numbers and for several labels.
     """
 
     task: Task
@@ -38,6 +39,7 @@ class Labels:
     note: str
     warnings: tuple[str, ...]
     problems: tuple[Problem, ...]
+    n_classes: int = 0
 
 
 def is_several(project: Project) -> bool:
@@ -61,15 +63,15 @@ def read_labels(project: Project, table: Table) -> Labels:
     note = "" if project.task else f"Task: {task}, because label {cells.name!r} {reason}."
     task = project.task or task
     problems = list(_check_spec(project, task))
-    warnings: list[str] = []
+    n_classes = 0
     if not known.any():
         problems.append(project.problem("data.label", f"column {cells.name!r} is empty in every row"))
     elif task == "regression":
         problems += _check_numbers(project, table, cells, known)
     else:
         problems += _check_classes(project, cells, known)
-        warnings += _warn_classes(cells[known])
-    return Labels(task, known, note, tuple(warnings), tuple(problems))
+        n_classes = len(pc.unique(read_texts(cells[known])))
+    return Labels(task, known, note, (), tuple(problems), n_classes)
 
 
 def infer_task(cells: "pd.Series[Any]", *, is_category: bool = False, is_number: bool = False) -> tuple[Task, str]:
@@ -96,7 +98,7 @@ def infer_task(cells: "pd.Series[Any]", *, is_category: bool = False, is_number:
     numbers = values[~np.isnan(values)]
     distinct = np.unique(numbers)
     if bad.any() and not (bad.mean() <= 1 - MOSTLY and len(distinct) > MAX_CLASSES_OF_NUMBERS):
-        return "classification", f"holds text ({str(cells[bad].iloc[0])!r})"
+        return "classification", "holds text"
     whole = bool(np.all(np.isfinite(distinct)) and np.all(distinct == np.round(distinct)))
     few = len(distinct) <= 2 or (len(distinct) <= MAX_CLASSES_OF_NUMBERS and len(distinct) * _REPEATS <= len(numbers))
     if whole and few:
@@ -177,13 +179,18 @@ def _check_classes(project: Project, cells: "pd.Series[Any]", known: NDArray[np.
     return []
 
 
-def _warn_classes(cells: "pd.Series[Any]") -> list[str]:
-    counted = pc.value_counts(read_texts(cells)).to_pylist()
+def warn_classes(cells: "pd.Series[Any]") -> list[str]:
+    """Classes with so few examples that they cannot be in every split.
+
+    Args:
+        cells: Labels of the rows that may be seen.
+    """
+    counted = pc.value_counts(read_texts(cells).drop_null()).to_pylist()
     rare = sorted((row["counts"], row["values"]) for row in counted if row["counts"] < MAX_SHOWN)
-    if not rare or len(counted) < 2:
+    if not rare:
         return []
     shown = ", ".join(f"{name!r} has {count}" for count, name in rare[:MAX_SHOWN]) + (", …" if rare[MAX_SHOWN:] else "")
-    return [f"Some classes are too rare to be in train, dev and test alike: {shown}."]
+    return [f"Some classes are too rare for train, dev and test alike: {shown}."]
 
 
 def _read_several(project: Project, table: Table) -> Labels:

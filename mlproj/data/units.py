@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from mlproj.data.ids import Place
 from mlproj.errors import InvalidInput, Problem
-from mlproj.records.predictions import SPLITS
+from mlproj.records.predictions import SPLITS, Texts
 from mlproj.spec.project import Project
 
 TRAIN, TRAIN_DEV, DEV, TEST, NONE = 0, 1, 2, 3, -1
-NAMES: NDArray[np.str_] = np.array([*SPLITS, ""])  # NAMES[NONE] is ""
+NAMES: Texts = np.array([*SPLITS, ""])  # NAMES[NONE] is ""
 Codes = NDArray[np.int8]
 
 
@@ -33,7 +33,7 @@ class Rows:
         given: Split that a column or a file puts each row in (N,), −1 where it is dealt.
     """
 
-    names: NDArray[np.str_]
+    names: Texts
     unit: NDArray[np.int64]
     alive: NDArray[np.bool_]
     is_target: NDArray[np.bool_]
@@ -75,10 +75,10 @@ class Rows:
 
 
 def table_of(
-    units: NDArray[np.str_],
+    units: Texts,
     strata: NDArray[np.int64],
     is_target: NDArray[np.bool_],
-    predefined: NDArray[np.str_] | None,
+    predefined: Texts | None,
 ) -> Rows:
     """The rows of a deal, with units numbered.
 

@@ -101,8 +101,6 @@ def _compare(name: str, column: "pd.Series[Any]", sign: str, value: Literal_ | t
         return _Answer(_any([no, *(a.true for a in answers)]), _all([~no, *(a.false for a in answers)]))
     if value is None:
         missing = is_missing(column)
-        if sign != "==":
-            raise ValueError(f"column {name!r} cannot be compared with None by {sign}; only ==, !=, in and not in can")
         return _Answer(missing, ~missing)
     if isinstance(value, str):
         return _compare_text(column, sign, value)

@@ -1,25 +1,29 @@
-"""The ladder: human, train, train-dev, dev, test, the gaps between them, and a verdict. N examples, D draws.
+"""The ladder: human, train, train-dev, dev, test, the gaps between them, and a verdict.
 
-    >>> from mlproj.diagnose.rungs import parse_rungs
-    >>> texts = ["human=0", "train=1%:20000", "train_dev=9%:20000", "dev=10%:20000"]
-    >>> ladder_of(None, given=parse_rungs(texts)).verdict.named
-    'variance'
+>>> from mlproj.diagnose.rungs import parse_rungs
+>>> texts = ["human=0", "train=1%:20000", "train_dev=9%:20000", "dev=10%:20000"]
+>>> ladder_of(None, given=parse_rungs(texts)).verdict.named
+'variance'
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from mlproj.diagnose.gaps import Judgement, find_steps, judge, smallest_worth_closing
-from mlproj.diagnose.notes import leak_notes, prevalence_note, setting_notes
+from mlproj.diagnose.gaps import Judgement, Step, find_steps, judge, smallest_worth_closing
+from mlproj.diagnose.gather import (
+    choose_metric,
+    find_constant,
+    gather_samples,
+    leak_notes,
+    metric_of_level,
+    prevalence_notes,
+)
 from mlproj.diagnose.resolve import missing_size, plan_growth
-from mlproj.diagnose.rungs import RUNGS, GivenRung, as_given, check_scale, is_rate
-from mlproj.diagnose.samples import Sample, measure, take
-from mlproj.diagnose.words import choose_numbers, verdict_text
+from mlproj.diagnose.rungs import GivenRung, as_given, check_scale, is_rate
+from mlproj.diagnose.samples import Sample
+from mlproj.diagnose.words import choose_numbers, setting_notes, verdict_text
 from mlproj.errors import InvalidInput, Problem
-from mlproj.metrics import as_loss, best_constant, metric_problem
 from mlproj.records import Ladder, Predictions, Rung, Verdict
 from mlproj.spec.goal import LOSSES, HumanLevel
 
@@ -44,6 +48,12 @@ class Setting:
     min_gap: float | None = None
     sealed_test_n: int | None = None
 
+    @property
+    def scale(self) -> str:
+        """What the numbers are: the metric, or 1 − the metric for a score."""
+        shown = self.metric if self.metric in LOSSES else f"1 - {self.metric}"
+        return f"weighted {shown}" if self.weighted else shown
+
 
 def ladder_of(
     predictions: Predictions | None = None,
@@ -58,17 +68,18 @@ def ladder_of(
 ) -> Ladder:
     """Computes the ladder of predictions, of rungs given by hand, or of both.
 
-    The metric is the one asked for; else the one that human level is given in (the error, for numbers the rmse); else
+    The metric is the one asked for; else the one that human level is given in (the error; for numbers the rmse); else
     `metric`; else error or rmse.
 
     Args:
         predictions: Per-example predictions; each of their splits becomes a rung.
-        given: Rungs by hand; they replace measured ones of the same name.
+        given: Rungs by hand, in the error (rmse for numbers) unless a metric is asked for; they replace measured ones
+            of the same name.
         human: Human level of the project.
         metric: Metric of the project, or the one asked for.
         metric_is_asked: Whether `metric` was asked for, so that it wins over the metric of the human level.
-        distributions_differ: Whether training and target distribution differ; a train-dev rung implies it when there
-            are no predictions.
+        distributions_differ: Whether training and target distribution differ; without predictions a train-dev rung
+            says so.
         sealed_test_n: Examples in a test set that may not be looked at; shown as a sealed rung.
         min_gap: Smallest gap worth closing.
 
@@ -78,30 +89,30 @@ def ladder_of(
     Raises:
         InvalidInput: When the rungs make no ladder or the metric does not suit them.
     """
+    chosen = choose_metric(predictions, given, human, metric, asked=metric_is_asked)
     by_hand = {rung.name: rung for rung in given}
-    if human is not None and "human" not in by_hand:
-        by_hand["human"] = as_given(human)
-    chosen = _choose_metric(predictions, given, human, metric, asked=metric_is_asked)
     notes = []
-    if human is not None and by_hand["human"].text == "human_level" and _metric_of(human, predictions) != chosen:
-        del by_hand["human"]
-        notes.append(f"Human level is given in {_metric_of(human, predictions)}, so it does not show in a ladder of {chosen}.")
+    if human is not None and "human" not in by_hand:
+        if metric_of_level(human, predictions) == chosen:
+            by_hand["human"] = as_given(human)
+        else:
+            notes.append(
+                f"Human level is given in {metric_of_level(human, predictions)}: it cannot stand beside {chosen}."
+            )
     check_scale(list(by_hand.values()), chosen)
-    samples, more = _gather(predictions, by_hand, chosen)
-    differ = distributions_differ or (predictions is None and "train_dev" in samples)
+    samples, further = gather_samples(predictions, by_hand, chosen)
+    notes += further
+    if predictions is not None:
+        notes += leak_notes(predictions) + prevalence_notes(predictions, chosen)
     setting = Setting(
         metric=chosen,
-        distributions_differ=differ,
+        distributions_differ=distributions_differ or (predictions is None and "train_dev" in samples),
         human_on=by_hand["human"].on if "human" in by_hand else None,
         weighted=predictions is not None and predictions.weight is not None,
         min_gap=min_gap,
         sealed_test_n=None if "test" in samples else sealed_test_n,
     )
-    notes += more
-    if predictions is not None:
-        notes += [*leak_notes(predictions), *prevalence_note(predictions, chosen, differ=differ)]
-    constant = None if predictions is None else _constant(predictions, chosen)
-    return build_ladder(samples, setting, constant=constant, notes=notes)
+    return build_ladder(samples, setting, constant=find_constant(predictions, chosen), notes=notes)
 
 
 def build_ladder(
@@ -126,34 +137,41 @@ def build_ladder(
         there = ", ".join(samples) or "none"
         hint = "Add --rung dev=ERROR:N, or predictions whose split is dev."
         raise InvalidInput([Problem("dev", f"a ladder needs a dev rung; there are: {there}", hint)])
-    steps = find_steps(
-        samples, distributions_differ=setting.distributions_differ, human_on_target=setting.human_on == "target"
-    )
-    rate = is_rate(setting.metric)
-    dev = samples["dev"].value
-    worth = smallest_worth_closing(dev, is_rate=rate) if setting.min_gap is None else setting.min_gap
-    judged = judge(samples, steps, worth)
-    judgement = _spell_out_rivals(judged, setting, has_human="human" in samples)
-    resolve = _resolve(samples, judgement, steps, worth)
+    differ, rate = setting.distributions_differ, is_rate(setting.metric)
+    steps = find_steps(samples, distributions_differ=differ, human_on_target=setting.human_on == "target")
+    worth = smallest_worth_closing(samples["dev"].value, is_rate=rate) if setting.min_gap is None else setting.min_gap
+    judgement = _with_lump_spelled_out(judge(samples, steps, worth), steps)
+    resolve = _resolve(samples, steps, judgement, worth)
     numbers = choose_numbers([sample.value for sample in samples.values()], is_rate=rate)
-    human = samples["human"].value if "human" in samples else None
+    errors = {name: sample.value for name, sample in samples.items()}
     verdict = Verdict(
-        state=judgement.state,
+        judgement.state,
         named=judgement.candidates[0] if judgement.state == "named" else None,
         candidates=judgement.candidates,
-        text=verdict_text(judgement, numbers, worth, resolve, human, dev),
+        text=verdict_text(judgement, numbers, worth, resolve, errors),
         resolve=resolve,
     )
     rungs = [sample.rung for sample in samples.values()]
     if setting.sealed_test_n:
         rungs.append(Rung("test", None, None, None, setting.sealed_test_n, "target", sealed=True))
-    told = setting_notes(judgement, numbers, worth, on=setting.human_on, differ=setting.distributions_differ)
-    return Ladder(
-        metric=setting.metric,
-        scale=_scale(setting),
-        rungs=tuple(rungs),
-        gaps=judgement.gaps,
-        verdict=verdict,
-        constant=constant,
-        notes=(*told, *notes),
-    )
+    told = setting_notes(judgement, numbers, worth, bracket=any(step.bracket for step in steps))
+    return Ladder(setting.metric, setting.scale, tuple(rungs), judgement.gaps, verdict, constant, (*told, *notes))
+
+
+def _with_lump_spelled_out(judgement: Judgement, steps: Sequence[Step]) -> Judgement:
+    """Without a training rung the lump of bias and variance remains under the names of its parts."""
+    lump = next((k for k, step in enumerate(steps) if not step.name), None)
+    if lump is None or judgement.state != "unresolved" or judgement.chances[lump] < 0.05:
+        return judgement
+    bias = "training_error" if steps[lump].upper is None else "avoidable_bias"
+    return replace(judgement, candidates=(bias, "variance", *judgement.candidates))
+
+
+def _resolve(
+    samples: Mapping[str, Sample], steps: Sequence[Step], judgement: Judgement, worth: float
+) -> Mapping[str, Any] | None:
+    if judgement.state == "unresolved":
+        return plan_growth(samples, steps, judgement, worth)
+    if judgement.state == "named" and judgement.candidates[0] == "variance_or_data_mismatch":
+        return {"grow": "train_dev", "by": missing_size(samples, "train_dev", worth)}
+    return None

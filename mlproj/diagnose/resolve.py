@@ -20,8 +20,9 @@ from mlproj.metrics.intervals import Floats, normal_quantile
 N_FUTURES = 1000
 ENOUGH = 0.5
 """Share of futures that must be settled: an even chance, as no number of examples can promise more near a tie."""
-MOST = 1_000_000
-"""Examples beyond which growing a set is called out of reach."""
+MOST, MOST_TIMES = 1_000_000, 100
+"""Further examples, and times its size, beyond which growing a set is called out of reach."""
+_NEGLIGIBLE = 0.05
 _SEED = 11
 _STEPS = 60
 
@@ -38,8 +39,9 @@ def plan_growth(
         worth: Smallest gap worth closing.
 
     Returns:
-        ``{"grow": rung, "by": n}``; `by` is None where no single set within reach settles it, or its rung has no n.
-        None when every rung is a constant.
+        ``{"grow": rung, "by": n}``; where that rung alone does not settle it, another that does; where none does, all
+        sets that matter grow by one factor and `with` names the others. `by` is None where even that does not help, or
+        its rung has no n. None when every rung is a constant.
     """
     missing = _missing_rung(samples, judgement)
     if missing:
@@ -48,11 +50,18 @@ def plan_growth(
     if not shares:
         return None
     future = _Future(samples, steps, worth)
-    for name in shares:
-        by = future.examples_needed(name)
-        if by is not None:
-            return {"grow": name, "by": round_up(by)}
+    countable = [name for name in shares if samples[name].rung.n]
+    for name in countable:
+        factor = future.factor_needed([name])
+        if factor is not None:
+            return {"grow": name, "by": _further(samples[name], factor)}
+    if len(countable) > 1 and (factor := future.factor_needed(countable)) is not None:
+        return {"grow": countable[0], "by": _further(samples[countable[0]], factor), "with": countable[1:]}
     return {"grow": shares[0], "by": None}
+
+
+def _further(sample: Sample, factor: float) -> int:
+    return round_up((factor - 1) * (sample.rung.n or 0))
 
 
 def _missing_rung(samples: Mapping[str, Sample], judgement: Judgement) -> str | None:
@@ -82,7 +91,8 @@ def missing_size(samples: Mapping[str, Sample], name: str, worth: float) -> int 
 def rank_rungs(samples: Mapping[str, Sample], steps: Sequence[Step], chances: Sequence[float]) -> list[str]:
     """Rungs by their share c²·v in the variance of the contrast between the two likeliest gaps, largest first.
 
-    Constants have no share. When one gap is already sure to be the largest, its own size is what is uncertain.
+    Rungs with less than a twentieth of the variance are left out, and so are constants. When one gap is already sure to
+    be the largest, its own size is what is uncertain.
     """
     order = np.argsort(-np.asarray(chances), kind="stable")
     coefficients = _coefficients(samples, steps)
@@ -91,7 +101,7 @@ def rank_rungs(samples: Mapping[str, Sample], steps: Sequence[Step], chances: Se
         contrast -= coefficients[order[1]]
     names = list(samples)
     shares = contrast**2 * np.array([samples[name].variance for name in names])
-    return [names[k] for k in np.argsort(-shares, kind="stable") if shares[k] > 0]
+    return [names[k] for k in np.argsort(-shares, kind="stable") if shares[k] > _NEGLIGIBLE * shares.sum()]
 
 
 def _coefficients(samples: Mapping[str, Sample], steps: Sequence[Step]) -> Floats:
@@ -113,30 +123,30 @@ class _Future:
     steps: Sequence[Step]
     worth: float
 
-    def examples_needed(self, name: str) -> int | None:
-        """Fewest further examples of a rung that settle the verdict in enough futures; None beyond reach."""
-        n = self.samples[name].rung.n
-        if n is None:
-            return None
-        most = min(100 * n, MOST)
-        for by in np.unique(np.geomspace(max(n / 20, 1), most, _STEPS).astype(np.int64)):
-            if self._share_settled(name, int(by), n) >= ENOUGH:
-                return int(by)
+    def factor_needed(self, names: Sequence[str]) -> float | None:
+        """Smallest growth of some rungs, as a factor, that settles the verdict in enough futures; None beyond reach."""
+        most = min(MOST_TIMES, 1 + MOST / max(self.samples[name].rung.n or 1 for name in names))
+        for factor in 1 + np.geomspace(0.05, max(most - 1, 0.05), _STEPS):
+            if self._share_settled(names, float(factor)) >= ENOUGH:
+                return float(factor)
         return None
 
-    def _share_settled(self, name: str, by: int, n: int) -> float:
-        names, coefficients = list(self.samples), _coefficients(self.samples, self.steps)
-        grown = names.index(name)
+    def _share_settled(self, grown: Sequence[str], factor: float) -> float:
+        coefficients = _coefficients(self.samples, self.steps)
         rng = np.random.default_rng(_SEED)
-        sample = self.samples[name]
-        truth = sample.draws[:: max(len(sample.draws) // N_FUTURES, 1)]
-        variances = np.array([self.samples[other].variance for other in names])
-        further = truth + rng.standard_normal(len(truth)) * np.sqrt(variances[grown] * n / by)
-        variances[grown] *= n / (n + by)
-        values = np.array([self.samples[other].value for other in names])
-        moved = (n * sample.value + by * further) / (n + by) - sample.value
-        gaps = (coefficients @ values)[:, None] + coefficients[:, [grown]] * moved
-        return float(np.mean(self._settled(gaps, coefficients, variances)))
+        variances, errors = [], []
+        for name, sample in self.samples.items():
+            variance = sample.variance
+            if name not in grown:
+                variances.append(variance)
+                errors.append(np.full(N_FUTURES, sample.value))
+                continue
+            truth = sample.draws[:N_FUTURES]
+            further = truth + rng.standard_normal(N_FUTURES) * np.sqrt(variance / (factor - 1))
+            errors.append((sample.value + (factor - 1) * further) / factor)
+            variances.append(variance / factor)
+        gaps = coefficients @ np.stack(errors)
+        return float(np.mean(self._settled(gaps, coefficients, np.array(variances))))
 
     def _settled(self, gaps: Floats, coefficients: Floats, variances: Floats) -> Any:
         """Whether each future (F,) ends in a name or in nothing to close, from normal approximations."""

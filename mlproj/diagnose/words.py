@@ -3,12 +3,11 @@
 Rates are shown in percent and their differences in points; other losses with four significant digits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mlproj.diagnose.gaps import Judgement
-from mlproj.diagnose.resolve import MOST
 from mlproj.records import Gap
 
 TITLES: Mapping[str, str] = {
@@ -32,6 +31,7 @@ _MEANINGS = {
     "variance_or_data_mismatch": "without a train-dev set nobody can tell which of the two",
     "overfitting_to_dev": "choices were tuned to the dev set; find fresh or more dev examples",
 }
+_NO_HUMAN = "Without a human level nobody knows how much of the training error can be avoided."
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Numbers:
 
 
 def _plain(number: float) -> str:
-    return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:.4g}"
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
 
 
 def choose_numbers(values: Sequence[float], *, is_rate: bool) -> Numbers:
@@ -97,12 +97,12 @@ def show_chance(p: float) -> str:
     """A probability with two digits, never rounded to certainty.
 
     Example:
-        >>> show_chance(0.614), show_chance(0.9996), show_chance(1.0)
-        ('0.61', '>0.99', '1.00')
+        >>> show_chance(0.614), show_chance(0.9996), show_chance(0.0)
+        ('0.61', '>0.99', '<0.01')
     """
-    if 0.995 <= p < 1:
+    if p >= 0.995:
         return ">0.99"
-    return "<0.01" if 0 < p < 0.005 else f"{p:.2f}"
+    return "<0.01" if p < 0.005 else f"{p:.2f}"
 
 
 def list_titles(names: Sequence[str]) -> str:
@@ -121,8 +121,7 @@ def verdict_text(
     numbers: Numbers,
     worth: float,
     resolve: Mapping[str, Any] | None,
-    human: float | None,
-    dev: float,
+    errors: Mapping[str, float],
 ) -> str:
     """The verdict in one to three sentences.
 
@@ -131,19 +130,20 @@ def verdict_text(
         numbers: How numbers are written.
         worth: Smallest gap worth closing.
         resolve: What would settle it, if anything.
-        human: Human error, if known.
-        dev: Dev error.
+        errors: The rungs' errors by name.
     """
     gaps = {gap.name: gap for gap in judgement.gaps}
     if judgement.state == "named":
         return _named(judgement, gaps, numbers, worth)
     if judgement.state == "nothing_to_close":
         small = numbers.difference(worth)
-        return f"No gap is worth closing: each is surely smaller than {small}. Aim at a better metric or a harder dev set."
+        return (
+            f"No gap is worth closing: each is surely smaller than {small}. If the model still disappoints in use, "
+            "change the dev set or the metric."
+        )
     if judgement.state == "past_human":
-        assert human is not None  # the state compares with it
-        return _past_human(judgement, gaps, numbers, human, dev)
-    return f"{_unresolved(judgement, gaps, numbers, worth)} {resolve_text(resolve)}".strip()
+        return _past_human(judgement, gaps, numbers, errors)
+    return f"{_unresolved(judgement, gaps, numbers, worth)} {resolve_text(resolve, errors)}"
 
 
 def _named(judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers, worth: float) -> str:
@@ -161,11 +161,10 @@ def _named(judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers, wort
     return text
 
 
-def _past_human(
-    judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers, human: float, dev: float
-) -> str:
+def _past_human(judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers, errors: Mapping[str, float]) -> str:
+    dev, human = numbers.value(errors["dev"]), numbers.value(errors["human"])
     text = (
-        f"Past human level: the dev error of {numbers.value(dev)} is below the {numbers.value(human)} of people. "
+        f"Past human level: the dev error of {dev} is below the {human} of people. "
         "Human level no longer bounds what is possible, so avoidable bias cannot be told, and people's labels and eyes "
         "help less from here on."
     )
@@ -177,8 +176,11 @@ def _past_human(
 
 def _unresolved(judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers, worth: float) -> str:
     names = judgement.candidates
-    if not gaps or not any(name in gaps for name in names):
+    if any(name not in gaps for name in names):
         return "Unresolved: without a training rung avoidable bias and variance cannot be told apart."
+    if names == ("training_error",):
+        size = numbers.value(gaps["training_error"].size)
+        return f"Unresolved: the training error, {size}, outweighs the other gaps. {_NO_HUMAN}"
     if len(names) == 1:
         gap = gaps[names[0]]
         return (
@@ -186,28 +188,59 @@ def _unresolved(judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers,
             f"{numbers.difference(gap.size)} may be as little as {numbers.difference(max(gap.low, 0.0))}; "
             f"{numbers.difference(worth)} would be worth closing."
         )
-    shown = [f"{TITLES[n]} ({show_chance(gaps[n].p_largest)})" if n in gaps else TITLES[n] for n in names]
+    shown = [f"{TITLES[name]} ({show_chance(gaps[name].p_largest)})" for name in names]
     text = f"Unresolved between {', '.join(shown[:-1])} and {shown[-1]}."
     if "training_error" in names:
-        return f"{text} Without a human level nobody knows how much of the training error can be avoided."
+        return f"{text} {_NO_HUMAN}"
     return f"{text} Working on {TITLES[names[0]]} now would forgo {numbers.difference(judgement.regret)} on average."
 
 
-def resolve_text(resolve: Mapping[str, Any] | None) -> str:
+def resolve_text(resolve: Mapping[str, Any] | None, present: Container[str]) -> str:
     """What would settle an unresolved ladder, as a sentence.
 
+    Args:
+        resolve: Which rung to grow, and by how many examples.
+        present: Names of the rungs that are there.
+
     Example:
-        >>> resolve_text({"grow": "train_dev", "by": 1500})
+        >>> resolve_text({"grow": "train_dev", "by": 1500}, {"train_dev", "dev"})
         'About 1,500 more train-dev examples would settle it with an even chance.'
     """
     if resolve is None:
         return "The rungs are constants: say how many examples are behind each (name=error:n)."
     grow, by = resolve["grow"], resolve["by"]
-    if grow == "human":
-        sample = f", on about {by:,} examples" if by else ""
-        return f"Declare human_level: measure it{sample}, or give --human ERROR:N."
-    if grow == "train" and resolve.get("missing"):
-        return "Measure the error on training examples."
+    if grow not in present:
+        sample = f" on about {by:,} examples" if by else ""
+        return (
+            f"Measure human_level{sample} and declare it." if grow == "human" else f"Measure the {grow} error{sample}."
+        )
     if by is None:
-        return f"Most of the doubt comes from {TITLES[grow]}, but up to {MOST:,} more examples of it alone would not end it."
-    return f"About {by:,} more {TITLES[grow]} examples would settle it with an even chance."
+        return f"Most of the doubt comes from {TITLES[grow]}, but no growth of the sets within reach would end it."
+    others = resolve.get("with", [])
+    more = f", with {list_titles(others)} grown by the same factor," if others else ""
+    return f"About {by:,} more {TITLES[grow]} examples{more} would settle it with an even chance."
+
+
+def setting_notes(judgement: Judgement, numbers: Numbers, worth: float, *, bracket: bool) -> tuple[str, ...]:
+    """What the numbers mean and rest on.
+
+    Args:
+        judgement: What the naming rule says.
+        numbers: How numbers are written.
+        worth: Smallest gap worth closing.
+        bracket: Whether human level was measured on the other distribution.
+    """
+    notes = [
+        f"Intervals are 95 % each, for this model as trained. A gap is worth closing from {numbers.difference(worth)}."
+    ]
+    if len(judgement.gaps) > 1:
+        notes.append(f"90 % confidence set for the largest gap: {list_titles(judgement.audit) or 'empty'}.")
+    if bracket:
+        notes.append(
+            "Human level was measured on the target distribution, so avoidable bias mixes the distributions: its "
+            "interval reaches up to the whole training error, and a name must hold at both ends."
+        )
+    below = [gap for gap in judgement.gaps if gap.name == "avoidable_bias" and gap.size < 0]
+    if below and judgement.state != "past_human":
+        notes.append("The training error is below human level: there is no avoidable bias to close.")
+    return tuple(notes)

@@ -14,7 +14,6 @@ from mlproj.metrics.contract import rank_key as rank_key
 from mlproj.metrics.estimates import estimate as estimate
 from mlproj.metrics.evidence import metric_problem as metric_problem
 from mlproj.metrics.promises import promises as promises
-from mlproj.metrics.promises import reading_needed as reading_needed
 from mlproj.metrics.scores import as_loss as as_loss
 from mlproj.metrics.scores import measure as measure
 from mlproj.metrics.scores import score as score

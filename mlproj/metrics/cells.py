@@ -27,7 +27,7 @@ def count_cells(y_true: NDArray[Any], y_pred: NDArray[Any], n_classes: int, weig
     """
     leading = y_pred.shape[:-1]
     stack = y_pred.reshape(-1, y_pred.shape[-1])
-    place = y_true * n_classes + stack
+    place = y_true.astype(np.int64) * n_classes + stack  # narrow codes would overflow
     place += np.arange(len(stack))[:, None] * n_classes**2
     weights = None if weight is None else np.broadcast_to(weight, stack.shape).ravel()
     counts = np.bincount(place.ravel(), weights, minlength=len(stack) * n_classes**2)
@@ -83,6 +83,7 @@ def _balanced_accuracy(cells: Cells, _present: NDArray[Any]) -> NDArray[Any]:
 
 
 def _mcc(cells: Cells, _present: NDArray[Any]) -> NDArray[Any]:
+    cells = cells.astype(np.float64, copy=False)  # products of four counts overflow integers from a million on
     truth, answered = cells.sum(-1), cells.sum(-2)
     total = truth.sum(-1)
     shared = _right(cells).sum(-1) * total - (truth * answered).sum(-1)

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlproj.metrics.estimates import RATE_METRICS, estimate, examples_behind
+from mlproj.metrics.estimates import estimate, examples_behind
 from mlproj.metrics.evidence import RESOURCES
-from mlproj.metrics.intervals import Estimate, wilson
-from mlproj.metrics.limits import Limits, is_met, misses
+from mlproj.metrics.intervals import Estimate
+from mlproj.metrics.limits import Limits, is_met
 from mlproj.records import Answers, Promise
 from mlproj.spec.goal import parse_limit
 
@@ -64,31 +64,6 @@ def promises(
         parts = [estimate(name, answers, weight, group, level=level, seed=seed) for answers in answered]
         found.append(_judge(name, limit, parts, min(examples_behind(name, answers, weight) for answers in answered)))
     return tuple(found)
-
-
-def reading_needed(name: str, limit: str, n: int, level: float = 0.95) -> float | None:
-    """The value that must at least be read on `n` examples so that the limit is proven.
-
-    Args:
-        name: A metric that is a share of examples: error, accuracy, recall, precision or specificity.
-        limit: Its limit.
-        n: Examples it is read on: for recall the positives.
-        level: Confidence level.
-
-    Returns:
-        The least demanding share that proves it; None when `n` examples cannot, or the metric is of another kind.
-
-    Example:
-        >>> reading_needed("recall", ">= 0.95", 500), reading_needed("recall", ">= 0.95", 50)
-        (0.97, None)
-    """
-    if name not in RATE_METRICS or n < 1:
-        return None
-    shares = np.arange(n + 1) / n
-    low, high = wilson(shares, n, level)
-    rising = parse_limit(limit)[0].startswith(">")
-    enough = shares[misses(low if rising else high, limit) == 0]
-    return float(enough[0 if rising else -1]) if len(enough) else None
 
 
 def _measured(name: str, limit: str, value: float) -> Promise:

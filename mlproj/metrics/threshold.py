@@ -24,6 +24,8 @@ _AT_ONE_HALF = frozenset({"error", "accuracy"})
 def needs_threshold(optimize: str | None, satisfy: Limits) -> bool:
     """Whether `threshold: auto` means one chosen on dev: a thresholded metric other than error or accuracy is named.
 
+    That is for binary labels; others have no threshold.
+
     Example:
         >>> needs_threshold("error", {}), needs_threshold("error", {"recall": ">= 0.95"})
         (False, True)
@@ -81,12 +83,13 @@ def _count_cuts(
     lower, upper = edges[:-1], edges[1:]
     cuts = np.clip(lower + (upper - lower) / 2, 0.0, 1.0)
     cuts = np.where(cuts <= lower, upper, cuts)  # between neighbouring floats there is no middle; p ≥ upper splits them
-    below = np.zeros((len(p) + 1, 2))
-    np.cumsum(np.stack([w * ~positive, w * positive], axis=1), axis=0, out=below[1:])
-    negatives = below[starts]
-    cells = np.stack([negatives, below[-1] - negatives], axis=-1)
-    answered = np.stack([starts > 0, starts < len(p)], axis=-1)
-    present = answered | np.array([not positive.all(), positive.any()])
+    below = np.zeros((2, len(p) + 1))
+    np.cumsum(np.stack([w * ~positive, w * positive]), axis=1, out=below[:, 1:])
+    negatives = below[:, starts]
+    # cuts lie contiguous in memory although they are the leading axis: sums over two classes are then fast
+    cells = np.moveaxis(np.stack([negatives, below[:, -1:] - negatives], axis=1), -1, 0)
+    answered = np.stack([starts > 0, starts < len(p)])
+    present = (answered | np.array([[not positive.all()], [positive.any()]])).T
     # all-negative answers cannot be had when some p is 1: no threshold in [0, 1] excludes it
-    keep = np.append(np.ones(len(cuts) - 1, dtype=bool), ranked[-1] < 1)
-    return cuts[keep], cells[keep], present[keep]
+    last = None if ranked[-1] < 1 else -1
+    return cuts[:last], cells[:last], present[:last]

@@ -20,3 +20,4 @@ from mlproj.records.predictions import SPLITS as SPLITS
 from mlproj.records.predictions import Answers as Answers
 from mlproj.records.predictions import Predictions as Predictions
 from mlproj.records.predictions import SplitName as SplitName
+from mlproj.records.predictions import Texts as Texts

@@ -236,6 +236,7 @@ def _schema(columns: Columns) -> dict[str, list[str]]:
 
 
 def _suggest(names: Sequence[str]) -> str:
-    near = [name for name in names if name.lower() in _OTHER_NAMES] or difflib.get_close_matches("y_pred", names, n=1)
+    free = [name for name in names if name != "y_true"]
+    near = [name for name in free if name.lower() in _OTHER_NAMES] or difflib.get_close_matches("y_pred", free, n=1)
     shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
     return f"Rename `{near[0]}` to `y_pred` if it holds the answers." if near else f"Its columns are {shown}."

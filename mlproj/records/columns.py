@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlproj.errors import InvalidInput, Problem
+from mlproj.records.predictions import Texts
 
 MISSING = frozenset({"", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null"})
 """Texts that stand for a missing cell."""
@@ -75,7 +76,7 @@ class Columns:
         codes = np.asarray(chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
         return _merge(values, codes)
 
-    def names_in(self, name: str, *, what: str) -> NDArray[np.str_]:
+    def names_in(self, name: str, *, what: str) -> Texts:
         """A column of names such as ids, as text (N,); missing cells are noted.
 
         Args:

@@ -19,7 +19,7 @@ from mlproj.errors import InvalidInput, Problem
 from mlproj.records.answers import Kind, find_labels, read_answers
 from mlproj.records.columns import Columns
 from mlproj.records.loading import SCHEMA_KEY, SUFFIXES, load_columns
-from mlproj.records.predictions import SPLITS, Answers, Predictions
+from mlproj.records.predictions import SPLITS, Answers, Predictions, Texts
 from mlproj.spec.goal import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
 _OWN = ("id", "split", "weight", "group")
@@ -112,7 +112,7 @@ def _kind_of(metric: str | None) -> Kind | None:
     return "classification" if metric in CLASSIFICATION_METRICS else None
 
 
-def _read_split(columns: Columns) -> NDArray[np.str_]:
+def _read_split(columns: Columns) -> Texts:
     if "split" not in columns:
         return np.full(len(columns), "dev")
     texts, codes = columns.text("split")
@@ -156,7 +156,7 @@ def _label_columns(label: str, answers: Answers) -> dict[str, Any]:
     return columns | {f"{prefix}{name}": pa.array(answers.p[:, k]) for k, name in enumerate(answers.classes)}
 
 
-def _encoded(texts: NDArray[np.str_]) -> Any:
+def _encoded(texts: Texts) -> Any:
     import pyarrow as pa
 
     return pa.array(texts).dictionary_encode()

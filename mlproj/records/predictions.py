@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    Texts: TypeAlias = NDArray[np.str_]
+else:
+    Texts = NDArray[np.character]  # at run time beartype wants equal dtypes, and "<U5" does not equal "<U0"
 
 SplitName = Literal["train", "train_dev", "dev", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "train_dev", "dev", "test")
@@ -60,11 +65,11 @@ class Predictions:
         more: Further columns of a foreign file, carried along.
     """
 
-    ids: NDArray[np.str_]
-    split: NDArray[np.str_]
+    ids: Texts
+    split: Texts
     labels: Mapping[str, Answers]
     weight: NDArray[np.float64] | None = None
-    group: NDArray[np.str_] | None = None
+    group: Texts | None = None
     more: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -30,6 +30,8 @@ Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 """Several names; strict=False lets Python code hand in a list, as YAML does."""
 
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
 
 def form_of(value: Any) -> str:
     """Which form of a field was written, so that only the errors of that form are reported.

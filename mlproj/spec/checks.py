@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import PurePath
 
@@ -24,8 +24,10 @@ def check(project: Project, flawed: frozenset[Path] = frozenset()) -> list[Flaw]
         project: The project; fields that were wrong by themselves hold their default.
         flawed: Where those fields are: what they would have said is unknown, so no one is blamed for it.
     """
-    checks = (_label, _metrics, _limits, _human_level, _training, _roles, _lists, _splits)
-    found = [flaw for some in checks for flaw in some(project)]
+    found: list[Flaw] = []
+    for some, reads in _CHECKS.items():
+        if not any(_touches(path, other) for path in flawed for other in reads):
+            found += some(project)
     return [flaw for flaw in found if not any(_touches(flaw.path, path) for path in flawed)]
 
 
@@ -133,10 +135,13 @@ def _training(project: Project) -> Iterator[Flaw]:
     if task and training.loss not in ("auto", *losses[task]):
         hint = f"Write {either(('auto', *losses[task]))}."
         yield Flaw(("training", "loss"), f"{training.loss} does not fit: {_why(project)}", hint)
-    if training.weighted_loss and project.data.weight is None:
-        yield Flaw(("training", "weighted_loss"), "is true, but there are no weights", "Name them under `data.weight`.")
     if task == "regression":
         yield from _class_options(training, _why(project))
+
+
+def _weights(project: Project) -> Iterator[Flaw]:
+    if project.training.weighted_loss and project.data.weight is None:
+        yield Flaw(("training", "weighted_loss"), "is true, but there are no weights", "Name them under `data.weight`.")
 
 
 def _class_options(training: Training, why: str) -> Iterator[Flaw]:
@@ -182,16 +187,23 @@ def _splits(project: Project) -> Iterator[Flaw]:
     splits = project.splits
     sizes = {name: getattr(splits, name) for name in ("dev", "test", "train_dev")}
     for name, size in sizes.items():
-        if isinstance(size, str):
-            yield from _named_split(project, ("splits", name), size)
-        elif size is not None:
+        if size is not None and not isinstance(size, str):
             yield from _split_size(("splits", name), size)
     shares = [size for size in (splits.dev, splits.test) if isinstance(size, float) and size < 1]
     if sum(shares) >= 1:
-        path = ("splits", "dev" if len(shares) == 1 else "test")
-        yield Flaw(path, f"dev and test take {sum(shares):.0%} of the target examples", "Leave some to train on.")
+        yield Flaw(
+            ("splits", "test"), f"dev and test take {sum(shares):.0%} of the target examples", "Leave some to train on."
+        )
+
+
+def _dates(project: Project) -> Iterator[Flaw]:
+    splits = project.splits
+    for name, size in (("dev", splits.dev), ("test", splits.test)):
+        if isinstance(size, str):
+            yield from _named_split(project, ("splits", name), size)
     dates = [size for size in (splits.dev, splits.test) if isinstance(size, str) and is_date(size)]
-    if len(dates) == 2 and datetime.fromisoformat(dates[0]) >= datetime.fromisoformat(dates[1]):
+    times = [datetime.fromisoformat(text).replace(tzinfo=None) for text in dates]
+    if len(times) == 2 and times[0] >= times[1]:
         message = f"{show(dates[1])} is not after the date of dev, {show(dates[0])}"
         yield Flaw(("splits", "test"), message, "dev lasts from its date to that of test: give test the later one.")
 
@@ -207,8 +219,6 @@ def _split_size(path: Path, size: float) -> Iterator[Flaw]:
 
 
 def _named_split(project: Project, path: Path, text: str) -> Iterator[Flaw]:
-    if path[-1] == "train_dev":
-        return
     if is_date(text):
         if project.data.time is None:
             hint = "Name the column of dates under `data.time`."
@@ -221,3 +231,18 @@ def _named_split(project: Project, path: Path, text: str) -> Iterator[Flaw]:
         yield Flaw(
             path, f"{show(text)} is neither a number, a date nor a file", "Leave quotes out where it is a number."
         )
+
+
+_CHECKS: dict[Callable[[Project], Iterator[Flaw]], tuple[Path, ...]] = {
+    _label: (("data", "source"),),
+    _metrics: (),
+    _limits: (),
+    _human_level: (),
+    _training: (),
+    _weights: (("data", "weight"),),
+    _roles: (),
+    _lists: (),
+    _splits: (),
+    _dates: (("data", "time"),),
+}
+"""Every check with what it reads beside the field that it blames."""

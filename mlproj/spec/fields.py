@@ -5,6 +5,7 @@ A *form* is one way to write a field: `training.batch_size` has two, a word (aut
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -75,7 +76,7 @@ def specs_of(forms: Sequence[Form], data: Any = None) -> tuple[type[Spec], ...]:
     """
     specs = tuple(form.type for form in forms if form.is_spec)
     kind = data.get("kind") if isinstance(data, Mapping) else None
-    chosen = tuple(spec for spec in specs if kind is not None and kind in kinds_of((Form(spec),)))
+    chosen = tuple(spec for spec in specs if isinstance(kind, str) and kind in kinds_of((Form(spec),)))
     return chosen or specs
 
 
@@ -111,7 +112,7 @@ def forms_at(path: Sequence[str], data: Any = None) -> tuple[Form, ...]:
 
     Example:
         >>> say(forms_at(("training", "batch_size")))
-        'auto, full or a whole number from 1'
+        'auto, full or a whole number from 1 to 1,000,000,000'
     """
     forms: tuple[Form, ...] = ROOT
     for key in path:
@@ -197,12 +198,13 @@ def _number(form: Form) -> str:
     return f"a {'whole ' if form.type is int else ''}number{low}{high}"
 
 
+@cache
 def reference_rows() -> tuple[Row, ...]:
     """Every key of project.yaml with its type in words, its default and its description, in the order of the models.
 
     Example:
         >>> next(row for row in reference_rows() if row.path == "training.epochs")
-        Row(path='training.epochs', type='auto or a whole number from 1', default='auto', description='Passes ...')
+        Row(path='training.epochs', type='auto or a whole number from 1 to 1,000,000,000', default='auto', ...)
     """
     return tuple(_rows(ROOT, ""))
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from mlproj.spec.base import Spec, Words, form_of, word_or_number
+from mlproj.spec.base import Count, Spec, Words, form_of, word_or_number
 
 ClassificationMetric = Literal[
     "error", "accuracy", "f1", "f1_macro", "f1_weighted", "precision", "precision_macro", "recall", "recall_macro",
@@ -74,7 +74,7 @@ class HumanLevel(Spec):
     """Metric of `value` when it is not the error."""
     value: float | None = None
     """Human value of `metric`."""
-    n: Annotated[int, Field(ge=1)] | None = None
+    n: Count | None = None
     """Examples on which it was measured; without it the figure is taken as exact."""
     half_width: Annotated[float, Field(gt=0)] | None = None
     """Half the width of its 95 % interval, where `n` does not say it."""

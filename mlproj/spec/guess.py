@@ -126,6 +126,18 @@ def closest(word: str, options: Iterable[str]) -> str:
     return by_plain[near[0]] if near else ""
 
 
+def meant(word: str, options: Iterable[str]) -> str:
+    """The option that a word was meant to be, by its spelling or by what other tools call it; empty when unclear.
+
+    Example:
+        >>> meant("auc", ["accuracy", "roc_auc"]), meant("Adam", ["adam", "adamw"])
+        ('roc_auc', 'adam')
+    """
+    options = tuple(options)
+    known = WORDS_ELSEWHERE.get(snake(word), "")
+    return same(word, options) or (known if known in options else closest(word, options))
+
+
 def same(word: str, options: Iterable[str]) -> str:
     """The option that differs in spelling habits only: case, hyphens, camelCase, British or American; else empty.
 

@@ -16,7 +16,7 @@ from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.base import Spec
 from mlproj.spec.checks import check
 from mlproj.spec.fields import ROOT, Form, forms_at, kinds_of, reach, specs_of, step
-from mlproj.spec.guess import closest
+from mlproj.spec.guess import meant
 from mlproj.spec.messages import Flaw, explain, show
 from mlproj.spec.messages import Path as Place
 from mlproj.spec.overrides import apply_overrides
@@ -139,7 +139,7 @@ def _build(document: Document, origin: Origin, overrides: Sequence[str] = (), na
     for flaw in flaws:
         problem = origin.problem(".".join(flaw.path), flaw.message, flaw.hint)
         is_name = name is not None and flaw.path == ("name",)
-        problems.append(Problem("", f"{flaw.message}", flaw.hint, "--name") if is_name else problem)
+        problems.append(Problem("", flaw.message, flaw.hint, "--name") if is_name else problem)
     if problems or project is None:
         raise InvalidInput(sorted(problems, key=lambda problem: (problem.file.startswith("--"), problem.line or 0)))
     return project.located(origin)
@@ -155,11 +155,8 @@ def _complete(data: Any, forms: Sequence[Form]) -> Any:
     done: dict[str, Any] = {}
     for key, value in data.items():
         inner = step(forms, key, data)
-        if (
-            value is None
-            and any(form.is_container for form in inner)
-            and type(None) not in {form.type for form in inner}
-        ):
+        takes_null = any(form.type is type(None) for form in inner)
+        if value is None and not takes_null and any(form.is_container for form in inner):
             continue
         is_of_kinds = isinstance(value, dict) and len(kinds_of(inner)) > 1
         done[key] = _complete({"kind": defaults[key].kind} | value if is_of_kinds else value, inner)
@@ -193,7 +190,7 @@ def _mend(data: dict[str, Any], path: Place) -> None:
     kinds = kinds_of(forms_at(path[:-1], data)) if path[-1:] == ("kind",) else {}
     if len(kinds) > 1:
         section = reach(data, path[:-1])
-        section["kind"] = closest(str(section["kind"]), kinds)
+        section["kind"] = meant(str(section["kind"]), kinds)
         if section["kind"]:
             return
         path = path[:-1]

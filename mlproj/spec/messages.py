@@ -28,7 +28,7 @@ from mlproj.spec.fields import (
     step,
 )
 from mlproj.spec.goal import LOSSES
-from mlproj.spec.guess import KEYS_ELSEWHERE, WORDS_ELSEWHERE, closest, same, snake
+from mlproj.spec.guess import KEYS_ELSEWHERE, closest, meant, same, snake
 
 Path = tuple[str, ...]
 _EXAMPLES = {
@@ -56,26 +56,31 @@ def explain(error: ValidationError, data: Any) -> list[Flaw]:
     """
     flaws: dict[Path, Flaw] = {}
     for detail in error.errors(include_url=False):
-        path = place(detail["loc"], data)
+        path = place(detail["loc"], data, is_unknown=detail["type"] == "extra_forbidden")
         flaws.setdefault(path, _flaw(detail, path, data))
     return list(flaws.values())
 
 
-def place(loc: Sequence[str | int], data: Any) -> Path:
+def place(loc: Sequence[str | int], data: Any, *, is_unknown: bool = False) -> Path:
     """Where an error lies in the document: pydantic's location without the names of the forms it tried.
 
+    Args:
+        loc: The location.
+        data: The document.
+        is_unknown: Whether the last part is a key that no form knows.
+
     Example:
-        >>> place(("model", "mlp", "widht"), {"model": {"kind": "mlp", "widht": 3}})
+        >>> place(("model", "mlp", "widht"), {"model": {"kind": "mlp", "widht": 3}}, is_unknown=True)
         ('model', 'widht')
     """
     path: list[str] = []
     forms: tuple[Form, ...] = ROOT
     is_tag_due = False
-    for part in map(str, loc):
+    for depth, part in enumerate(map(str, loc), 1):
         known, is_tag, is_tag_due = step(forms, part, data), is_tag_due, False
-        is_written = child(data, part) is not None or (isinstance(data, Mapping) and part in data)
-        is_form = not known or part == "[key]" or part.startswith("(")
-        if is_tag or (is_form and not is_written):
+        is_written = isinstance(data, list) or (isinstance(data, Mapping) and part in data)
+        is_form = part.startswith(("(", "[")) and not is_written
+        if is_tag or is_form or not (known or (is_unknown and depth == len(loc))):
             continue
         path.append(part)
         forms, data = known, child(data, part)
@@ -99,7 +104,8 @@ def show(value: Any) -> str:
         return text if len(text) <= 40 else f"a list of {len(value)}"
     if isinstance(value, float) and value - value != 0:
         return {"inf": ".inf", "-inf": "-.inf"}.get(str(value), ".nan")
-    return json.dumps(value)
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def unknown_key(path: Path, data: Any) -> Flaw:
@@ -134,21 +140,19 @@ def _flaw(detail: ErrorDetails, path: Path, data: Any) -> Flaw:
         case "value_error":
             return Flaw(path, str(detail["msg"]).removeprefix("Value error, "))
         case "union_tag_invalid":
-            path = (*path, "kind")
+            path = (*path, "kind") if len(kinds_of(forms_at(path, data))) > 1 else path
     value = reach(data, path)
-    if detail["loc"][-1:] == ("[key]",):
-        return _unknown_name(path, forms_at(path[:-1], data))
+    names = [get_args(form.type)[0] for form in forms_at(path[:-1], data) if get_origin(form.type) is dict]
+    if detail["loc"][-1:] == ("[key]",) and names:
+        return _unknown_name(path, forms_of(names[0]))
     forms = forms_at(path, data)
     return Flaw(path, f"{show(value)} is not allowed; write {say(forms)}", _hint(path, value, forms))
 
 
 def _unknown_name(path: Path, forms: Sequence[Form]) -> Flaw:
     """A name in a mapping that only takes certain names, as `metric.satisfy` does."""
-    keys = next(get_args(form.type)[0] for form in forms if get_origin(form.type) is dict)
-    options = options_of(forms_of(keys))
-    return Flaw(
-        path, f"{show(path[-1])} is not allowed as a name; write {say(forms_of(keys))}", _meant(path[-1], options)
-    )
+    message = f"{show(path[-1])} is not allowed as a name; write {say(forms)}"
+    return Flaw(path, message, _meant(path[-1], options_of(forms)))
 
 
 def _key_elsewhere(key: str, siblings: Sequence[str]) -> str:
@@ -180,6 +184,8 @@ def _hint(path: Path, value: Any, forms: Sequence[Form]) -> str:
         return "Leave the key out for its default."
     if isinstance(value, Mapping | list):
         return ""
+    if isinstance(value, str) and value in kinds_of(forms):
+        return f"Write {{kind: {value}}}."
     if isinstance(value, str) and _meant(value, options_of(forms)):
         return _meant(value, options_of(forms))
     return _hint_for_type(value, types)
@@ -211,6 +217,5 @@ def _hint_for_text(value: str, types: set[Any]) -> str:
 
 
 def _meant(word: str, options: Sequence[str]) -> str:
-    near = WORDS_ELSEWHERE.get(snake(word), "")
-    found = same(word, options) or (near if near in options else closest(word, options))
+    found = meant(word, options)
     return f"Did you mean `{found}`?" if found else ""

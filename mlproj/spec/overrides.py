@@ -5,7 +5,7 @@ from typing import Any, get_origin
 
 from mlproj.errors import Problem
 from mlproj.spec.fields import Form, child, forms_at, kinds_of
-from mlproj.spec.yaml import read_yaml
+from mlproj.spec.yaml import Document, read_yaml
 
 SET = "--set"
 _LONG_FORM = {"human_level": "error", "data.source": "path"}
@@ -40,7 +40,7 @@ def apply_overrides(
     for text in overrides:
         path, equals, value = text.partition("=")
         keys = tuple(key.strip() for key in path.split("."))
-        document = read_yaml(value)
+        document = _read(value, forms_at(keys, data))
         if not equals or not all(keys):
             hint = "Write --set path=value, for example --set training.epochs=20."
             problems.append(Problem("", f"{text!r} is no setting", hint, SET))
@@ -57,6 +57,13 @@ def _copy(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copy(inner) for key, inner in value.items()}
     return [_copy(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _read(text: str, forms: Sequence[Form]) -> Document:
+    """The value; what is no YAML is text where text is asked for, as in ``metric.satisfy.recall=>= 0.9``."""
+    document = read_yaml(text)
+    is_text = any(form.type is str for form in forms)
+    return Document(text.strip(), {}, ()) if document.problems and is_text else document
 
 
 def _as_list(value: Any, text: str, forms: Sequence[Form]) -> Any:
@@ -123,7 +130,7 @@ def _drop_rivals(place: dict[str, Any], lines: dict[str, int], keys: tuple[str, 
     rivals: set[str] = set()
     if key == "kind":
         kinds = kinds_of(forms_at(keys[:-1], root))
-        if value in kinds:
+        if isinstance(value, str) and value in kinds:
             known = {name for spec in kinds.values() for name in spec.model_fields}
             rivals = known - set(kinds[value].model_fields)
     groups = [_EITHER_OR.get(section, ()), _INTERVAL if section == "human_level" else ()]

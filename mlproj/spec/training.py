@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from mlproj.spec.base import Name, Spec, Words, form_of, word_or_number
+from mlproj.spec.base import Count, Name, Spec, Words, form_of, word_or_number
 
 Optimizer = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
 Positive = Annotated[float, Field(gt=0)]
@@ -54,7 +54,7 @@ class Staircase(Spec):
 
     kind: Literal["staircase"]
     """The learning rate drops by `factor` every `every` epochs."""
-    every: Annotated[int, Field(ge=1)] = 10
+    every: Count = 10
     """Epochs between drops."""
     factor: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Factor of each drop."""
@@ -88,7 +88,7 @@ Schedule = Annotated[
 class EarlyStopping(Spec):
     """Stop when the dev metric no longer improves."""
 
-    patience: Annotated[int, Field(ge=1)] = 10
+    patience: Count = 10
     """Epochs without a better dev metric after which training stops; the best weights are kept."""
 
 
@@ -108,12 +108,12 @@ class Training(Spec):
     eps: Positive = 1e-8
     """For adam, adamw and rmsprop: keeps the division finite."""
     batch_size: Annotated[
-        Annotated[Literal["auto", "full"], Tag("(word)")] | Annotated[int, Field(ge=1), Tag("(number)")],
+        Annotated[Literal["auto", "full"], Tag("(word)")] | Annotated[Count, Tag("(number)")],
         Discriminator(word_or_number),
     ] = "auto"
     """Examples per update. auto: 64, from 50,000 examples 256, from 1,000,000 1,024; full: all at once."""
     epochs: Annotated[
-        Annotated[Literal["auto"], Tag("(word)")] | Annotated[int, Field(ge=1), Tag("(number)")],
+        Annotated[Literal["auto"], Tag("(word)")] | Annotated[Count, Tag("(number)")],
         Discriminator(word_or_number),
     ] = "auto"
     """Passes through the training data. auto: at least 2,000 updates and 20 epochs."""

@@ -108,7 +108,7 @@ def parse_where(text: str) -> Expression:
 
 
 def _unreadable(text: str, error: Exception) -> ValueError:
-    reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deeply"
+    reason = error.msg.partition(":")[0] if isinstance(error, SyntaxError) else "it is nested too deeply"
     if isinstance(error, ValueError):
         reason = "it holds characters that are no text"
     elif re.search(r"(?<![=!<>])=(?!=)", text):

@@ -46,6 +46,11 @@ _SYNTAX = {
     "found unexpected end of stream": ("a quote is not closed", "Close it, or leave the quotes out."),
     "found unknown escape character": ("a backslash in double quotes", "Use single quotes for text with backslashes."),
     "block sequence entries are not allowed": ("a list cannot begin here", "Start it on a new line, or write [a, b]."),
+    "did not find expected comment or line break": (
+        "`>` and `|` begin a block of text",
+        'Put a limit in quotes: ">= 0.95".',
+    ),
+    "found a tab character": ("a tab indents the line", "Indent with spaces."),
     "control characters are not allowed": ("control characters are not allowed", "Is this a text file?"),
     "did not find expected '-' indicator": ("a list goes on without `- `", "Start each entry of the list with `- `."),
     "did not find expected key": (

@@ -8,9 +8,9 @@ import torch
 
 from mlproj.spec.base import Spec
 from mlproj.spec.training import Training
-from mlproj.train.batches import Examples
-from mlproj.train.objective import Objective
-from mlproj.train.step import Learner, make_learner, step
+from mlproj.training.batches import Examples
+from mlproj.training.objective import Objective
+from mlproj.training.step import Learner, make_learner, step
 from mlproj.zoo import StackedModel, build, stack, unstack
 
 N_FEATURES, N_OUTPUTS, N_ROWS = 4, 3, 12

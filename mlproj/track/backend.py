@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from mlproj.track.driver import TAG, is_dead
 from mlproj.track.layout import prepare
 from mlproj.track.store import Store, without_password
-from mlproj.track.trouble import StoreError
+from mlproj.track.trouble import StoreError, explain
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
-_OPEN: Final = "RUNNING"
+_OPERATIONS: Final = frozenset({"start", "log", "artifacts", "finish", "search", "fetch", "files"})
 
 
 class Backend:
@@ -39,26 +39,26 @@ class Backend:
         self._client_made: MlflowClient | None = None
         self._experiment_id: str | None = None
         self._open: set[str] = set()
-        self._is_warm = False
+        self._broken: set[str] = set()
 
     # ------------------------------------------------------------------ life
 
     def warm_up(self) -> None:
         """Imports MLflow, and what it needs for a database."""
-        import mlflow
+        from importlib import import_module
 
+        import_module("mlflow.pyfunc")
         if not self.store.is_server:
-            import mlflow.store.tracking.sqlalchemy_store
+            import_module("mlflow.store.tracking.sqlalchemy_store")
 
-        assert mlflow.__version__
-
-    def use_pause(self) -> None:
-        """While a run is trained, does once what writing its model needs: half a second of imports and scans."""
-        if self._open and not self._is_warm:
-            from mlproj.track.model import rehearse
-
-            self._is_warm = True
-            rehearse(self._scratch / "rehearsal")
+    def carry_out(self, op: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Carries out a request: its result under ``result``, or what went wrong under ``error``."""
+        assert op in _OPERATIONS
+        try:
+            return {"result": getattr(self, op)(**arguments)}
+        except Exception as error:  # noqa: BLE001  the process boundary: whatever goes wrong is the driver's to know
+            self._broken.add(arguments.get("run_id", ""))
+            return {"error": explain(error, self.store)}
 
     def abandon(self) -> None:
         """Marks what is still open KILLED: the driver died."""
@@ -123,9 +123,9 @@ class Backend:
             client.log_artifacts(run_id, str(target), "model")
 
     def finish(self, run_id: str, status: str, tags: Mapping[str, str], metrics: Sequence[Sequence[Any]]) -> str:
-        """Writes what is left and ends a run."""
+        """Writes what is left and ends a run; one of which something could not be stored is FAILED."""
         self._write(run_id, metrics, tags=tags)
-        self._client().set_terminated(run_id, status)
+        self._client().set_terminated(run_id, "FAILED" if run_id in self._broken else status)
         self._open.discard(run_id)
         return run_id
 
@@ -145,6 +145,7 @@ class Backend:
                 [Metric(*row) for row in metrics],
                 [Param(key, value) for key, value in params.items()],
                 [RunTag(key, value) for key, value in tags.items()],
+                synchronous=True,  # whatever MLFLOW_ENABLE_ASYNC_LOGGING says: an answer means that it is stored
             )
 
     # --------------------------------------------------------------- reading
@@ -221,7 +222,7 @@ class Backend:
 
     def _end_orphans(self, client: "MlflowClient") -> None:
         """Marks runs KILLED whose driver is known to be dead."""
-        for run in self.search(f"attributes.status = '{_OPEN}'", None):
+        for run in self.search("attributes.status = 'RUNNING'", None):
             if is_dead(run["tags"].get(TAG, "")):
                 client.set_terminated(run["id"], "KILLED")
 

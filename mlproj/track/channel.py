@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from mlproj.errors import TrackingError
 from mlproj.track.store import Store
+from mlproj.track.trouble import explain
 
 _BOOT: Final = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from mlproj.track.server import main; main()"
 _QUIET: Final = {
@@ -59,10 +60,13 @@ class Channel(AbstractChannel):
     """A child process that imports MLflow, prepares the store and carries out requests one after the other."""
 
     def __init__(self, store: Store, experiment: str) -> None:
-        self._scratch = Path(tempfile.mkdtemp(prefix="mlproj-track-"))
-        self._log = self._scratch / "log.txt"
-        self._process = _spawn(self._log)
         self._label = store.label
+        try:
+            self._scratch = Path(tempfile.mkdtemp(prefix="mlproj-track-"))
+            self._log = self._scratch / "log.txt"
+            self._process = _spawn(self._log)
+        except OSError as error:  # no room for temporary files or for a process
+            raise TrackingError(explain(error, store)) from error
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Any]] = {}
         self._count = 0

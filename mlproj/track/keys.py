@@ -8,6 +8,7 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 LONGEST_KEY: Final = 250
@@ -16,6 +17,7 @@ LONGEST_TAG: Final = 8000
 _REFUSED = re.compile(r"[^/\w.\- :]")
 
 
+@lru_cache(maxsize=4096)
 def clean_key(key: str) -> str:
     """A parameter, metric or tag name as MLflow accepts it; different names stay different.
 
@@ -29,7 +31,7 @@ def clean_key(key: str) -> str:
         >>> clean_key("dev/recall")
         'dev/recall'
         >>> clean_key("data.columns.price, net")
-        'data.columns.price_ net-6c70a59c'
+        'data.columns.price_ net-c9ccb1bd'
     """
     cleaned = posixpath.normpath(_REFUSED.sub("_", key)).lstrip("./") or "_"
     if cleaned == key and len(key) <= LONGEST_KEY:
@@ -43,12 +45,12 @@ def clip(value: str, longest: int) -> str:
 
     Example:
         >>> clip("a" * 40, 30)
-        'aaaaaaaaaa… (40 characters)'
+        'aaaaaaaaaaaaa… (40 characters)'
     """
     if len(value) <= longest:
         return value
     note = f"… ({len(value):,} characters)"
-    return value[: max(0, longest - len(note) - 2)] + note
+    return value[: max(0, longest - len(note))] + note
 
 
 def clean_params(params: Mapping[str, object]) -> dict[str, str]:

@@ -35,33 +35,45 @@ def prepare(store: Store) -> None:
     database = store.database
     if database is None:
         return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(database.with_name(f".{database.name}.lock")):
-        if not database.is_file() or database.stat().st_size == 0:
-            _create(database, store.artifacts)
-        elif store.is_default:
+    if not store.exists():
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(database):
+            if not store.exists():  # another process may have made it meanwhile
+                _create(database, store.artifacts)
+    elif store.is_default and find_moved(database, store.artifacts):
+        with _locked(database):
             follow_move(database, store.artifacts)
 
 
-def follow_move(database: Path, artifacts: Path) -> bool:
+def find_moved(database: Path, artifacts: Path) -> list[str]:
+    """The former places of a moved or copied folder's artifacts, as stored in its database.
+
+    Only what once was an `mlruns/artifacts` counts: an experiment that keeps its files elsewhere stays as it is.
+
+    Args:
+        database: The SQLite file.
+        artifacts: Where the artifacts lie now.
+    """
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)) as connection:
+            rows = connection.execute("SELECT artifact_location FROM experiments").fetchall()
+    except sqlite3.Error:  # whoever opens it for its content says what is wrong with it
+        return []
+    stored = {str(location).rpartition("/")[0] for (location,) in rows if location}
+    return sorted(there for there in stored - {artifacts.as_uri()} if there.endswith("/mlruns/artifacts"))
+
+
+def follow_move(database: Path, artifacts: Path) -> None:
     """Rewrites the artifact paths in a database whose folder was moved or copied.
 
     Args:
         database: The SQLite file.
         artifacts: Where the artifacts lie now.
-
-    Returns:
-        Whether anything had to be rewritten.
     """
     here = artifacts.as_uri()
     with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as connection, connection:
-        rows = connection.execute("SELECT artifact_location FROM experiments")
-        stored = {str(location).rpartition("/")[0] for (location,) in rows if location}
-        # Only what once was an `mlruns/artifacts`: an experiment that keeps its files elsewhere stays as it is.
-        moved = [there for there in stored if there != here and there.endswith("/mlruns/artifacts")]
-        for there in moved:
+        for there in find_moved(database, artifacts):
             _rewrite(connection, there, here)
-    return bool(moved)
 
 
 def _rewrite(connection: sqlite3.Connection, there: str, here: str) -> None:
@@ -108,7 +120,7 @@ def _careless() -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
+def _locked(database: Path) -> Iterator[None]:
+    with database.with_name(f".{database.name}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

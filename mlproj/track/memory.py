@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import time
 import uuid
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,8 @@ class MemoryTracker(AbstractTracker):
     """
 
     def __init__(self) -> None:
-        self._home = tempfile.TemporaryDirectory(prefix="mlproj-runs-")
+        self._home = Path(tempfile.mkdtemp(prefix="mlproj-runs-"))
+        weakref.finalize(self, shutil.rmtree, self._home, ignore_errors=True)
         self._runs: dict[str, Run] = {}
         self._steps: dict[tuple[str, str], int] = {}
 
@@ -43,7 +45,7 @@ class MemoryTracker(AbstractTracker):
     ) -> str:
         """Starts a run."""
         run_id = uuid.uuid4().hex
-        folder = Path(self._home.name) / run_id
+        folder = self._home / run_id
         folder.mkdir()
         kept = clean_tags({**tags, "mlproj.kind": kind})
         self._runs[run_id] = Run(

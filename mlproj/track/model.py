@@ -6,7 +6,7 @@ are MLflow's. The driver writes the data (`write_model_data`), the child process
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
@@ -190,7 +190,7 @@ def write_model_data(
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(array) for name, array in weights.items()}, folder / _WEIGHTS)
+    save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, folder / _WEIGHTS)
     rest = {
         "format": FORMAT,
         "project": project.model_dump(mode="json"),
@@ -228,31 +228,46 @@ def save_model(files: ModelFiles, target: Path) -> None:
     or a truth value where a string was, and a missing cell where an integer was, and a raw table has all of these.
     The column types are in the model's metadata instead.
 
+    `mlflow.pyfunc.save_model` writes the same files, but scans all installed packages for it (a second of computing
+    time that training needs).
+
     Args:
         files: The written model.
         target: Folder to create.
     """
+    import shutil
+
     import mlflow.pyfunc
+    from mlflow.models import Model as MlflowModel
     from mlflow.models import ModelSignature
     from mlflow.types import DataType
     from mlflow.types.schema import ColSpec, Schema
 
+    shutil.copytree(files.data, target / "data")
     inputs = Schema.from_json(json.dumps([{"type": "any", "name": name, "required": False} for name in files.inputs]))
     outputs = Schema([ColSpec(DataType[kind], name) for name, kind in files.outputs.items()])
-    mlflow.pyfunc.save_model(
-        str(target),
-        loader_module="mlproj.pyfunc",
-        data_path=str(files.data),
-        signature=ModelSignature(inputs, outputs),
-        pip_requirements=_requirements(),
-        metadata={"mlproj": {"columns": dict(files.inputs), "format": FORMAT}},
+    metadata = {"mlproj": {"columns": dict(files.inputs), "format": FORMAT}}
+    make: Callable[..., Any] = MlflowModel
+    model = make(signature=ModelSignature(inputs, outputs), metadata=metadata)
+    mlflow.pyfunc.add_to_model(
+        model, "mlproj.pyfunc", data="data", conda_env="conda.yaml", python_env="python_env.yaml"
     )
+    model.save(str(target / "MLmodel"))
+    _write_environment(target)
 
 
-def rehearse(folder: Path) -> None:
-    """Saves an empty model once: the first time MLflow scans all installed packages, which takes half a second."""
-    (folder / "data").mkdir(parents=True)
-    save_model(ModelFiles(folder / "data", {"x": "number"}, {"y_pred": "double"}), folder / "model")
+def _write_environment(target: Path) -> None:
+    """What pip, virtualenv and conda need to make an environment for the model."""
+    import platform
+
+    import yaml
+
+    python, needed = platform.python_version(), _requirements()
+    conda = {"name": "mlflow-env", "dependencies": [f"python={python}", "pip", {"pip": needed}]}
+    virtualenv = {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
+    (target / "requirements.txt").write_text("\n".join(needed) + "\n", encoding="ascii")
+    (target / "conda.yaml").write_text(yaml.safe_dump(conda | {"channels": ["conda-forge"]}), encoding="ascii")
+    (target / "python_env.yaml").write_text(yaml.safe_dump(virtualenv), encoding="ascii")
 
 
 def _requirements() -> list[str]:

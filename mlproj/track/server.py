@@ -6,19 +6,18 @@ When the driver dies without a goodbye, its pipe ends; then the runs it left ope
 import gc
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import IO, Any
 
 from mlproj.track.backend import Backend
 from mlproj.track.store import Store
-from mlproj.track.trouble import explain
-
-_OPERATIONS = frozenset({"start", "log", "artifacts", "finish", "search", "fetch", "files"})
 
 
 def main() -> None:
@@ -28,7 +27,9 @@ def main() -> None:
     hello = json.loads(requests.readline() or "{}")
     if hello:
         store = Store(Path(hello["root"]), hello["uri"], hello["is_default"])
-        _serve(Backend(store, hello["experiment"], Path(hello["scratch"])), requests, answers)
+        scratch = Path(hello["scratch"])
+        _serve(Backend(store, hello["experiment"], scratch), requests, answers)
+        shutil.rmtree(scratch, ignore_errors=True)  # the driver does it too, where it lives
     # MLflow and SQLAlchemy leave threads and pools behind whose teardown would only cost time.
     sys.stderr.flush()
     os._exit(0)
@@ -46,12 +47,14 @@ def _serve(backend: Backend, requests: IO[str], answers: IO[str]) -> None:
     inbox: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
     threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
     _import_all(backend)
-    while (request := _next(inbox, backend)) is not None:
+    while (request := inbox.get()) is not None:
         if request["op"] == "close":
             backend.close()
             return
-        answers.write(json.dumps({"id": request["id"], **_carry_out(backend, request)}) + "\n")
-        answers.flush()
+        answer = {"id": request["id"], **backend.carry_out(request["op"], request["arguments"])}
+        with suppress(OSError):  # the driver died meanwhile; what it had sent is carried out all the same
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
     backend.abandon()
 
 
@@ -68,20 +71,3 @@ def _receive(requests: IO[str], inbox: "SimpleQueue[Mapping[str, Any] | None]") 
         if line.endswith("\n"):  # else the driver died inside the line
             inbox.put(json.loads(line))
     inbox.put(None)
-
-
-def _next(inbox: "SimpleQueue[Mapping[str, Any] | None]", backend: Backend) -> Mapping[str, Any] | None:
-    """The next request; while there is none, what will be needed at the end of a run is imported."""
-    try:
-        return inbox.get_nowait()
-    except Empty:
-        backend.use_pause()
-        return inbox.get()
-
-
-def _carry_out(backend: Backend, request: Mapping[str, Any]) -> dict[str, Any]:
-    assert request["op"] in _OPERATIONS
-    try:
-        return {"result": getattr(backend, request["op"])(**request["arguments"])}
-    except Exception as error:  # noqa: BLE001  the process boundary: whatever goes wrong is the driver's to know
-        return {"error": explain(error, backend.store)}

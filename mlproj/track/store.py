@@ -51,7 +51,7 @@ class Store:
 
     def exists(self) -> bool:
         """Whether there can be runs in it: a server is taken to be there, a file is looked for."""
-        return self.database is None or self.database.is_file()
+        return self.database is None or (self.database.is_file() and self.database.stat().st_size > 0)
 
     @property
     def label(self) -> str:
@@ -72,12 +72,16 @@ def store_for(project: Project, environment: Mapping[str, str] = os.environ) -> 
         environment: The environment to read.
 
     Raises:
-        InvalidInput: When MLFLOW_TRACKING_URI names a plain folder, which MLflow no longer writes to.
+        InvalidInput: When MLFLOW_TRACKING_URI names a plain folder, which MLflow no longer writes to, or the project's
+            folder cannot hold a database.
     """
     root = project.root.resolve() / "mlruns"
     default = sqlite_uri(root / "mlflow.db")
     uri = environment.get(VARIABLE, "").strip()
     if not uri:
+        if "?" in str(root):
+            hint = "Rename the folder, or set MLFLOW_TRACKING_URI."
+            raise InvalidInput([Problem(str(root.parent), "no database can be addressed in a folder with a '?'", hint)])
         return Store(root, default)
     if sqlite_file(uri):
         uri = sqlite_uri(sqlite_file(uri))

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,6 +138,8 @@ def _wait_until_ended(process: "subprocess.Popen[bytes]", ended: threading.Event
 
 
 def _answers(port: int) -> bool:
+    import urllib.request
+
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"http://{HOST}:{port}/health", timeout=2) as answer:

@@ -29,7 +29,7 @@ class Shown:
     @property
     def text(self) -> str:
         """The ladder with its verdict and next command."""
-        return self.diagnosis.text()
+        return self.diagnosis.text(brief=True)
 
     def document(self) -> dict[str, Any]:
         """Training and diagnosis as JSON."""

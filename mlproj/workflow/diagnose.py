@@ -55,11 +55,11 @@ class Diagnosis:
         """First line: what this speaks of."""
         return self.subject.head
 
-    def text(self) -> str:
-        """The ladder for people."""
+    def text(self, *, brief: bool = False) -> str:
+        """The ladder for people; `brief` leaves out notes and remedies."""
         from mlproj.diagnose import render_text
 
-        return render_text(self.ladder, self.remedies, self.next)
+        return render_text(self.ladder, self.remedies, self.next, brief=brief)
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `mlproj diagnose bias-variance`."""
@@ -192,9 +192,7 @@ def _file(path: Path, project: "Project | None", metric: str | None) -> Subject:
 
 def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
     from mlproj.records.files import read_predictions
-    from mlproj.spec.load import load_project
-    from mlproj.spec.yaml import read_yaml_file
-    from mlproj.workflow.runs import find_run, load, speak
+    from mlproj.workflow.runs import find_run, load, speak, spec_of
     from mlproj.workflow.train import split_sizes
 
     home = load(project if project is not None else ".")
@@ -206,13 +204,18 @@ def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path
     if not (folder / "predictions.parquet").is_file():
         raise InputError(f"{speak(found)} has no predictions (its status is {found.status}). Name another: mlproj runs")
     splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
-    spec = read_yaml_file(folder / "project.yaml").data
-    resolved = load_project(home.root, base=spec, base_name=found.name)
-    told = resolved.changed(human_level=home.human_level)  # the human level may have been measured after training
+    spec = spec_of(found, folder / "project.yaml", home)
+    told = spec.changed(human_level=home.human_level)  # which may have been measured after the training
     head = " · ".join([speak(found), *split_sizes(splits["sizes"])]) + store.note
     chosen = run if isinstance(run, str) else "latest" if run is None else found.id
     return Subject(
-        head, found.name, chosen, read_predictions(folder / "predictions.parquet"), told, replace(found, folder=folder), splits
+        head,
+        found.name,
+        chosen,
+        read_predictions(folder / "predictions.parquet"),
+        told,
+        replace(found, folder=folder),
+        splits,
     )
 
 

@@ -43,15 +43,11 @@ def with_project(predictions: Predictions, project: "Project", path: Path) -> Pr
         return predictions  # ids of its own: the file stands for itself
     if not found.all():
         strangers = predictions.ids[~found]
-        raise InvalidInput(
-            [
-                Problem(
-                    str(path),
-                    f"{len(strangers):,} of {len(found):,} ids are not in {project.name}'s data, first {strangers[0]!r}",
-                    "Keep the project's ids (`mlproj split --out splits.csv` lists them), or give y_true and split.",
-                )
-            ]
+        message = (
+            f"{len(strangers):,} of {len(found):,} ids are not in {project.name}'s data, first {str(strangers[0])!r}"
         )
+        hint = "Keep the project's ids (`mlproj split --out FILE` lists them), or give y_true and split."
+        raise InvalidInput([Problem(str(path), message, hint)])
     seen = _without_test(replace(predictions, split=split))
     return seen if has_truth else _with_truth(seen, dataset)
 

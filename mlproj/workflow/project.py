@@ -12,7 +12,7 @@ from mlproj.spec.project import Project
 from mlproj.workflow.runs import load
 
 if TYPE_CHECKING:
-    from mlproj.data import CheckReport
+    from mlproj.data.examine import CheckReport
     from mlproj.zoo import LayerRow
 
 
@@ -42,7 +42,9 @@ def init(folder: Path = Path(), *, data: str | None = None, label: str | None = 
 
     path, schema_path = folder / "project.yaml", folder / "project.schema.json"
     if path.exists():
-        raise InvalidInput([Problem(str(path), "is there already", "Edit it, or choose another folder: mlproj init DIR")])
+        raise InvalidInput(
+            [Problem(str(path), "is there already", "Edit it, or choose another folder: mlproj init DIR")]
+        )
     text, notes = _starter(folder, data, label, name or folder.resolve().name or "project")
     folder.mkdir(parents=True, exist_ok=True)
     schema_path.write_text(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -58,10 +60,10 @@ def _starter(folder: Path, data: str | None, label: str | None, name: str) -> tu
     if data is None:
         text = starter_yaml(name=name, source="data.csv", label=label, task=None, columns=())
         return text, ("No data given: fill in `data.source` and `data.label`.",)
-    from mlproj.data import describe_source
+    from mlproj.data.describe import describe_source
 
-    source = data if ":" in data else _relative(Path(data), folder)
-    described = describe_source(name, source, label, folder)
+    source = data if data.startswith("sklearn:") else _relative(Path(data), folder)
+    described = describe_source(source, folder, label=label)
     text = starter_yaml(
         name=name,
         source=source,
@@ -89,7 +91,7 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> "C
     Returns:
         Columns, splits, warnings, and all problems; nothing is written.
     """
-    from mlproj.data import CheckReport, examine
+    from mlproj.data.examine import CheckReport, examine
     from mlproj.track import store_for
 
     try:
@@ -135,7 +137,6 @@ def model(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Su
         InvalidInput: When spec or data are wrong.
     """
     from mlproj.data import load_dataset
-    from mlproj.track import store_for
 
     project = load(project, set=set)
     dataset = load_dataset(project)

@@ -10,6 +10,7 @@ from mlproj.errors import RunNotFound
 from mlproj.records import Run
 from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
+from mlproj.spec.yaml import read_yaml_file
 
 if TYPE_CHECKING:
     from mlproj.track import AbstractTracker, Store
@@ -83,6 +84,19 @@ def load(project: Project | str | Path, *, set: Sequence[str] = ()) -> Project:
     return load_project(project, overrides=set)
 
 
+def spec_of(run: Run, file: Path, home: Project, *, set: Sequence[str] = ()) -> Project:
+    """The resolved spec of a run, as a project that lies where `home` lies.
+
+    Args:
+        run: The run.
+        file: Its stored project.yaml.
+        home: The project that the run belongs to.
+        set: Changes to it.
+    """
+    spec = load_project(home.root, base=read_yaml_file(file).data, base_name=run.name, overrides=set)
+    return home.changed(**{name: getattr(spec, name) for name in Project.model_fields})
+
+
 def open_tracker(project: Project, *, must_exist: bool = False, writes: bool = True) -> "tuple[Store, AbstractTracker]":
     """The project's store and a tracker for it.
 
@@ -98,7 +112,9 @@ def open_tracker(project: Project, *, must_exist: bool = False, writes: bool = T
 
     store = store_for(project)
     if must_exist and not store.exists():
-        raise RunNotFound(f"{project.name} has no runs yet: {store.label} does not exist. Train one first: mlproj train")
+        raise RunNotFound(
+            f"{project.name} has no runs yet: {store.label} does not exist. Train one first: mlproj train"
+        )
     return store, MlflowTracker(store, project.name, writes=writes)
 
 
@@ -129,7 +145,9 @@ def best_run(runs: Sequence[Run]) -> Run | None:
     """
     from mlproj.metrics import rank_key
 
-    finished = [run for run in runs if run.kind in TRAINED and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags]
+    finished = [
+        run for run in runs if run.kind in TRAINED and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags
+    ]
     if not finished:
         return None
     dev = finished[0].tags["mlproj.dev_hash"]

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlproj.advise.commands import join
 from mlproj.records import Fit, Promise, Run
-from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
-from mlproj.spec.yaml import read_yaml_file
-from mlproj.workflow.runs import finite, find_run, load, open_tracker, speak, store_note
+from mlproj.workflow.runs import find_run, finite, load, open_tracker, speak, spec_of, store_note
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
@@ -97,10 +96,11 @@ def train(
     store, tracker = open_tracker(project)
     with tracker:
         if like:
-            project = _like(tracker, project, like, set)
+            found = find_run(tracker, like)
+            project = spec_of(found, tracker.fetch(found.id, "project.yaml"), project, set=set)
         dataset = _read(project, store.splits)
         from mlproj.track import capture_git
-        from mlproj.train import fit, resolve  # torch is imported here, while the store gets ready
+        from mlproj.training import fit, resolve  # torch is imported here, while the store gets ready
 
         project = resolve(project, dataset)
         git = capture_git(project.root)
@@ -111,18 +111,9 @@ def train(
             result = fit(project, dataset, on_epoch=on_epoch)
             contract = _contract(project, result)
             folder = _record(tracker, run, project, dataset, result, patch=git.patch)
-    return Trained(_finished(run, result, folder), result, contract, project, next_step(project, run.name))
-
-
-def next_step(project: Project, run: str) -> str:
-    """The command that follows a training."""
-    return f"mlproj diagnose bias-variance {run}"
-
-
-def _like(tracker: "AbstractTracker", project: Project, like: str, changes: Sequence[str]) -> Project:
-    run = find_run(tracker, like)
-    spec = read_yaml_file(tracker.fetch(run.id, "project.yaml")).data
-    return load_project(project.root, base=spec, base_name=run.name, overrides=changes)
+    return Trained(
+        _finished(run, result, folder), result, contract, project, join(project, "diagnose", "bias-variance", run.name)
+    )
 
 
 def _read(project: Project, splits: Path) -> "Dataset":
@@ -134,11 +125,11 @@ def _read(project: Project, splits: Path) -> "Dataset":
 def _begin(tracker: "AbstractTracker", project: Project, dataset: "Dataset", git: "GitState", name: str) -> Run:
     started = time.time()
     params = flatten(project)
-    tags = {
+    tags: dict[str, str] = {
         "mlproj.spec_hash": spec_hash(project),
         "mlproj.data_hash": dataset.data_hash,
         "mlproj.dev_hash": dataset.dev_hash,
-    } | git.tags
+    } | dict(git.tags)
     run_id = tracker.start(kind="train", name=name, params=params, tags=tags)
     return Run(run_id, name, "train", "RUNNING", started, None, params, {}, tags)
 
@@ -159,7 +150,9 @@ def _started(run: Run, project: Project, dataset: "Dataset", note: str) -> Start
     sizes = " · ".join(split_sizes(dataset.deal.sizes))
     epochs = project.training.epochs
     return Started(
-        f"{speak(run).replace(', just now', '')} · {sizes}{note}", epochs if isinstance(epochs, int) else 0, dataset.warnings
+        f"{speak(run).replace(', just now', '')} · {sizes}{note}",
+        epochs if isinstance(epochs, int) else 0,
+        dataset.warnings,
     )
 
 
@@ -172,7 +165,9 @@ def split_sizes(sizes: Mapping[str, int]) -> list[str]:
     """
     order = ("train", "train_dev", "dev", "test")
     return [
-        f"{name.replace('_', '-')} {sizes[name]:,}{' (sealed)' if name == 'test' else ''}" for name in order if sizes.get(name)
+        f"{name.replace('_', '-')} {sizes[name]:,}{' (sealed)' if name == 'test' else ''}"
+        for name in order
+        if sizes.get(name)
     ]
 
 
@@ -203,13 +198,17 @@ def _record(
         for epoch, value in enumerate(values, start=1):
             tracker.log(run.id, {name: value}, step=epoch)
     last = {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
-    tracker.log(run.id, last | {f"dev/{name}": value for name, value in fit.resources.items()}, step=fit.history.epochs + 1)
+    tracker.log(
+        run.id, last | {f"dev/{name}": value for name, value in fit.resources.items()}, step=fit.history.epochs + 1
+    )
     staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
     try:
         write_artifacts(staging, project, dataset, fit, patch=patch)
         model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold)
         tracker.artifacts(run.id, staging, model=model)
-        tracker.finish(run.id, status="FINISHED", tags={"mlproj.outcome": fit.outcome.kind, "mlproj.message": fit.outcome.text})
+        tracker.finish(
+            run.id, status="FINISHED", tags={"mlproj.outcome": fit.outcome.kind, "mlproj.message": fit.outcome.text}
+        )
         return tracker.fetch(run.id, "")
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -275,4 +274,6 @@ def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]])
 
 def _finished(run: Run, fit: Fit, folder: Path | None) -> Run:
     metrics = {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
-    return Run(run.id, run.name, run.kind, "FINISHED", run.started, fit.outcome.kind, run.params, metrics, run.tags, folder)
+    return Run(
+        run.id, run.name, run.kind, "FINISHED", run.started, fit.outcome.kind, run.params, metrics, run.tags, folder
+    )

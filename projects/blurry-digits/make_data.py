@@ -3,7 +3,8 @@
 The 1,797 images of handwritten digits that scikit-learn ships (8 × 8 pixels, grey levels from 0 to 16) are shuffled and
 cut in two. The first part is written as it is: `crisp.csv`, plentiful, but not what the product will meet. Each image
 of the second part is photographed once, with the flaws of a hand-held phone: `phone.csv`, the target distribution. No
-image is in both files.
+image is in both files. `synthetic.csv` has the scans of `crisp.csv` passed through the same camera: what the remedy
+against data mismatch would make of them.
 
     python make_data.py FOLDER
 """
@@ -66,7 +67,7 @@ def tabulate(images: NDArray[np.float64], labels: NDArray[np.int64], ids: list[s
 
 
 def generate(folder: Path, seed: int = 0, *, n_crisp: int = 1_000, camera: Camera | None = None) -> None:
-    """Writes crisp.csv and phone.csv.
+    """Writes crisp.csv, phone.csv and synthetic.csv.
 
     Args:
         folder: Where to; made when it is missing.
@@ -77,13 +78,20 @@ def generate(folder: Path, seed: int = 0, *, n_crisp: int = 1_000, camera: Camer
     rng = np.random.default_rng(seed)
     images, labels = load_digits(return_X_y=True)
     order = rng.permutation(len(labels))
-    crisp, phone = order[:n_crisp], order[n_crisp:]
-    shots = [photograph(images[at].reshape(SIDE, SIDE), camera or Camera(), rng).ravel() for at in phone]
+    scans, targets = order[:n_crisp], order[n_crisp:]
+
+    def shoot(chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        square = images[chosen].reshape(-1, SIDE, SIDE)
+        return np.stack([photograph(image, camera or Camera(), rng).ravel() for image in square])
+
     folder.mkdir(parents=True, exist_ok=True)
-    tabulate(images[crisp], labels[crisp], [f"scan-{at:04d}" for at in crisp]).to_csv(folder / "crisp.csv", index=False)
-    tabulate(np.stack(shots), labels[phone], [f"shot-{at:04d}" for at in phone]).to_csv(
-        folder / "phone.csv", index=False
-    )
+    for name, prefix, chosen, pixels in (
+        ("phone", "shot", targets, shoot(targets)),
+        ("crisp", "scan", scans, images[scans]),
+        ("synthetic", "synthetic", scans, shoot(scans)),
+    ):
+        ids = [f"{prefix}-{at:04d}" for at in chosen]
+        tabulate(pixels, labels[chosen], ids).to_csv(folder / f"{name}.csv", index=False)
 
 
 if __name__ == "__main__":

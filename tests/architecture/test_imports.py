@@ -70,5 +70,5 @@ def test_the_process_that_trains_never_imports_mlflow(modules_after: Probe, tmp_
     text = "name: iris\ndata: {source: 'sklearn:iris'}\nmodel: {kind: linear}\ntraining: {epochs: 2}\n"
     (tmp_path / "project.yaml").write_text(text)
     imported = modules_after(command("--project", str(tmp_path), "train", "--quiet"))
-    assert "mlproj.train" in imported
+    assert "mlproj.training" in imported
     assert not imported & {"mlflow", "optuna", "torch._dynamo", "sympy"}

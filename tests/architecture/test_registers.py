@@ -9,7 +9,7 @@ from mlproj.spec.base import Spec
 from mlproj.spec.model import Model
 from mlproj.spec.project import Project
 from mlproj.spec.training import Schedule
-from mlproj.train.schedules import factor
+from mlproj.training.schedules import factor
 from mlproj.zoo import build
 
 

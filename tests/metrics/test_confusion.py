@@ -60,6 +60,16 @@ def test_leading_axes_equal_a_loop(name: str, seed: int) -> None:
     assert whole.ravel().tolist() == [float(value) for value in flat]
 
 
+def test_integer_counts_in_the_millions_do_not_overflow() -> None:
+    cells = np.array([[3_000_000, 500_000], [400_000, 2_000_000]])
+    assert float(CELL_METRICS["mcc"](cells, np.array([True, True]))) == pytest.approx(5.8 / 71.4**0.5, rel=1e-12)
+
+
+def test_narrow_codes_of_many_classes_do_not_overflow() -> None:
+    codes = np.arange(100, dtype=np.int8)
+    assert (np.diagonal(count_cells(codes, codes, 100, None)) == 1).all()
+
+
 def test_stacked_answers_are_counted_model_by_model(seed: int) -> None:
     rng = np.random.default_rng(seed)
     y, stack, weight = rng.integers(0, 3, 20), rng.integers(0, 3, (2, 4, 20)), rng.random(20)

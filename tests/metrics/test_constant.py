@@ -56,7 +56,7 @@ def test_no_constant_number_does_better_on_train(
     if not answers.known.any() or not weight[answers.known].any():
         return
     w = weight if weighted else None
-    grid = np.union1d(answers.y_true[answers.known], np.linspace(-9, 9, 181))
+    grid = np.union1d(answers.y_true[answers.known], np.linspace(-9, 9, 61))
     losses = [as_loss(name, score(name, Answers(answers.y_true, np.full(n, value)), w)) for value in grid]
     found = best_constant(name, _no_answers(answers), answers, w, w)
     if not np.isnan(found.value):

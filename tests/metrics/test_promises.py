@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mlproj.errors import InvalidInput
-from mlproj.metrics import estimate, promises, reading_needed, score
+from mlproj.metrics import estimate, promises, score
 from mlproj.metrics.intervals import wilson
 from mlproj.metrics.ranking import average_precision, average_precision_influence, roc_auc, roc_auc_influence
 from mlproj.records import Answers
@@ -189,20 +189,3 @@ def test_r2_is_covered() -> None:
         return Answers(y, y + 0.5 * rng.normal(size=80))
 
     assert _share_covered("r2", 0.75, draw, 150) >= 0.91
-
-
-def test_what_must_be_read_to_prove_a_limit() -> None:
-    assert reading_needed("recall", ">= 0.95", 500) == 0.97
-    assert reading_needed("recall", ">= 0.95", 72) is None
-    assert reading_needed("recall", ">= 0.95", 73) == 1.0
-    assert reading_needed("error", "<= 0.1", 100) == pytest.approx(0.04)
-    assert reading_needed("f1", ">= 0.9", 100) is None
-    assert reading_needed("recall", ">= 0.9", 0) is None
-
-
-@given(n=st.integers(1, 400), bound=st.floats(0.05, 0.95))
-def test_what_must_be_read_is_the_least_that_proves(n: int, bound: float) -> None:
-    limit = f">= {bound:.4f}"
-    needed = reading_needed("accuracy", limit, n)
-    proving = [k / n for k in range(n + 1) if wilson(k / n, n)[0] >= round(bound, 4)]
-    assert needed == (proving[0] if proving else None)

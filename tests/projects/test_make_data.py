@@ -46,6 +46,17 @@ def test_scans_are_untouched_and_photographs_stay_in_range(tmp_path: Path) -> No
     assert values.max() <= 16
 
 
+def test_the_synthetic_file_holds_the_scans_seen_through_the_camera(tmp_path: Path) -> None:
+    crisp, _ = read(tmp_path)
+    synthetic = pd.read_csv(tmp_path / "synthetic.csv")
+    assert (synthetic["digit"] == crisp["digit"]).all()
+    pixels = [f"pixel_{at:02d}" for at in range(64)]
+    alike = [
+        np.corrcoef(a, b)[0, 1] for a, b in zip(synthetic[pixels].to_numpy(), crisp[pixels].to_numpy(), strict=True)
+    ]
+    assert 0.5 < np.mean(alike) < 0.95
+
+
 def test_a_perfect_camera_takes_the_image_as_it_is() -> None:
     perfect = BLURRY["Camera"](shift=0.0, blur=(0.0, 0.0), contrast=(1.0, 1.0), glare=(0.0, 0.0), noise=0.0)
     image = load_digits().images[7]

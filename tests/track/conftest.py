@@ -16,12 +16,12 @@ from mlproj.track.client import MlflowTracker
 from mlproj.track.layout import prepare
 from mlproj.track.store import Store, sqlite_uri
 from mlproj.track.tracker import AbstractTracker
-from mlproj.track.trouble import explain
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import mlflow
     import mlflow.pyfunc
+    import mlflow.store.tracking.sqlalchemy_store
 
 
 class Direct(AbstractChannel):
@@ -34,10 +34,11 @@ class Direct(AbstractChannel):
         answer: Future[Any] = Future()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            try:
-                answer.set_result(getattr(self.backend, op)(**arguments))
-            except Exception as error:  # noqa: BLE001  the seam that it stands for does the same
-                answer.set_exception(TrackingError(explain(error, self.backend.store)))
+            said = self.backend.carry_out(op, arguments)
+        if "error" in said:
+            answer.set_exception(TrackingError(said["error"]))
+        else:
+            answer.set_result(said["result"])
         return answer
 
     def close(self, *, at_once: bool = False) -> None:
@@ -45,14 +46,30 @@ class Direct(AbstractChannel):
         self.backend.close()
 
 
-def store_in(folder: Path) -> Store:
+Connect = Callable[[Store, str], AbstractChannel]
+Locate = Callable[[Path], Store]
+
+
+def _locate(folder: Path) -> Store:
     root = folder / "mlruns"
     return Store(root, sqlite_uri(root / "mlflow.db"))
 
 
 @pytest.fixture(scope="session")
+def connect() -> Connect:
+    """Connects a tracker with MLflow in this process."""
+    return Direct
+
+
+@pytest.fixture(scope="session")
+def locate() -> Locate:
+    """The store of a project in a folder; nothing is created."""
+    return _locate
+
+
+@pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = store_in(tmp_path_factory.mktemp("template"))
+    store = _locate(tmp_path_factory.mktemp("template"))
     prepare(store)
     assert store.database is not None
     return store.database
@@ -63,7 +80,7 @@ def new_store(template: Path) -> Callable[[Path], Store]:
     """Makes a store without runs in a folder."""
 
     def make(folder: Path) -> Store:
-        store = store_in(folder)
+        store = _locate(folder)
         store.root.mkdir(parents=True)
         shutil.copy(template, store.root)
         return store

@@ -43,6 +43,12 @@ def test_the_users_server_is_honoured_and_named_without_its_password(
     assert store.splits == tmp_path / "mlruns/splits", "the deal stays beside project.yaml"
 
 
+def test_a_folder_that_no_database_address_can_name_is_refused(tmp_path: Path) -> None:
+    project = Project(name="cats", data=Data(source="app.csv")).located(Origin(tmp_path / "what?" / "project.yaml"))
+    with pytest.raises(InvalidInput, match="Rename the folder"):
+        store_for(project)
+
+
 def test_an_empty_variable_counts_as_unset(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "  ")
     assert store_for(project).is_default

@@ -82,9 +82,10 @@ def suggest_file(file: Path, lead: str = "That folder holds") -> str:
     if not file.parent.is_dir():
         return f"There is no folder `{file.parent.name}` either; relative paths start from the project's folder."
     names = sorted(entry.name for entry in file.parent.iterdir() if entry.name.lower().endswith(DATA_SUFFIXES))
-    close = get_close_matches(file.name, names, n=1, cutoff=0.6)
+    by_stem = {name.partition(".")[0].lower(): name for name in reversed(names)}  # a common suffix is no likeness
+    close = get_close_matches(file.name.partition(".")[0].lower(), list(by_stem), n=1, cutoff=0.6)
     if close:
-        return f"Did you mean `{close[0]}`?"
+        return f"Did you mean `{by_stem[close[0]]}`?"
     listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
     return f"{lead}: {listed}." if names else "Relative paths start from the project's folder."
 

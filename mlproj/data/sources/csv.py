@@ -22,7 +22,7 @@ UNNAMED = "Unnamed: "
 _BLOCK = 1 << 23
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_BLANK_LINE = re.compile(rb"(?:\A|\n|\r)[ \t]*(?:\r\n|\n|\r(?!\n))")
+_BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
 
 
 class CsvSource(AbstractSource):
@@ -37,11 +37,11 @@ class CsvSource(AbstractSource):
     def read(self, path: str, root: Path) -> Reading:
         """All cells as text; an empty cell is missing."""
         data = _read_bytes(path, find_file(path, root))
-        header = _read_header(path, data)
         try:
-            table = _parse(path, data, header, threads=True)
-        except InvalidInput:
-            table = _parse(path, data, header, threads=False)  # rows are numbered by the single-threaded reader only
+            header = _read_header(path, data)
+            table = _parse(path, data, header)
+        except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+            raise _explain(path, data, error) from None
         if table.num_rows == 0:
             raise refuse(path, "has a header but no rows")
         rows = _number_rows(data, table.num_rows)
@@ -61,22 +61,22 @@ def _read_bytes(path: str, file: Path) -> bytes:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise refuse(path, "is encoded in UTF-16", "Save it as UTF-8.")
     data = data.removeprefix(b"\xef\xbb\xbf")
-    if not data.strip():
+    if not data or data.isspace():
         raise refuse(path, "is empty; a header row and at least one row of values are needed")
-    _check_text(path, data)
+    if b"\0" in data:
+        raise refuse(path, "holds zero bytes: it is no text file", "Export it as CSV in UTF-8.")
     return data
 
 
-def _check_text(path: str, data: bytes) -> None:
-    """Finds bytes that are no UTF-8, and zero bytes, which betray a binary file."""
-    if b"\0" in data:
-        raise refuse(path, "holds zero bytes: it is no text file", "Export it as CSV in UTF-8.")
+def _explain(path: str, data: bytes, error: Exception) -> InvalidInput:
+    """Why the reader gave up: bytes that are no UTF-8, else what it says itself."""
     try:
         data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        found = f"byte 0x{data[error.start]:02x}"
-        raise refuse(f"{path} row {row}", f"holds {found}, which is not UTF-8", "Save the file as UTF-8.") from None
+    except UnicodeDecodeError as bad:
+        row = data.count(b"\n", 0, bad.start) + 1
+        message = f"holds byte 0x{data[bad.start]:02x}, which is not UTF-8"
+        return refuse(f"{path} row {row}", message, "Save the file as UTF-8.")
+    return refuse(path, f"cannot be read as CSV: {str(error).splitlines()[0][:200]}")
 
 
 def _records(data: bytes) -> Iterator[list[str]]:
@@ -106,8 +106,8 @@ def _read_header(path: str, data: bytes) -> list[str]:
     return names
 
 
-def _parse(path: str, data: bytes, header: list[str], *, threads: bool) -> pa.Table:
-    """The table of texts; raises with the numbers of ragged rows when it reads in one thread."""
+def _parse(path: str, data: bytes, header: list[str]) -> pa.Table:
+    """The table of texts, read in one thread: only then are ragged rows numbered, and it costs half the work."""
     ragged: list[Any] = []
 
     def note(row: Any) -> str:
@@ -118,37 +118,31 @@ def _parse(path: str, data: bytes, header: list[str], *, threads: bool) -> pa.Ta
         return arrow_csv.read_csv(
             pa.BufferReader(data),
             read_options=arrow_csv.ReadOptions(
-                use_threads=threads, block_size=block, column_names=header, skip_rows_after_names=1
+                use_threads=False, block_size=block, column_names=header, skip_rows_after_names=1
             ),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in data, invalid_row_handler=note),
             convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
+                column_types=dict.fromkeys(header, pa.large_string()), strings_can_be_null=True, null_values=[""]
             ),
         )
 
     try:
         table = parse(_BLOCK)
-    except pa.ArrowInvalid:
-        # A quoted cell may be longer than a block: the second try reads the file as one.
+    except pa.ArrowInvalid:  # a quoted cell may be longer than a block: the second try reads the file as one
         ragged.clear()
-        try:
-            table = parse(min(len(data) + 1, 2**31 - 1))
-        except pa.ArrowInvalid as error:
-            raise refuse(path, f"cannot be read as CSV: {str(error).splitlines()[0][:200]}") from None
+        table = parse(min(len(data) + 1, 2**31 - 1))
     if ragged:
         raise _refuse_ragged(path, data, header, ragged)
     return table
 
 
 def _refuse_ragged(path: str, data: bytes, header: list[str], ragged: list[Any]) -> InvalidInput:
-    first = ragged[0]
-    numbers = [row.number for row in ragged if row.number is not None]
-    if len(numbers) < len(ragged):
-        return refuse(path, "holds rows of different lengths")
-    blank = _number_rows(data, max(numbers) - 1)
-    places = [int(blank[number - 2]) for number in numbers]
-    others = f" (so do rows {', '.join(map(str, places[1:4]))}{', …' if len(places) > 4 else ''})" if places[1:] else ""
-    message = f"has {_count(first.actual_columns)}, but the header names {_count(len(header), 'column')}{others}"
+    rows = _number_rows(data, max(row.number for row in ragged) - 1)
+    places = [int(rows[row.number - 2]) for row in ragged]
+    message = f"has {_count(ragged[0].actual_columns)}, but the header names {_count(len(header), 'column')}"
+    if places[1:]:
+        more = ", ".join(map(str, places[1:4])) + (", …" if len(places) > 4 else "")
+        message += f"; also {'rows' if places[2:] else 'row'} {more}"
     hint = "Text that holds a comma must stand in quotation marks."
     if data.count(b'"') % 2:
         hint = "A quotation mark in or before this row may be opened and never closed."
@@ -161,7 +155,9 @@ def _count(n: int, noun: str = "cell") -> str:
 
 def _number_rows(data: bytes, n: int) -> NDArray[np.int64]:
     """Row numbers of n records; the header is row 1 and blank lines count, as in a spreadsheet."""
-    if not _BLANK_LINE.search(data):
+    n_lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    is_plain = n_lines == n + 1  # else there are blank lines, or line breaks within quotation marks
+    if is_plain or not (data.startswith((b"\n", b"\r")) or any(blank in data for blank in _BLANK_LINES)):
         return count_rows(n, first=2)
     try:
         numbers = [number for number, record in enumerate(_records(data), start=1) if record]

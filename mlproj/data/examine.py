@@ -1,0 +1,240 @@
+"""`mlproj check`: everything that can be said about a project's data before anything is trained."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlproj.data.cells import read_texts
+from mlproj.data.columns import Column
+from mlproj.data.deal import Deal
+from mlproj.data.hygiene import (
+    Finding,
+    describe_proof,
+    describe_sources,
+    describe_suspects,
+    find_class_gaps,
+    find_conflicts,
+    find_duplicates,
+    find_pooling,
+    find_small_dev,
+    recommend_id,
+)
+from mlproj.data.ids import content_hashes
+from mlproj.data.leaks import find_suspects
+from mlproj.data.prepare import find_seen, prepare
+from mlproj.data.proofs import RATES
+from mlproj.data.sizes import half_width
+from mlproj.data.table import Table
+from mlproj.data.target import Target
+from mlproj.data.task import Labels
+from mlproj.errors import InvalidInput, Problem
+from mlproj.metrics.constant import best_constant
+from mlproj.metrics.evidence import RESOURCES, metric_problem
+from mlproj.records import Answers
+from mlproj.records.predictions import Texts
+from mlproj.spec.goal import POSITIVE_CLASS_METRICS, parse_limit
+from mlproj.spec.project import Project
+
+USUAL_ERROR = 0.1
+"""Error at which intervals are stated when neither people nor the constant answer have a smaller one."""
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found.
+
+    Attributes:
+        columns: What each column is taken for.
+        splits: For each split its `n`, `from` (examples by path) and, for classification, the `half_width` of the 95 %
+            interval of an error rate `at` that is measured on it.
+        warnings: What may be wrong.
+        notes: What is good to know.
+        problems: What has to be mended before anything starts.
+        findings: Warnings and notes of this module's judges, with their codes.
+    """
+
+    columns: tuple[Column, ...] = ()
+    splits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether training could start."""
+        return not self.problems
+
+
+def examine(project: Project, store: Path | None = None) -> CheckReport:
+    """Reads and judges a project's data; nothing is written, and of test only counts and hashes are used.
+
+    Args:
+        project: What to examine.
+        store: Folder of the stored deals; None has none.
+
+    Returns:
+        The report; problems are collected in it, not raised.
+    """
+    prepared = prepare(project, store=store)
+    problems, columns = list(prepared.problems), prepared.columns
+    if prepared.table is None or prepared.labels is None or prepared.deal is None:
+        return CheckReport(columns, {}, prepared.warnings, prepared.notes, prepared.problems)
+    case = _Case(prepared.project, prepared.table, prepared.labels, prepared.deal, columns)
+    findings: list[Finding] = []
+    p = None
+    if not problems:
+        problems += case.metric_problems()
+    if not problems:
+        constant, p = case.judge_constant()
+        findings += [*constant, *case.judge_promises(), *case.judge_leaks()]
+    findings += case.judge_deal(p)
+    return CheckReport(
+        columns,
+        case.describe_splits(p),
+        (*prepared.warnings, *(found.text for found in findings if found.is_warning)),
+        (*prepared.notes, *(found.text for found in findings if not found.is_warning)),
+        tuple(problems),
+        tuple(findings),
+    )
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Data that could be dealt, and the judges' questions to them. N examples."""
+
+    project: Project
+    table: Table
+    labels: Labels
+    deal: Deal
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        """Rows (N,) whose cells may be looked at."""
+        return find_seen(self.deal)
+
+    @cached_property
+    def target(self) -> Target:
+        shown, train = self.table.select(self.seen), self.deal.split[self.seen] == "train"
+        return Target.fit(self.project, shown.frame, labels=shown.labels, task=self.labels.task, train=train)
+
+    @cached_property
+    def metric(self) -> str:
+        """The metric that is optimised."""
+        return self.project.metric.optimize or ("rmse" if self.labels.task == "regression" else "error")
+
+    def truth(self, name: str) -> Mapping[str, Answers]:
+        """The truth of one split, by label; what a model would answer is left blank."""
+        part = self.table.select(self.deal.split == name)
+        y = self.target.encode(part.frame)
+        return self.target.decode(np.zeros((len(part), self.target.n_outputs)), y)
+
+    def describe_splits(self, p: float | None) -> dict[str, dict[str, Any]]:
+        rows: dict[str, dict[str, Any]] = {}
+        for name, n in self.deal.sizes.items():
+            rows[name] = {"n": n, "from": dict(self.deal.sources.get(name, {}))}
+            if p is not None:
+                rows[name] |= {"half_width": half_width(n, p), "at": p}
+        return rows
+
+    def metric_problems(self) -> Iterator[Problem]:
+        """Metrics that the label does not allow, or that need to know the positive class."""
+        target = self.target
+        named = {"metric.optimize": self.metric}
+        named |= {f"metric.satisfy.{name}": name for name in self.project.metric.satisfy if name not in RESOURCES}
+        for key, name in named.items():
+            found = metric_problem(name, target.classes[0] if target.classes else ())
+            if found is not None:
+                yield self.project.problem(key, found.message, found.hint)
+        one_class = [name for name in named.values() if name in POSITIVE_CLASS_METRICS]
+        if target.kind == "binary" and one_class and not target.positive_named:
+            first, second = target.classes[0]
+            message = f"{one_class[0]} speaks of the positive class, but the classes are {first!r} and {second!r}"
+            hint = f"Say which one is meant, for example `positive: {second}`."
+            yield self.project.problem("data.positive", message, hint)
+
+    def judge_constant(self) -> tuple[list[Finding], float | None]:
+        """The constant answer's value on dev, and the error at which intervals are stated (None for regression)."""
+        regression = self.labels.task == "regression"
+        on = "dev" if "dev" in self.deal.sizes else "train"
+        train, measured_on = self.truth("train"), self.truth(on)
+        try:
+            constant = best_constant(self.metric, train, measured_on)
+            error = None if regression else best_constant("error", train, measured_on).value
+        except InvalidInput:  # a label without a single example there has no figure to state
+            return [], None if regression else USUAL_ERROR
+        text = f"The constant answer ({constant.answer}) has {self.metric} {constant.value:.4g} on {on}."
+        finding = Finding("constant_answer", text, is_warning=False)
+        if error is None:
+            return [finding], None
+        human = self.project.human.error if self.project.human is not None else None
+        return [finding], human or min(error, USUAL_ERROR) or USUAL_ERROR
+
+    def judge_promises(self) -> list[Finding]:
+        """What must be read on dev to prove each satisficing rate."""
+        dev = self.truth("dev")
+        if len(dev) > 1 or "dev" not in self.deal.sizes:
+            return []
+        answers = next(iter(dev.values()))
+        findings = []
+        for name, text in self.project.metric.satisfy.items():
+            operator, limit = parse_limit(text)
+            right = 1 - limit if name == "error" else limit
+            if name in RATES and (operator[0] == "<") == (name == "error") and 0 < right <= 1:
+                n, of = _count(answers, RATES[name])
+                findings.append(describe_proof(f"{name} {text}", right, n, of, strict=len(operator) == 1))
+        return findings
+
+    def judge_leaks(self) -> list[Finding]:
+        """Features of train that nearly determine a label."""
+        train = self.table.select(self.deal.split == "train")
+        y = self.target.encode(train.frame).astype(np.float64)
+        regression = self.target.kind == "regression"
+        y = y if regression else np.where(y < 0, np.nan, y)
+        suspects = [
+            suspect
+            for i, label in enumerate(self.target.labels)
+            for suspect in find_suspects(train.frame, self.columns, label, y[:, i], regression=regression)
+        ]
+        return describe_suspects(suspects)
+
+    def judge_deal(self, p: float | None) -> list[Finding]:
+        """Findings about the rows that may be seen, and about the hashes of all."""
+        project, table, deal, seen = self.project, self.table, self.deal, self.seen
+        paths, roles = [origin.path for origin in table.origins], [origin.role for origin in table.origins]
+        contents = content_hashes(table.frame, [column.name for column in self.columns if column.is_input])
+        groups = {name: len(np.unique(deal.units[deal.split == name])) for name in deal.sizes}
+        findings = [
+            *find_duplicates(contents, deal.split, by_id=project.data.id is not None),
+            *find_pooling(project, deal.split, table.source, paths, roles),
+            *find_small_dev(deal.sizes, p, groups if project.data.group else None, project.data.group or ""),
+        ]
+        if deal.distributions_differ and "dev" in deal.sizes and "train_dev" not in deal.sizes:
+            text = "There is no train_dev: variance and data mismatch will not be told apart"
+            findings.append(Finding("no_train_dev", f"{text}; `splits.train_dev: auto` holds one out."))
+        for label in table.labels if self.labels.task == "classification" else ():
+            classes = _texts(table.frame[label].iloc[np.flatnonzero(seen)])
+            known = classes != ""
+            findings += find_conflicts(contents[seen][known], classes[known])
+            findings += describe_sources(classes, table.source[seen], paths, label)
+            findings += find_class_gaps(classes, deal.split[seen], label, self.metric)
+        return findings + recommend_id(project, self.columns, int(seen.sum()))
+
+
+def _count(answers: Answers, which: str) -> tuple[int, str]:
+    """How many examples a rate is of, and what they are called."""
+    truth = answers.y_true[answers.known]
+    if not which:
+        return len(truth), "examples"
+    code = 1 if which == "positive" else 0
+    return int((truth == code).sum()), f"examples of {answers.classes[code]!r}"
+
+
+def _texts(cells: Any) -> Texts:
+    return np.array([text or "" for text in read_texts(cells).to_pylist()], dtype=np.str_)

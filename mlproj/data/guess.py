@@ -1,0 +1,218 @@
+"""What each column is taken for, where project.yaml does not say it. N examples.
+
+A guess is strict, because a wrong one is silent: `007` makes a column of codes, three words in a column of ten thousand
+numbers are reported instead of turning it into categories, and free text is left out unless asked for.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlproj.data.cells import kind_of, read_numbers, read_texts
+from mlproj.data.columns import Column, Role, Type, assign_roles, read_values
+from mlproj.data.sources.csv import UNNAMED
+from mlproj.spec.data import ColumnType, DateFormat
+from mlproj.spec.project import Project
+
+MOSTLY = 0.9
+"""Share of cells from which a guess treats the others as mistakes to report."""
+_MANY = 20
+"""Distinct texts up to which a column is a category however few rows it has."""
+_WORDS = frozenset({"true", "false", "yes", "no"})
+_CODE = r"^\s*[+-]?0[0-9]"
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
+_OTHER_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}( .*)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+
+
+def infer_columns(frame: pd.DataFrame, project: Project, *, labels: Sequence[str] | None = None) -> tuple[Column, ...]:
+    """What each column of a table is.
+
+    Args:
+        frame: Raw cells of the rows that may be seen.
+        project: Declares roles and, in `data.columns`, types.
+        labels: Label columns; by default those of `data.label`.
+
+    Returns:
+        One entry per column, in the order of the table.
+
+    Example:
+        >>> from mlproj.spec.data import Data
+        >>> project = Project(name="p", data=Data(source="a.csv", label="cat"))
+        >>> frame = pd.DataFrame({"age": ["7", ""], "zip": ["01", "02"], "cat": ["yes", "no"]})
+        >>> [(column.name, column.type, column.role) for column in infer_columns(frame, project)]
+        [('age', 'number', 'feature'), ('zip', 'category', 'feature'), ('cat', 'boolean', 'label')]
+    """
+    return survey_columns(frame, project, labels=labels).columns
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the columns of a table are, and the numbers that had to be read to find out.
+
+    Attributes:
+        columns: One entry per column.
+        numbers: Values (N,) of the features that are numbers, NaN where missing.
+        unclean: Names of the columns with cells that are not of their type.
+    """
+
+    columns: tuple[Column, ...]
+    numbers: Mapping[str, NDArray[np.float64]]
+    unclean: frozenset[str]
+
+
+def survey_columns(frame: pd.DataFrame, project: Project, *, labels: Sequence[str] | None = None) -> Survey:
+    """As `infer_columns`, with the numbers kept, because reading them is most of the work.
+
+    Args:
+        frame: Raw cells of the rows that may be seen.
+        project: Declares roles and, in `data.columns`, types.
+        labels: Label columns; by default those of `data.label`.
+    """
+    names = [str(name) for name in frame.columns]
+    roles = assign_roles(project, names, project.data.labels if labels is None else labels)
+    described = [
+        _describe(frame[name], project.data.columns.get(name), roles[name], wanted=name in project.data.include)
+        for name in names
+    ]
+    return Survey(
+        tuple(found.column for found in described),
+        {
+            found.column.name: found.numbers
+            for found in described
+            if found.numbers is not None and found.column.role == "feature"
+        },
+        frozenset(found.column.name for found in described if found.has_bad),
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A column with the numbers read on the way, if it is one of numbers, and whether some cell was none."""
+
+    column: Column
+    numbers: NDArray[np.float64] | None = None
+    has_bad: bool = False
+
+
+def _describe(cells: "pd.Series[Any]", declared: ColumnType | None, role: Role, *, wanted: bool) -> _Found:
+    """What a column is declared to be, else guessed; `wanted` ones are never left out by a guess."""
+    if declared is None:
+        found = _guess(cells)
+        guess = found.column
+        if guess.type == "ignore" and guess.unique and wanted:
+            guess = replace(guess, type="category", note=guess.note.partition(";")[0].partition(": it is left")[0])
+        return replace(found, column=replace(guess, role=role))
+    kind: Type = "date" if isinstance(declared, DateFormat) else declared
+    form = declared.date if isinstance(declared, DateFormat) else None
+    try:
+        found = _count(kind, cells, form)
+    except ValueError:  # no date format; `check_cells` reports it
+        found = _Found(Column(str(cells.name), kind, 0, len(cells), False, form), has_bad=True)
+    return replace(found, column=replace(found.column, guessed=False, role=role))
+
+
+def _count(kind: Type, cells: "pd.Series[Any]", form: str | None = None) -> _Found:
+    """A column of a known type with its counts."""
+    name = str(cells.name)
+    if kind in ("category", "ignore"):
+        texts = read_texts(cells)
+        return _Found(Column(name, kind, texts.null_count, len(pc.unique(texts.drop_null())), True))
+    column = Column(name, kind, 0, 0, True, form)
+    values, bad = read_values(cells, column)
+    return _count_values(column, values, bad)
+
+
+def _count_values(column: Column, values: NDArray[np.float64], bad: NDArray[np.bool_] | None = None) -> _Found:
+    present = ~np.isnan(values)
+    has_bad = bad is not None and bool(bad.any())
+    missing = len(values) - int(present.sum()) - (int(bad.sum()) if bad is not None else 0)
+    unique = len(pd.unique(values[present]))
+    column = replace(column, missing=missing, unique=unique, infinite=int(np.isinf(values).sum()))
+    return _Found(column, values if column.type == "number" else None, has_bad)
+
+
+def _guess(cells: "pd.Series[Any]") -> _Found:
+    name = str(cells.name)
+    if cells.isna().all():
+        return _Found(Column(name, "ignore", len(cells), 0, True))
+    if name.startswith((UNNAMED, "__index_level_")):
+        note = "has no name of its own and looks like row numbers: it is left out; name it in the file to use it"
+        return _Found(replace(_count("ignore", cells).column, note=note))
+    kind = kind_of(cells)
+    if kind in {"number", "boolean", "date"}:
+        return _count(kind, cells)
+    return (_guess_clean_number(cells) if kind == "text" else None) or _guess_text(cells)
+
+
+def _guess_clean_number(cells: "pd.Series[Any]") -> _Found | None:
+    """The fast way for the most frequent case: every cell is a number and none is a code such as 007."""
+    raw = pa.array(cells, type=pa.large_string(), from_pandas=True)
+    try:
+        values = np.asarray(pc.cast(raw, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    except pa.ArrowInvalid:
+        return None
+    has_whole = bool((values == np.floor(values)).any())  # a code such as 007 reads as a whole number
+    is_code = has_whole and pc.any(pc.match_substring_regex(raw, _CODE)).as_py()
+    if is_code or np.isnan(values).all():
+        return None
+    return _count_values(Column(str(cells.name), "number", 0, 0, True), values)
+
+
+def _guess_text(cells: "pd.Series[Any]") -> _Found:
+    """The guess for a column of texts: by its distinct texts, which are few where it is no number."""
+    texts = read_texts(cells)
+    counted = pc.value_counts(texts.drop_null())
+    distinct = pd.Series(counted.field("values").to_pandas(), dtype="str")
+    counts = counted.field("counts").to_numpy()
+    if not len(distinct):
+        return _Found(Column(str(cells.name), "ignore", len(cells), 0, True))
+    if distinct.str.lower().isin(_WORDS).all():
+        return _count("boolean", cells)
+    numbers, not_number = read_numbers(distinct)
+    is_number = ~np.isnan(numbers)
+    is_code = distinct.str.contains(_CODE, regex=True).to_numpy() & is_number
+    if is_number.any() and not is_code.any():
+        share = counts[is_number].sum() / counts[is_number | not_number].sum()
+        if share == 1 or (share >= MOSTLY and is_number.sum() > 10):
+            return _count("number", cells)
+    if _share_of(_ISO_DATE, distinct, counts) >= MOSTLY:
+        return _count("date", cells)
+    column = Column(str(cells.name), "category", texts.null_count, len(distinct), True)
+    return _Found(_judge_category(column, distinct, counts, is_number & ~is_code))
+
+
+def _judge_category(
+    column: Column, distinct: "pd.Series[str]", counts: NDArray[Any], is_number: NDArray[np.bool_]
+) -> Column:
+    """The column with a note on what it looks like, left out when its texts hardly ever repeat."""
+    n, name = int(counts.sum()), column.name
+    if _share_of(_OTHER_DATE, distinct, counts) >= MOSTLY:
+        note = f"looks like dates in a format of its own: declare `columns: {{{name}: {{date: FORMAT}}}}`"
+        column = replace(column, note=note)
+    elif _share_of(_DECIMAL_COMMA, distinct, counts) >= MOSTLY:
+        column = replace(column, note="looks like numbers with a decimal comma: write them with a point")
+    elif is_number.any() and counts[is_number].sum() >= n / 2 and len(distinct) > _MANY:
+        odd = distinct[~is_number].iloc[0]
+        note = f"is mostly numbers, but {odd!r} is none, so it is a category: empty such cells to make it a number"
+        column = replace(column, note=note)
+    if len(distinct) <= max(_MANY, n / 2):
+        return column
+    ask = f"declare `columns: {{{name}: category}}` to use it all the same"
+    reason = column.note or f"holds {len(distinct):,} different texts in {n:,} rows, like free text or an id"
+    return replace(column, type="ignore", note=f"{reason}; it is left out ({ask})")
+
+
+def _share_of(pattern: re.Pattern[str], distinct: "pd.Series[str]", counts: NDArray[Any]) -> float:
+    """Share of the cells that match a pattern; judged by the first few when those already rule it out."""
+    if not distinct.head(20).map(lambda text: bool(pattern.fullmatch(text))).any():
+        return 0.0
+    found = distinct.str.fullmatch(pattern).to_numpy(np.bool_)
+    return float(counts[found].sum() / counts.sum())

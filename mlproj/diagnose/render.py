@@ -1,0 +1,166 @@
+"""A ladder for people (`render_text`) and for programs (`to_document`)."""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlproj.diagnose.rungs import is_rate
+from mlproj.diagnose.words import TITLES, Numbers, choose_numbers, show_chance
+from mlproj.records import Gap, Ladder, Remedy, Rung
+
+WIDTH = 96
+"""Columns that the text stays within."""
+_SHOWN = 4
+"""Remedies shown; more would bury the next command."""
+
+
+def render_text(
+    ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: str = "", *, brief: bool = False
+) -> str:
+    """The ladder as a table with its verdict, remedies and next command; plain text.
+
+    Args:
+        ladder: The ladder.
+        remedies: What to do about its gaps.
+        next_command: The command to run next.
+        brief: Whether notes, remedies and blank lines are left out.
+    """
+    errors = [rung.error for rung in ladder.rungs if rung.error is not None]
+    numbers = choose_numbers(errors, is_rate=is_rate(ladder.metric))
+    blocks = [_align(_rung_rows(ladder, numbers), "lrlrl")]
+    if ladder.gaps:
+        blocks.append(_align(_gap_rows(ladder, numbers), "lrlrl"))
+    blocks.append(_wrap(f"Verdict: {ladder.verdict.text}"))
+    if ladder.notes and not brief:
+        blocks.append("\n".join(_wrap(f"- {note}", "  ") for note in ladder.notes))
+    if remedies and not brief:
+        blocks.append(_remedy_block(ladder, remedies))
+    if next_command:
+        blocks.append(f"Next: {next_command}")
+    return ("\n" if brief else "\n\n").join(blocks)
+
+
+def _rung_rows(ladder: Ladder, numbers: Numbers) -> list[list[str]]:
+    unit = " %" if numbers.is_rate else ""
+    differ = ladder.rung("train_dev") is not None or any(gap.name == "variance_or_data_mismatch" for gap in ladder.gaps)
+    rows = [["rung", f"{ladder.scale}{unit}", "95 % interval", "n", "distribution" if differ else ""]]
+    for rung in ladder.rungs:
+        n = f"{rung.n:,}" if rung.n is not None else ""
+        error = "sealed" if rung.error is None else numbers.bare(rung.error)
+        place = (rung.distribution or "both") if differ else ""
+        rows.append([TITLES[rung.name], error, _interval(rung, numbers), n, place])
+    if ladder.constant and ladder.constant["value"] is not None:
+        words = textwrap.shorten(f"always {ladder.constant['answer']}", 40)
+        rows.append(["constant", numbers.bare(ladder.constant["value"]), words, "", ""])
+    return rows
+
+
+def _interval(rung: Rung, numbers: Numbers) -> str:
+    if rung.error is None:
+        return ""
+    if rung.low == rung.high == rung.error:
+        return "constant"
+    return f"[{numbers.bare(rung.low)}, {numbers.bare(rung.high)}]"
+
+
+def _gap_rows(ladder: Ladder, numbers: Numbers) -> list[list[str]]:
+    rows = [["gap", "points" if numbers.is_rate else "size", "95 % interval", "P(largest)", ""]]
+    for gap in ladder.gaps:
+        mark = "<- named" if gap.name == ladder.verdict.named else ""
+        rows.append([TITLES[gap.name], *_gap_numbers(gap, numbers), show_chance(gap.p_largest), mark])
+    return rows
+
+
+def _gap_numbers(gap: Gap, numbers: Numbers) -> tuple[str, str]:
+    if gap.name == "avoidable_bias" and gap.size < 0:
+        return "none", f"up to {numbers.bare(max(gap.high, 0.0), sign=True)}" if gap.high > 0 else ""
+    return numbers.bare(
+        gap.size, sign=True
+    ), f"[{numbers.bare(gap.low, sign=True)}, {numbers.bare(gap.high, sign=True)}]"
+
+
+def _align(rows: Sequence[Sequence[str]], sides: str) -> str:
+    """Rows as columns two blanks apart, each flush left (l) or right (r)."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(sides))]
+    lines = []
+    for row in rows:
+        cells = [f"{c:<{w}}" if side == "l" else f"{c:>{w}}" for c, w, side in zip(row, widths, sides, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _remedy_block(ladder: Ladder, remedies: Sequence[Remedy]) -> str:
+    lines = ["What helps:"]
+    for remedy in remedies[:_SHOWN]:
+        against = "" if remedy.gap == ladder.verdict.named else f" against {TITLES[remedy.gap]}"
+        lines.append(_wrap(f"- {remedy.action}{against}: {remedy.why}", "  "))
+        lines += [f"    {remedy.command}"] if remedy.command else []
+    if len(remedies) > _SHOWN:
+        lines.append(f"- {len(remedies) - _SHOWN} more in the JSON document (--json)")
+    return "\n".join(lines)
+
+
+def _wrap(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def to_document(
+    ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: str = "", *, run: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The ladder as a JSON document; numbers that are not finite become null.
+
+    Args:
+        ladder: The ladder.
+        remedies: What to do about its gaps.
+        next_command: The command to run next.
+        run: Id and name of the run it speaks of, and how that was chosen.
+    """
+    verdict = ladder.verdict
+    return {
+        "run": dict(run or {"id": None, "name": None, "chosen": None}),
+        "metric": ladder.metric,
+        "scale": ladder.scale,
+        "rungs": [_rung_document(rung) for rung in ladder.rungs],
+        "gaps": [
+            {
+                "name": gap.name,
+                "size": _finite(gap.size),
+                "low": _finite(gap.low),
+                "high": _finite(gap.high),
+                "p_largest": _finite(gap.p_largest),
+            }
+            for gap in ladder.gaps
+        ],
+        "verdict": {
+            "state": verdict.state,
+            "named": verdict.named,
+            "candidates": list(verdict.candidates),
+            "text": verdict.text,
+            "resolve": None if verdict.resolve is None else dict(verdict.resolve),
+        },
+        "constant": None if ladder.constant is None else dict(ladder.constant),
+        "remedies": [
+            {"action": remedy.action, "gap": remedy.gap, "why": remedy.why, "command": remedy.command}
+            for remedy in remedies
+        ],
+        "next": next_command,
+        "notes": list(ladder.notes),
+    }
+
+
+def _rung_document(rung: Rung) -> dict[str, Any]:
+    return {
+        "name": rung.name,
+        "error": _finite(rung.error),
+        "low": _finite(rung.low),
+        "high": _finite(rung.high),
+        "n": rung.n,
+        "distribution": rung.distribution,
+        "sealed": rung.sealed,
+        "method": rung.method,
+    }
+
+
+def _finite(number: float | None) -> float | None:
+    return float(number) if number is not None and math.isfinite(number) else None

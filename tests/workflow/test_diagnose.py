@@ -1,0 +1,102 @@
+"""Whole stories of `mlproj diagnose bias-variance`: runs, files and rungs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mlproj
+from mlproj.workflow.train import Trained
+
+RUNGS = ["human=0", "train=1%:20000", "train_dev=9%:20000", "dev=10%:20000"]
+
+
+def test_a_run_has_the_whole_ladder_with_a_sealed_test(trained: Trained) -> None:
+    document = mlproj.diagnose_bias_variance(trained.run, project=trained.project).document()
+    assert [rung["name"] for rung in document["rungs"]] == ["human", "train", "train_dev", "dev", "test"]
+    test = document["rungs"][-1]
+    assert (test["error"], test["sealed"], test["n"]) == (None, True, 150)
+    assert {"run", "metric", "scale", "gaps", "verdict", "constant", "remedies", "next"} <= set(document)
+    json.dumps(document, allow_nan=False)
+
+
+def test_a_planted_shift_is_seen_as_data_mismatch(make_flowers: Callable[..., Path]) -> None:
+    home = make_flowers()
+    frame = pd.read_csv(home / "app.csv")
+    frame[["x0", "x1"]] = frame[["x1", "x0"]].to_numpy()  # the app's camera swaps two measurements
+    frame.to_csv(home / "app.csv", index=False)
+    (home / "web.csv").write_text(pd.concat([pd.read_csv(home / "web.csv")] * 1).to_csv(index=False))
+    mlproj.train(home, set=["training.epochs=15"])
+    diagnosis = mlproj.diagnose_bias_variance(project=home)
+    assert diagnosis.ladder.verdict.named == "data_mismatch", diagnosis.text()
+
+
+def test_the_diagnosis_is_a_run_of_its_own_with_a_picture(trained: Trained, home: Path) -> None:
+    mlproj.diagnose_bias_variance("first", project=home)
+    newest = mlproj.runs(home).runs[0]
+    assert (newest.kind, newest.tags["mlproj.of"]) == ("diagnosis", trained.run.id)
+    assert newest.folder is None or (newest.folder / "ladder.png").stat().st_size > 1000
+
+
+def test_without_a_name_the_newest_training_is_meant_never_a_diagnosis(trained: Trained, home: Path) -> None:
+    mlproj.diagnose_bias_variance("first", project=home)
+    assert mlproj.diagnose_bias_variance(project=home).subject.run is not None
+    assert mlproj.diagnose_bias_variance(project=home).document()["run"]["chosen"] == "latest"
+
+
+def test_rungs_by_hand_need_no_project() -> None:
+    diagnosis = mlproj.diagnose_bias_variance(rung=RUNGS)
+    assert diagnosis.ladder.verdict.named == "variance"
+    assert not list(Path.cwd().iterdir())
+
+
+def test_a_predictions_file_gives_the_same_ladder_as_its_run(trained: Trained, home: Path) -> None:
+    assert trained.run.folder is not None
+    of_run = mlproj.diagnose_bias_variance("first", project=home).ladder
+    of_file = mlproj.diagnose_bias_variance(trained.run.folder / "predictions.parquet", project=home).ladder
+    assert [(r.name, r.error) for r in of_run.rungs if not r.sealed] == [(r.name, r.error) for r in of_file.rungs]
+    assert of_run.gaps == of_file.gaps
+
+
+def test_truth_and_split_of_a_foreign_file_are_looked_up_and_test_rows_left_aside(trained: Trained, home: Path) -> None:
+    deal = Path("splits.csv")
+    mlproj.split(home, out=deal)
+    ids = pd.read_csv(deal, dtype=str)
+    everything = pd.concat([pd.read_csv(home / "app.csv"), pd.read_csv(home / "web.csv")]).astype({"uid": str})
+    frame = ids.merge(everything, left_on="id", right_on="uid")
+    answer = frame["kind"].where(np.arange(len(frame)) % 10 > 0, "rose")
+    pd.DataFrame({"id": frame["id"], "y_pred": answer}).to_csv("foreign.csv", index=False)
+    ladder = mlproj.diagnose_bias_variance("foreign.csv", project=home).ladder
+    wrong = answer != frame["kind"]
+    for name in ("train", "train_dev", "dev"):
+        rung = ladder.rung(name)
+        assert rung is not None
+        assert rung.error == pytest.approx(wrong[frame["split"] == name].mean())
+    test = ladder.rung("test")
+    assert test is None or test.sealed
+
+
+def test_ids_of_strangers_are_refused_with_a_way_out(home: Path) -> None:
+    pd.DataFrame({"id": ["a", "b"], "y_pred": ["rose", "lily"]}).to_csv("strange.csv", index=False)
+    with pytest.raises(mlproj.InvalidInput, match=r"2 of 2 ids.*mlproj split"):
+        mlproj.diagnose_bias_variance("strange.csv", project=home)
+
+
+def test_the_picture_goes_where_it_is_asked_for(tmp_path: Path) -> None:
+    mlproj.diagnose_bias_variance(rung=RUNGS, picture=tmp_path / "ladder.png")
+    assert (tmp_path / "ladder.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(mlproj.InvalidInput, match=r"--picture.*\.png"):
+        mlproj.diagnose_bias_variance(rung=RUNGS, picture=tmp_path / "ladder.jpg")
+
+
+def test_the_human_level_of_today_counts_for_runs_of_yesterday(make_flowers: Callable[..., Path]) -> None:
+    home = make_flowers()
+    mlproj.train(home)
+    spec = (home / "project.yaml").read_text()
+    (home / "project.yaml").write_text(spec.replace("error: 0.02, n: 400", "error: 0.01, n: 900"))
+    rung = mlproj.diagnose_bias_variance(project=home).ladder.rung("human")
+    assert rung is not None
+    assert (rung.error, rung.n) == (0.01, 900)
