@@ -69,7 +69,12 @@ def runs(
         shell.result(run_text(shown), run_document(shown.run, None))
 
 
-def ui(shell: Shell, port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000) -> None:
+def ui(
+    shell: Shell,
+    port: Annotated[
+        int | None, typer.Option(help="Port on 127.0.0.1. [default: 5000, or the next free one]", show_default=False)
+    ] = None,
+) -> None:
     """Open the MLflow UI of this project on 127.0.0.1."""
     from mlproj.workflow.runs import ui as serve
 

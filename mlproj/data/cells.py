@@ -175,7 +175,7 @@ def measure_spread(values: NDArray[np.float64]) -> tuple[float, float]:
     """Mean and standard deviation of finite values, with 1 for a deviation that is nothing but rounding.
 
     The bound on rounding, 10 ε |mean|, keeps a column of one repeated value from being blown up, as in scikit-learn's
-    StandardScaler. Values so large that their squares overflow are scaled first.
+    StandardScaler. Values whose squares would leave float64 are scaled first.
 
     Example:
         >>> measure_spread(np.array([1.0, 3.0])), measure_spread(np.array([0.1, 0.1, 0.1]))[1]
@@ -184,7 +184,7 @@ def measure_spread(values: NDArray[np.float64]) -> tuple[float, float]:
     if not len(values):
         return 0.0, 1.0
     largest = float(np.abs(values).max())
-    scale = largest if largest > 1e150 else 1.0
+    scale = 1.0 if largest == 0 or 1e-150 < largest < 1e150 else largest
     scaled = values / scale
     mean, std = float(scaled.mean()), float(scaled.std())
     return mean * scale, std * scale if std > 10 * np.finfo(np.float64).eps * abs(mean) else 1.0

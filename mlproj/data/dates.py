@@ -26,11 +26,11 @@ class Timeline:
     """When each example happened.
 
     Attributes:
-        values: Days since 1970, or the column's own numbers (N,); NaN where it is missing.
+        times: Days since 1970, or the column's own numbers (N,); NaN where it is missing.
         is_date: Whether they are dates.
     """
 
-    values: NDArray[np.float64]
+    times: NDArray[np.float64]
     is_date: bool
 
     def read(self, text: str) -> float:

@@ -134,7 +134,7 @@ def _place_rows(
     split[~dealt & rows.alive] = rows.given[~dealt & rows.alive]
     notes = []
     if time is not None:
-        by_time = split_by_time(time.values, cuts)
+        by_time = split_by_time(time.times, cuts)
         late = dealt & ~rows.is_target & (by_time != TRAIN)
         notes += _leave_out(split, late, "of `data.extra` {are} left out: {they} {are} as late as dev or test")
         if project.data.group is not None:

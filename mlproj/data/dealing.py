@@ -122,8 +122,9 @@ def predefine(
     split = np.char.replace(np.char.lower(np.char.strip(texts)), "-", "_")
     wrong = np.flatnonzero(~np.isin(split, [*SPLITS, ""]))
     if len(wrong):
-        found = [f"{texts[row]!r} in {place(int(row))}" for row in wrong[:3].tolist()]
-        shown = ", ".join(found) + (f", … ({len(wrong):,} rows)" if len(wrong) > 3 else "")
+        first = {str(texts[row]): place(int(row)) for row in reversed(wrong.tolist())}  # the first of each wins
+        shown = ", ".join(f"{text!r} in {at}" for text, at in list(first.items())[::-1][:3])
+        shown += f" ({len(wrong):,} such rows)" if len(wrong) > 1 else ""
         hint = f"Allowed are {', '.join(SPLITS)}; an empty cell is dealt as usual."
         raise InvalidInput([project.problem("splits.column", f"{column!r} holds {shown}, which is no split", hint)])
     return np.where(by_file != "", by_file, split).astype("<U9")

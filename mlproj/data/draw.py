@@ -132,7 +132,7 @@ class FirstDeal:
         """Rows (N,) from before the cuts."""
         if self.time is None:
             return np.ones(len(self.rows.unit), dtype=np.bool_)
-        return split_by_time(self.time.values, cuts) == TRAIN
+        return split_by_time(self.time.times, cuts) == TRAIN
 
     def _held(self, codes: Codes, code: int, sizes: NDArray[np.int64]) -> int:
         return int(sizes[self.free & (codes == code)].sum())

@@ -201,9 +201,8 @@ def find_class_gaps(classes: Texts, split: Texts, label: str, metric: str) -> li
         rare = int(counts.argmin())
         share = counts[rare] / counts.sum()
         if share < _RARE and share * len(names) < 0.5:
-            text = (
-                f"Only {_percent(share)} are {names[rare]!r}: always answering {str(names[counts.argmax()])!r} is right"
-            )
+            usual = f"always answering {str(names[counts.argmax()])!r} is right"
+            text = f"Only {_percent(share)} are {str(names[rare])!r}: {usual}"
             cure = "consider another `metric.optimize`, such as f1, f1_macro or balanced_accuracy"
             findings.append(Finding("imbalance", f"{text} in {_percent(counts.max() / counts.sum())}; {cure}."))
     return findings

@@ -71,7 +71,7 @@ def read_labels(project: Project, table: Table) -> Labels:
     else:
         problems += _check_classes(project, cells, known)
         n_classes = len(pc.unique(read_texts(cells[known])))
-    return Labels(task, known, note, (), tuple(problems), n_classes)
+    return Labels(task, known, note, _warn_unlabelled(known, "no label"), tuple(problems), n_classes)
 
 
 def infer_task(cells: "pd.Series[Any]", *, is_category: bool = False, is_number: bool = False) -> tuple[Task, str]:
@@ -215,4 +215,11 @@ def _read_several(project: Project, table: Table) -> Labels:
         elif not bad.any() and len(np.unique(values[present])) == 1:
             word = "yes" if values[present][0] == 1 else "no"
             warnings.append(f"Label {name!r} is {word} wherever it is known: nothing can be learned about it.")
+    warnings += _warn_unlabelled(known, "none of the labels")
     return Labels("classification", known, "", tuple(warnings), tuple(problems))
+
+
+def _warn_unlabelled(known: NDArray[np.bool_], what: str) -> tuple[str, ...]:
+    n = len(known) - int(known.sum())
+    have = "row has" if n == 1 else "rows have"
+    return (f"{n:,} of {len(known):,} {have} {what}: left out.",) if n and known.any() else ()

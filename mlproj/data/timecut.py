@@ -41,21 +41,21 @@ def choose_cuts(
         for name in ("dev", "test")
         if isinstance(value := getattr(project.splits, name), str) and is_date(value)
     }
-    candidates = rows.alive & rows.is_target & free[rows.unit] & ~np.isnan(timeline.values)
+    candidates = rows.alive & rows.is_target & free[rows.unit] & ~np.isnan(timeline.times)
     for name, other, size in (("test", "dev", held_out.test), ("dev", "test", held_out.dev)):
         if name in cuts or not size:
             continue
         want = size
         pool = candidates.copy()
         if other in cuts and name == "dev":
-            later = timeline.values >= cuts[other]
+            later = timeline.times >= cuts[other]
             claimed = rows.count(later & candidates) > 0  # a group with rows in test belongs to test
             pool &= ~later & ~claimed[rows.unit]
         elif other in cuts:
-            pool &= timeline.values >= cuts[other]
+            pool &= timeline.times >= cuts[other]
             if getattr(project.splits, name) is None:  # automatic: at most half of what dev's date leaves
                 want = min(want, max(1, int(pool.sum()) // 2))
-        cut = _nearest_cut(timeline.values[pool], want)
+        cut = _nearest_cut(timeline.times[pool], want)
         if cut is None:
             raise InvalidInput([_no_cut(project, timeline, name, pool, want)])
         cuts[name] = cut
@@ -80,8 +80,8 @@ def units_by_time(rows: Rows, timeline: Timeline, cuts: Cuts) -> Codes:
 
     A unit of `data.extra` alone is train, or −1 when it is as late as dev or test.
     """
-    with_target = split_by_time(rows.latest(timeline.values, rows.is_target), cuts)
-    alone = split_by_time(rows.latest(timeline.values, ~rows.is_target), cuts)
+    with_target = split_by_time(rows.latest(timeline.times, rows.is_target), cuts)
+    alone = split_by_time(rows.latest(timeline.times, ~rows.is_target), cuts)
     return np.where(rows.n_target > 0, with_target, np.where(alone == TRAIN, TRAIN, NONE)).astype(np.int8)
 
 
@@ -95,7 +95,7 @@ def _nearest_cut(values: NDArray[np.float64], want: int) -> float | None:
 
 
 def _no_cut(project: Project, timeline: Timeline, name: str, pool: NDArray[np.bool_], want: int) -> Problem:
-    moments = np.unique(timeline.values[pool])
+    moments = np.unique(timeline.times[pool])
     found = (
         f"all {int(pool.sum()):,} rows to cut have the time {timeline.text(moments[0])}"
         if len(moments)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
-_OPERATIONS: Final = frozenset({"start", "log", "artifacts", "finish", "search", "fetch", "files"})
+_OPERATIONS: Final = frozenset({"start", "log", "artifacts", "finish", "search", "fetch"})
 
 
 class Backend:
@@ -67,7 +67,7 @@ class Backend:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the database, so that SQLite can tidy its files."""
+        """Lets go of the database, so that SQLite tidies its files; MLflow's client has no public way to do that."""
         store = getattr(getattr(self._client_made, "_tracking_client", None), "store", None)
         if engine := getattr(store, "engine", None):
             engine.dispose()
@@ -173,10 +173,6 @@ class Backend:
         """Downloads a file or folder of a run; returns where it lies now."""
         Path(target).mkdir(parents=True, exist_ok=True)
         return self._client().download_artifacts(run_id, path, target)
-
-    def files(self, run_id: str) -> list[str]:
-        """Names of a run's files, for messages."""
-        return [entry.path for entry in self._client().list_artifacts(run_id)]
 
     # --------------------------------------------------------------- opening
 

@@ -70,7 +70,7 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
     return Shown(found, text, f"{speak(found)}{store_note(store)}")
 
 
-def ui(project: Project | str | Path = ".", *, port: int = 5000, say: Callable[[str], None] = print) -> None:
+def ui(project: Project | str | Path = ".", *, port: int | None = None, say: Callable[[str], None] = print) -> None:
     """Open the MLflow UI of this project on 127.0.0.1."""
     from mlproj.track import serve, store_for
 

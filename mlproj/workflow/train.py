@@ -5,8 +5,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,10 +106,9 @@ def train(
         run = _begin(tracker, project, dataset, git, name or f"{model_name(project)}-{secrets.token_hex(2)}")
         if on_start:
             on_start(_started(run, project, dataset, store_note(store)))
-        with _failing(tracker, run.id):
-            result = fit(project, dataset, on_epoch=on_epoch)
-            contract = _contract(project, result)
-            folder = _record(tracker, run, project, dataset, result, patch=git.patch)
+        result = fit(project, dataset, on_epoch=on_epoch)
+        contract = _contract(project, result)
+        folder = _record(tracker, run, project, dataset, result, patch=git.patch)
     return Trained(
         _finished(run, result, folder), result, contract, project, join(project, "diagnose", "bias-variance", run.name)
     )
@@ -169,16 +167,6 @@ def split_sizes(sizes: Mapping[str, int]) -> list[str]:
         for name in order
         if sizes.get(name)
     ]
-
-
-@contextmanager
-def _failing(tracker: "AbstractTracker", run_id: str) -> Iterator[None]:
-    """Marks the run FAILED when anything but a result comes out."""
-    try:
-        yield
-    except BaseException:
-        tracker.finish(run_id, status="FAILED")
-        raise
 
 
 def _contract(project: Project, fit: Fit) -> tuple[Promise, ...]:

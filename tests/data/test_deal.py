@@ -33,7 +33,7 @@ class Rows:
     given: Array | None = None
 
     def select(self, rows: Array) -> "Rows":
-        return Rows(*(None if column is None else column[rows] for column in vars(self).values()))
+        return Rows(**{name: None if cells is None else cells[rows] for name, cells in vars(self).items()})
 
 
 def names(n: int, prefix: str = "u") -> Array:
@@ -45,7 +45,14 @@ def project_of(seed: int = 0, data: dict[str, Any] | None = None, **splits: Any)
     return Project.model_validate({"name": "p", "seed": seed} | sections)
 
 
-def deal(rows: Rows, stored: StoredDeal | None = None, redraws: int = 0, project: Project | None = None, **splits: Any) -> Deal:
+def deal(
+    rows: Rows,
+    stored: StoredDeal | None = None,
+    redraws: int = 0,
+    project: Project | None = None,
+    is_date: bool = False,
+    **splits: Any,
+) -> Deal:
     n = len(rows.ids)
     extra = np.zeros(n, dtype=np.bool_) if rows.extra is None else rows.extra
     return deal_splits(
@@ -54,7 +61,7 @@ def deal(rows: Rows, stored: StoredDeal | None = None, redraws: int = 0, project
         rows.ids if rows.units is None else rows.units,
         np.zeros(n, dtype=np.int64) if rows.strata is None else rows.strata,
         ~extra,
-        time=None if rows.time is None else Timeline(rows.time, is_date=False),
+        time=None if rows.time is None else Timeline(rows.time, is_date=is_date),
         predefined=rows.given,
         stored=stored,
         redraws=redraws,
@@ -118,7 +125,9 @@ def test_groups_are_never_torn(seed: int, n: int, n_groups: int) -> None:
     units, extra = names(n_groups, "g")[rng.integers(0, n_groups, n)], rng.random(n) < 0.3
     if len(np.unique(units[~extra])) < 5:
         return
-    dealt = deal(Rows(names(n), units, rng.integers(0, 3, n), extra), data={"group": "g"}, dev=0.2, test=0.2, train_dev=0.0)
+    dealt = deal(
+        Rows(names(n), units, rng.integers(0, 3, n), extra), data={"group": "g"}, dev=0.2, test=0.2, train_dev=0.0
+    )
     for unit in np.unique(units):
         assert len(set(dealt.split[units == unit].tolist()) - {""}) <= 1
     assert not np.isin(dealt.split[extra], ["dev", "test"]).any()
@@ -183,13 +192,15 @@ def test_another_seed_and_another_redraw_deal_otherwise() -> None:
 
 # --- ever after
 
-WISHES = st.sampled_from([{"dev": 0.2, "test": 0.2}, {"dev": 10.0, "test": 0.0}, {}, {"dev": 5.0, "train_dev": 8.0}])
+WISHES: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{"dev": 0.2, "test": 0.2}, {"dev": 10.0, "test": 0.0}, {}, {"dev": 5.0, "train_dev": 8.0}]
+)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.integers(40, 120), WISHES, st.booleans(), st.booleans())
 def test_growth_shuffling_and_deletion_move_nobody(
-    seed: int, n: int, wishes: dict[str, float], grouped: bool, mixed: bool
+    seed: int, n: int, wishes: dict[str, Any], grouped: bool, mixed: bool
 ) -> None:
     rng = np.random.default_rng(seed)
     total = 2 * n
@@ -368,7 +379,7 @@ def test_new_rows_follow_the_stored_cuts_and_old_ones_stay() -> None:
 def test_dates_cut_from_that_day_on() -> None:
     days = np.arange(100.0)  # days since 1970
     project = project_of(data={"time": "t"}, dev="1970-02-20", test="1970-03-12", train_dev=0.0)
-    dealt = deal_splits(project, names(100), names(100), np.zeros(100, dtype=np.int64), np.ones(100, dtype=np.bool_), time=Timeline(days, is_date=True))  # fmt: skip
+    dealt = deal(Rows(names(100), time=days), project=project, is_date=True)
     assert dealt.sizes == {"train": 50, "dev": 20, "test": 30}
     assert dealt.cuts == {"dev": "1970-02-20", "test": "1970-03-12"}
 
@@ -376,7 +387,7 @@ def test_dates_cut_from_that_day_on() -> None:
 def test_a_date_beyond_the_data_leaves_an_empty_split() -> None:
     project = project_of(data={"time": "t"}, dev="2030-01-01")
     with pytest.raises(InvalidInput, match=r"splits\.test|splits\.dev"):
-        deal_splits(project, names(100), names(100), np.zeros(100, dtype=np.int64), np.ones(100, dtype=np.bool_), time=Timeline(np.arange(100.0), is_date=True))  # fmt: skip
+        deal(Rows(names(100), time=np.arange(100.0)), project=project, is_date=True)
 
 
 def test_an_automatic_test_set_takes_at_most_half_of_what_the_date_of_dev_leaves() -> None:
@@ -391,7 +402,10 @@ def test_with_group_and_time_the_date_decides_and_no_group_is_torn(seed: int, mi
     rng = np.random.default_rng(seed)
     n = 300
     rows = Rows(
-        names(n), names(80, "g")[rng.integers(0, 80, n)], extra=rng.random(n) < 0.2 * mixed, time=rng.permutation(n).astype(float)
+        names(n),
+        names(80, "g")[rng.integers(0, 80, n)],
+        extra=rng.random(n) < 0.2 * mixed,
+        time=rng.permutation(n).astype(float),
     )
     project = project_of(data={"group": "g", "time": "t"}, dev=30.0, test=30.0, train_dev=0.0)
     for dealt, part in _first_and_grown(rows, project):

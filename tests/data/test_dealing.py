@@ -24,7 +24,9 @@ def project_of(splits: dict[str, Any] | None = None, seed: int = 0, **data: Any)
     return Project.model_validate({"name": "cats", "seed": seed} | sections)
 
 
-def deal(project: Project, frame: pd.DataFrame, roles: tuple[str, ...] = ("target",), source: Any = None, **options: Any) -> Deal:
+def deal(
+    project: Project, frame: pd.DataFrame, roles: tuple[str, ...] = ("target",), source: Any = None, **options: Any
+) -> Deal:
     where = np.zeros(len(frame), dtype=np.int64) if source is None else np.asarray(source)
     paths = [f"{role}.csv" for role in roles]
     return deal_table(project, frame, labels=("y",), source=where, paths=paths, roles=roles, **options)
@@ -93,10 +95,14 @@ def test_classes_keep_their_shares_in_every_split() -> None:
 
 
 def test_a_column_may_write_its_names_loosely_but_only_names_of_splits() -> None:
-    frame = table(8).assign(fold=["Train", "DEV ", "train-dev", "test", None, "", "train", "dev"])
+    fold = pd.Series(["Train", "DEV ", "train-dev", "test", None, "", "train", "dev"])
+    frame = table(8).assign(fold=fold)
     dealt = deal(project_of({"column": "fold"}), frame)
     assert dealt.split[:4].tolist() == ["train", "dev", "train_dev", "test"]
-    with pytest.raises(InvalidInput, match=r"splits\.column: 'fold' holds 'valid' in row 2, which is no split\n.*train_dev"):
+    with pytest.raises(
+        InvalidInput,
+        match=r"splits\.column: 'fold' holds 'valid' in row 2 \(4 such rows\), which is no split\n.*train_dev",
+    ):
         deal(project_of({"column": "fold"}), frame.assign(fold=["train", "valid"] * 4))
 
 
@@ -112,13 +118,17 @@ def test_all_problems_are_named_at_once() -> None:
 
 
 def test_a_date_needs_a_time_column() -> None:
-    with pytest.raises(InvalidInput, match=r"splits\.dev: '2024-01-01' is a date, but there is no `data\.time`.*\n.*time: COLUMN"):
+    with pytest.raises(
+        InvalidInput, match=r"splits\.dev: '2024-01-01' is a date, but there is no `data\.time`.*\n.*time: COLUMN"
+    ):
         deal(project_of({"dev": "2024-01-01"}), table())
 
 
 def test_dates_in_text_are_cut() -> None:
     days = pd.date_range("2024-01-01", periods=100).strftime("%d/%m/%Y")
-    project = project_of({"dev": "2024-03-01", "test": 10.0, "train_dev": 0.0}, time="at", columns={"at": {"date": "%d/%m/%Y"}})
+    project = project_of(
+        {"dev": "2024-03-01", "test": 10.0, "train_dev": 0.0}, time="at", columns={"at": {"date": "%d/%m/%Y"}}
+    )
     dealt = deal(project, table(100).assign(at=days))
     assert dealt.sizes == {"train": 60, "dev": 30, "test": 10}
     assert dealt.cuts == {"dev": "2024-03-01", "test": "2024-03-31"}
@@ -130,7 +140,10 @@ def test_equal_rows_of_source_and_extra_never_lie_on_both_sides() -> None:
     dealt = deal(project, frame, ("target", "training"), np.repeat([0, 1], 100))
     held = np.isin(dealt.split[:100], ["dev", "test"])
     assert (dealt.split[100:][held] == "").all()
-    assert any(f"{held.sum()} rows of `data.extra` are left out of train: they equal a row in dev or test" in note for note in dealt.notes)
+    assert any(
+        f"{held.sum()} rows of `data.extra` are left out of train: they equal a row in dev or test" in note
+        for note in dealt.notes
+    )
 
 
 def test_a_regression_label_is_stratified_by_size() -> None:

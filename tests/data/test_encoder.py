@@ -129,9 +129,8 @@ def test_a_table_is_taken_in_whatever_form_it_comes() -> None:
             "vip": pd.Series([True, False, None, True, False, False], dtype=object),
             "colour": MIXED["colour"].astype(object).where(MIXED["colour"] != "", None),
             "age": pd.Series([31, None, 7, 12, 90, 45], dtype="Int64"),
-        },
-        index=range(100, 106),
-    )
+        }
+    ).set_axis(range(100, 106))
     np.testing.assert_array_equal(encoder.encode(typed), encoder.encode(MIXED))
 
 

@@ -27,7 +27,11 @@ def project_of(**sections: object) -> Project:
 
 def test_duplicates_are_counted_for_each_pair_of_splits() -> None:
     texts = [found.text for found in find_duplicates(np.array(list("aabacaa")), SPLIT, by_id=False)]
-    assert [text.split(" equal")[0] for text in texts] == ["1 of 2 dev rows (50 %)", "1 of 1 test rows (100 %)", "1 of 1 test rows (100 %)"]
+    assert [text.split(" equal")[0] for text in texts] == [
+        "1 of 2 dev rows (50 %)",
+        "1 of 1 test rows (100 %)",
+        "1 of 1 test rows (100 %)",
+    ]
     assert "a row of train in" in texts[0]
     assert "a row of dev in" in texts[2]
     assert find_duplicates(np.array(list("aabcdea")), SPLIT, by_id=False) == []
@@ -36,7 +40,8 @@ def test_duplicates_are_counted_for_each_pair_of_splits() -> None:
 def test_conflicting_labels_say_what_cannot_be_learned() -> None:
     found = find_conflicts(np.array(list("aaabb")), np.array(["x", "x", "y", "x", "x"]))
     assert [f.text for f in found] == [
-        "3 of 5 rows equal another row in every feature but have another label: whatever the model answers, at least 1 of them stay wrong."
+        "3 of 5 rows equal another row in every feature but have another label: "
+        "whatever the model answers, at least 1 of them stay wrong."
     ]
     assert find_conflicts(np.array(list("aab")), np.array(["x", "x", "y"])) == []
 
@@ -74,13 +79,18 @@ def test_classes_that_a_split_lacks_and_rare_ones() -> None:
     split = np.array(["train"] * 99 + ["dev"])
     assert [f.code for f in find_class_gaps(classes, split, "y", "error")] == ["class_missing", "imbalance"]
     assert "dev holds no y 'no' (97 in all)" in find_class_gaps(classes, split, "y", "error")[0].text
-    assert "Only 3 % are 'yes': always answering 'no' is right in 97 %" in find_class_gaps(classes, split, "y", "error")[1].text
+    assert (
+        "Only 3 % are 'yes': always answering 'no' is right in 97 %"
+        in find_class_gaps(classes, split, "y", "error")[1].text
+    )
     assert [f.code for f in find_class_gaps(classes, split, "y", "f1")] == ["class_missing"]
     even = np.array([f"c{i % 30}" for i in range(3000)])
     assert find_class_gaps(even, np.array(["train", "dev"]).repeat(1500), "y", "error") == []
 
 
-@pytest.mark.parametrize(("n", "p", "codes"), [(30, 0.1, ["small_dev"]), (1000, 0.1, []), (0, 0.1, ["no_dev"]), (30, None, [])])
+@pytest.mark.parametrize(
+    ("n", "p", "codes"), [(30, 0.1, ["small_dev"]), (1000, 0.1, []), (0, 0.1, ["no_dev"]), (30, None, [])]
+)
 def test_a_small_dev_set_says_what_it_buys(n: int, p: float | None, codes: list[str]) -> None:
     assert [found.code for found in find_small_dev({"train": 10, "dev": n}, p)] == codes
 
@@ -91,8 +101,17 @@ def test_few_groups_are_few_examples() -> None:
 
 
 def test_suspects_are_named_with_what_to_write() -> None:
-    found = describe_suspects([Suspect("reason", "left", "error", 0.001, 0.3), Suspect("s", "left", "auc", 0.9991, 0.5), Suspect("net", "price", "r2", 1.0, 0)])  # fmt: skip
-    assert "'reason' alone nearly determines 'left' on train (an error of 0.1 % where the constant answer has 30 %)" in found[0].text
+    found = describe_suspects(
+        [
+            Suspect("reason", "left", "error", 0.001, 0.3),
+            Suspect("score", "left", "auc", 0.9991, 0.5),
+            Suspect("net", "price", "r2", 1.0, 0.0),
+        ]
+    )
+    assert (
+        "'reason' alone nearly determines 'left' on train (an error of 0.1 % where the constant answer has 30 %)"
+        in found[0].text
+    )
     assert "`exclude: [reason]`" in found[0].text
     assert "ROC curve of 0.9991" in found[1].text
     assert "an R² of 1.0000" in found[2].text
@@ -100,7 +119,8 @@ def test_suspects_are_named_with_what_to_write() -> None:
 
 def test_proofs_in_words() -> None:
     assert describe_proof("recall >= 0.95", 0.95, 200, "examples of 'yes'").text == (
-        "recall >= 0.95: dev has 200 examples of 'yes'; at most 3 of them answered wrong proves it (fewest that can: 73)."
+        "recall >= 0.95: dev has 200 examples of 'yes'; "
+        "at most 3 of them answered wrong proves it (fewest that can: 73)."
     )
     assert describe_proof("recall >= 0.95", 0.95, 72, "positives").is_warning
     assert "proved by no number" in describe_proof("accuracy >= 1", 1.0, 72, "examples").text

@@ -24,7 +24,9 @@ def project_of(**data: Any) -> Project:
 
 
 def frame_of(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(list(cells), dtype=object) for name, cells in zip("abc", zip(*rows, strict=True), strict=True)})
+    return pd.DataFrame(
+        {name: pd.Series(list(cells), dtype=object) for name, cells in zip("abc", zip(*rows, strict=True), strict=True)}
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -56,10 +58,12 @@ def test_equal_rows_are_numbered_and_share_a_unit() -> None:
 def test_csv_and_parquet_of_the_same_table_give_the_same_ids(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
-            "whole": [1, 2, 30], "real": [0.1, 1e-7, 2.0], "gaps": [1.0, None, 3.0], "single": np.float32([0.1, 1 / 3, 5]),
+            "whole": [1, 2, 30], "real": [0.1, 1e-7, 2.0], "gaps": [1.0, None, 3.0],
+            "single": np.array([0.1, 1 / 3, 5], dtype=np.float32),
             "truth": [True, False, True], "text": ["a", None, "ünï"], "code": ["007", "08", "x"],
             "day": pd.to_datetime(["2024-01-01", "2024-01-02", "2024-02-29"]),
-            "moment": pd.to_datetime(["2024-01-01 10:00:00", "2024-01-02 11:30:05", "2024-02-29 00:00:00"]), "y": [0, 1, 0],
+            "moment": pd.to_datetime(["2024-01-01 10:00:00", "2024-01-02 11:30:05", "2024-02-29 00:00:00"]),
+            "y": [0, 1, 0],
         }
     )  # fmt: skip
     frame.to_csv(tmp_path / "a.csv", index=False)

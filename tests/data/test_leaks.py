@@ -25,7 +25,7 @@ def test_planted_answers_are_found(seed: int) -> None:
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 2, 600)
     features = {
-        "reason": np.where(y == 1, rng.choice(["moved", "price"], 600), None),
+        "reason": pd.Series(rng.choice(["moved", "price"], 600)).where(y == 1),
         "code": y * 10 + rng.integers(0, 5, 600),
         "nearly": np.where(rng.random(600) < 0.01, 1 - y, y),
         "score": y + rng.normal(0, 0.2, 600),
@@ -56,12 +56,15 @@ def test_a_quantity_that_is_the_label_in_another_unit_is_found() -> None:
     rng = np.random.default_rng(0)
     y = rng.lognormal(10, 1, 800)
     features = {
-        "net": y / 1.19, "log": np.log(y), "rounded": y.round(-2), "with_gaps": np.where(rng.random(800) < 0.001, np.nan, y),
+        "net": y / 1.19, "log": np.log(y), "rounded": y.round(-2),
+        "with_gaps": np.where(rng.random(800) < 0.001, np.nan, y),
         "noisy": y * rng.lognormal(0, 0.3, 800), "noise": rng.normal(size=800),
     }  # fmt: skip
     assert {"net", "rounded"} <= set(suspects(features, y, regression=True)) <= {"net", "log", "rounded", "with_gaps"}
     flat = rng.uniform(1, 2, 800)
-    assert suspects({"log": np.log(flat), "noisy": flat + rng.normal(0, 0.1, 800)}, flat, regression=True) == {"log": "r2"}
+    assert suspects({"log": np.log(flat), "noisy": flat + rng.normal(0, 0.1, 800)}, flat, regression=True) == {
+        "log": "r2"
+    }
 
 
 @pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer, load_digits])

@@ -24,7 +24,8 @@ def held_out(n: int, has_training: bool = False, **splits: Any) -> tuple[int, in
 
 
 @pytest.mark.parametrize(
-    ("n", "dev", "test"), [(100, 20, 20), (100_000, 20_000, 20_000), (1_000_000, 10_000, 10_000), (5_000_000, 50_000, 50_000)]
+    ("n", "dev", "test"),
+    [(100, 20, 20), (100_000, 20_000, 20_000), (1_000_000, 10_000, 10_000), (5_000_000, 50_000, 50_000)],
 )
 def test_small_data_are_dealt_60_20_20_and_large_ones_98_1_1(n: int, dev: int, test: int) -> None:
     assert held_out(n) == (dev, test)
@@ -61,14 +62,20 @@ def test_shares_and_numbers_are_of_the_target_examples() -> None:
 
 
 def test_what_a_column_gives_counts_towards_the_wish() -> None:
-    plan = plan_held_out(project_of(dev=50.0), n_target=200, n_free=150, given={"dev": 30, "test": 20}, has_training=False)
+    plan = plan_held_out(
+        project_of(dev=50.0), n_target=200, n_free=150, given={"dev": 30, "test": 20}, has_training=False
+    )
     assert (plan.dev, plan.test) == (20, 0)
 
 
 @pytest.mark.parametrize(
     ("n", "splits", "message"),
     [
-        (400, {"dev": 5000.0}, r"splits\.dev: dev 5,000, test \(automatic\) 1, train 1 examples .* 400 target examples"),
+        (
+            400,
+            {"dev": 5000.0},
+            r"splits\.dev: dev 5,000, test \(automatic\) 1, train 1 examples .* 400 target examples",
+        ),
         (400, {"dev": 0.6, "test": 0.5}, r"splits\.dev: dev 240, test 200, train 1 examples .* 400 target"),
         (400, {"dev": 1.0}, r"splits\.dev: 1 is neither a share nor a number of examples\n.*whole number from 2"),
         (400, {"test": 2.5}, r"splits\.test: 2\.5 is neither"),
@@ -76,7 +83,7 @@ def test_what_a_column_gives_counts_towards_the_wish() -> None:
         (2, {}, r"data\.source: dev \(automatic\) 1, test \(automatic\) 1, train 1 examples .* 2 target"),
     ],
 )
-def test_sizes_that_cannot_be_met_say_what_is_there(n: int, splits: dict[str, float], message: str) -> None:
+def test_sizes_that_cannot_be_met_say_what_is_there(n: int, splits: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         held_out(n, **splits)
 
@@ -106,7 +113,9 @@ def test_train_dev_is_there_when_the_distributions_differ_like_dev_but_at_most_a
 
 
 def test_a_train_dev_set_must_leave_something_to_train_on() -> None:
-    with pytest.raises(InvalidInput, match=r"splits\.train_dev: 300 examples asked for, but 300 are left.*\n.*at most 299"):
+    with pytest.raises(
+        InvalidInput, match=r"splits\.train_dev: 300 examples asked for, but 300 are left.*\n.*at most 299"
+    ):
         train_dev(n=300, train_dev=300.0)
 
 

@@ -47,19 +47,25 @@ def test_a_deal_comes_back_as_it_was(tmp_path: Path, project: Project, stored: S
     assert found is not None
     assert found.digest == stored.digest
     for name, value in vars(stored).items():
-        assert np.array_equal(value, getattr(found, name)) if name in ("units", "split") else value == getattr(found, name)
+        assert (
+            np.array_equal(value, getattr(found, name)) if name in ("units", "split") else value == getattr(found, name)
+        )
     assert [path.name for path in file.parent.iterdir()] == ["cats.parquet"]
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all", None])
-def test_a_damaged_deal_names_the_file_and_the_next_step(tmp_path: Path, project: Project, content: bytes | None) -> None:
+def test_a_damaged_deal_names_the_file_and_the_next_step(
+    tmp_path: Path, project: Project, content: bytes | None
+) -> None:
     file = tmp_path / "mlruns" / "splits" / "cats.parquet"
     file.parent.mkdir(parents=True)
     if content is None:
         pq.write_table(pa.table({"unit": ["a"], "split": ["dev"]}), file)
     else:
         file.write_bytes(content)
-    with pytest.raises(InvalidInput, match=r"^mlruns/splits/cats\.parquet: the stored splits cannot be read .*\n.*--redraw"):
+    with pytest.raises(
+        InvalidInput, match=r"^mlruns/splits/cats\.parquet: the stored splits cannot be read .*\n.*--redraw"
+    ):
         read_deal(file, project)
 
 
@@ -96,7 +102,9 @@ def test_a_write_that_fails_leaves_the_old_deal(tmp_path: Path, project: Project
 
 def test_names_that_are_no_file_names_get_a_file_of_their_own() -> None:
     store = Path("splits")
-    files = {deal_file(store, name).name for name in ("cats", "Größe", "Gr__e", "..", ".hidden", "a b", "a_b", "x" * 200)}
+    files = {
+        deal_file(store, name).name for name in ("cats", "Größe", "Gr__e", "..", ".hidden", "a b", "a_b", "x" * 200)
+    }
     assert len(files) == 8
     assert all(len(name) < 130 and not name.startswith(".") for name in files)
 
@@ -114,7 +122,8 @@ from mlproj.spec.project import Project
 seed, root = int(sys.argv[1]), Path(sys.argv[2])
 project = Project.model_validate({"name": "cats", "seed": seed, "data": {"source": "a.csv", "label": "y"}})
 frame = pd.DataFrame({"x": range(300), "y": ["a", "b", "c"] * 100})
-deal = deal_table(project, frame, labels=("y",), source=np.zeros(300, int), paths=["a.csv"], roles=["target"], store=root)
+parts = {"source": np.zeros(300, int), "paths": ["a.csv"], "roles": ["target"]}
+deal = deal_table(project, frame, labels=("y",), store=root, **parts)
 print(deal.digest)
 """
 
@@ -123,7 +132,12 @@ def test_processes_that_deal_at_once_agree(tmp_path: Path) -> None:
     """Each has a seed of its own, so they agree only if one waited for the other and took its deal."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     running = [
-        subprocess.Popen([sys.executable, "-c", DEAL_AT_ONCE, str(seed), str(tmp_path / "splits")], stdout=subprocess.PIPE, text=True, env=environment)  # fmt: skip
+        subprocess.Popen(
+            [sys.executable, "-c", DEAL_AT_ONCE, str(seed), str(tmp_path / "splits")],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
         for seed in range(3)
     ]
     digests = {process.communicate(timeout=60)[0].strip() for process in running}

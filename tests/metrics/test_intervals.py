@@ -91,8 +91,8 @@ def _newcombe_coverage(n1: int, n2: int, p: Floats) -> Floats:
     low1, high1 = wilson(x1, n1)
     low2, high2 = wilson(x2, n2)
     low, high = mover((x1[:, None], low1[:, None], high1[:, None]), (x2[None, :], low2[None, :], high2[None, :]))
-    mass1 = stats.binom.pmf(np.arange(n1 + 1), n1, p[:, None])
-    mass2 = stats.binom.pmf(np.arange(n2 + 1), n2, p[:, None])
+    mass1 = np.asarray(stats.binom.pmf(np.arange(n1 + 1), n1, p[:, None]))
+    mass2 = np.asarray(stats.binom.pmf(np.arange(n2 + 1), n2, p[:, None]))
     covered = np.empty((len(p), len(p)))
     for i in range(len(p)):
         for j in range(len(p)):
