@@ -16,10 +16,10 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 export MLFLOW_DISABLE_TELEMETRY := true
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help demo test lint types floors pytest docs docs-pages docs-serve bench format clean
+.PHONY: help demo test lint types floors pytest docs docs-pages docs-screens docs-serve bench format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 demo: $(RUNTIME) ## first run, offline: train on bundled data, draw the ladder, name what to do next
 	@$(BIN)/mlproj demo
@@ -53,6 +53,9 @@ docs: $(ALL) ## check the generated pages and build the site into site/
 
 docs-pages: $(ALL) ## write the pages that are generated from code
 	@$(BIN)/python docs/generate.py
+
+docs-screens: $(ALL) ## run the screens in README and docs anew (real trainings)
+	@$(BIN)/python docs/generate.py --record
 
 docs-serve: $(ALL) ## show the site on 127.0.0.1:8000 and follow changes
 	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000

@@ -3,14 +3,20 @@
 Whole pages: the reference of project.yaml and the reference of the commands. Blocks inside hand-written pages stand
 between `<!-- generated: NAME -->` and `<!-- end -->`.
 
-    python docs/generate.py            write
-    python docs/generate.py --check    change nothing; exit code 1 when something differs
+    python docs/generate.py             write
+    python docs/generate.py --check     change nothing; exit code 1 when something differs
+    python docs/generate.py --record    also run the screens between `<!-- recorded: NAME -->` and `<!-- end -->` anew:
+                                        real trainings, whose run names and times differ from run to run
 """
 
+import os
 import re
+import runpy
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -25,7 +31,8 @@ from mlproj.spec.load import parse_project
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (generated|recorded): ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLAIN = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
 NOTE = "<!-- Written by docs/generate.py from {source}; edit that, then run `make docs-pages`. -->\n"
 LADDER = (
     "diagnose bias-variance --rung human=0.02:1000 --rung train=2.4%:60000 --rung train_dev=0.09:2000 "
@@ -117,8 +124,7 @@ def run(line: str, *, exit_code: int = 0) -> str:
     Raises:
         RuntimeError: When it ends with another exit code.
     """
-    plain = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
-    result = CliRunner(env=plain).invoke(app, line.split(), prog_name="mlproj")
+    result = CliRunner(env=PLAIN).invoke(app, line.split(), prog_name="mlproj")
     if result.exit_code != exit_code:
         raise RuntimeError(f"`mlproj {line}` ended with {result.exit_code}: {result.output}") from result.exception
     return result.output.rstrip()
@@ -165,32 +171,66 @@ def twins() -> str:
     return "\n".join(rows) + "\n"
 
 
+@cache
+def record() -> dict[str, str]:
+    """Screens of real runs: the demo, and the first project of the page `start.md`."""
+    with tempfile.TemporaryDirectory(prefix="mlproj-") as name:
+        home = Path(name)
+        demo = listen("demo", home)
+        cancer = ROOT / "projects" / "breast-cancer"
+        runpy.run_path(str(cancer / "make_data.py"))["generate"](home / "tumours")
+        screens = {"init": listen("init tumours --data tumours/breast_cancer.csv --label diagnosis", home)}
+        edited = (cancer / "project.yaml").read_text(encoding="utf-8").replace("breast-cancer", "tumours", 1)
+        (home / "tumours" / "project.yaml").write_text(edited, encoding="utf-8")
+        for line in ("check", "train --name first", "diagnose bias-variance"):
+            screens[line.split()[0]] = listen(line, home / "tumours")
+    halves = demo.partition("== mlproj-demo/blurry-digits")
+    return screens | {"demo": halves[1] + halves[2]}
+
+
+def listen(line: str, folder: Path) -> str:
+    """What a command prints as a process of its own in a folder."""
+    command = [sys.executable, "-m", "mlproj", *line.split()]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, env=os.environ | PLAIN)
+    return done.stdout.rstrip()
+
+
 PAGES: dict[str, Callable[[], str]] = {"project-file.md": write_reference, "commands.md": write_commands}
 BLOCKS: dict[str, Callable[[], str]] = {"ladder": ladder, "problems": problems, "twins": twins}
 
 
-def wanted() -> dict[Path, str]:
-    """Every file with generated parts, as it should be."""
+def wanted(*, anew: bool) -> dict[Path, str]:
+    """Every file with generated parts, as it should be.
+
+    Args:
+        anew: Whether to run the recorded screens again.
+    """
+
+    def fill(found: re.Match[str]) -> str:
+        head, kind, name, end = found.groups()
+        if kind == "generated":
+            return f"{head}{BLOCKS[name]()}{end}"
+        return f"{head}{fence(record()[name])}{end}" if anew else found[0]
+
     texts = {HERE / name: write() for name, write in PAGES.items()}
     for path in [*HERE.rglob("*.md"), ROOT / "README.md"]:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        if path not in texts and BLOCK.search(text):
-            texts[path] = BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]]()}{found[3]}", text)
+        if path not in texts:
+            texts[path] = BLOCK.sub(fill, path.read_text(encoding="utf-8"))
     return texts
 
 
 def main() -> None:
     """Writes what differs, or with --check names it and fails."""
-    stale = [
-        (path, text) for path, text in wanted().items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if "--check" in sys.argv[1:]:
-        for path, _ in stale:
+    asked = set(sys.argv[1:])
+    texts = wanted(anew="--record" in asked)
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if "--check" in asked:
             print(f"{path.relative_to(ROOT)} is not what the code says; run `make docs-pages`")
-        sys.exit(1 if stale else 0)
-    for path, text in stale:
-        path.write_text(text, encoding="utf-8")
-        print(f"wrote {path.relative_to(ROOT)}")
+        else:
+            path.write_text(texts[path], encoding="utf-8")
+            print(f"wrote {path.relative_to(ROOT)}")
+    sys.exit(1 if stale and "--check" in asked else 0)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ class Problem:
         """One or two lines: place, message, next step.
 
         Example:
-            >>> print(Problem("task", "'clasification' is not known", "Did you mean `classification`?", "project.yaml", 2))
+            >>> hint = "Did you mean `classification`?"
+        >>> print(Problem("task", "'clasification' is not known", hint, "project.yaml", 2))
             project.yaml:2: task: 'clasification' is not known
               Did you mean `classification`?
         """

@@ -1,7 +1,7 @@
 """What every test stands on: a clean environment, one thread, and seeds that are handed in."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,12 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No tracking server, colour or terminal width of the developer's machine reaches a test; files go to a new folder."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the developer's machine reaches a test; files go to a new folder."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(tmp_path)
-    yield
 
 
 def _seeds() -> list[int]:
@@ -50,8 +49,9 @@ def make_flowers(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> "Trained":
     """A flower project that was trained once; tests read it and add runs, but change nothing."""
-    import mlproj
     from flower_project import write_flowers
+
+    import mlproj
 
     return mlproj.train(write_flowers(tmp_path_factory.mktemp("shared") / "flowers"), name="first")
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlproj.data.dates import Timeline
-from mlproj.data.draw import FirstDeal, enter_new
+from mlproj.data.draw import FirstDeal, enter_new, kept_whole
 from mlproj.data.ids import Place
 from mlproj.data.settings import check_settings
 from mlproj.data.store import StoredDeal, find_units, sort_units
@@ -201,10 +201,9 @@ def _require_examples(project: Project, sizes: Mapping[str, int], kept: StoredDe
     """No split that was dealt may be empty."""
     if is_first:
         wanted = {"train": 1, **kept.sizes}
-        text, hint = (
-            "would hold no examples",
-            "Groups or dates may be too coarse for it: ask for another size, or for 0.",
-        )
+        text = "would hold no examples"
+        coarse = "dates" if kept.cuts else kept_whole(project)
+        hint = f"Perhaps {coarse} are too coarse for it: ask for another size, or for 0."
     else:
         wanted = {"train": 1, **kept.sizes}
         text = "holds no examples any more: none of those stored for it is in the data"

@@ -146,7 +146,7 @@ class FirstDeal:
             sizes = self.rows.count(self._early(cuts)) if name == "train_dev" else self.rows.n_target
             held = self._held(codes, SPLITS.index(name), sizes)
             if held != want:
-                together = f"rows with the same {self.project.data.time}" if name in cuts else "groups"
+                together = f"rows with the same {self.project.data.time}" if name in cuts else kept_whole(self.project)
                 notes.append(f"{name} holds {held:,} examples instead of {want:,}: {together} stay together.")
         return notes
 
@@ -180,6 +180,13 @@ def enter_new(rows: Rows, given: Codes, time: Timeline | None, stored: StoredDea
     elif gone:
         notes.append(f"{gone:,} units of the stored splits are not in the data now; they keep their places.")
     return codes, notes
+
+
+def kept_whole(project: Project) -> str:
+    """What a deal never tears apart, in words."""
+    if project.data.group is not None:
+        return "groups"
+    return "equal rows (unless `data.id` names them)"
 
 
 def salt_of(seed: int, redraws: int, purpose: str) -> str:

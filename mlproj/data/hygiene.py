@@ -188,11 +188,8 @@ def find_class_gaps(classes: Texts, split: Texts, label: str, metric: str) -> li
     for name in ("train", "dev"):
         if not (split == name).any():
             continue
-        absent = [
-            f"{k!r} ({n:,} in all)"
-            for k, n in zip(names.tolist(), counts, strict=True)
-            if k not in classes[split == name]
-        ]
+        held = set(np.unique(classes[split == name]).tolist())
+        absent = [f"{k!r} ({n:,} in all)" for k, n in zip(names.tolist(), counts, strict=True) if k not in held]
         if absent:
             listed = ", ".join(absent[:_SHOWN]) + (", …" if len(absent) > _SHOWN else "")
             cure = "more data of them, or a larger split, would help"

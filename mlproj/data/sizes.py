@@ -74,7 +74,7 @@ def plan_held_out(
     least = 0 if has_training else 1
     fixed = sum(want for want in wants.values() if want is not None)
     automatic = [name for name, want in wants.items() if want is None]
-    if n_free > 0 and (fixed + len(automatic) + least > n_free):
+    if fixed > n_free or (n_free > 0 and fixed + len(automatic) + least > n_free):
         raise InvalidInput([_too_much(project, wants, n_free, least)])
     alone = len(automatic) == 1 and _is_absent(project, "test" if automatic == ["dev"] else "dev")
     for name in automatic:
@@ -152,6 +152,6 @@ def _too_much(project: Project, wants: Mapping[str, int | None], n_free: int, le
     asked += ["train 1"] if least else []
     explicit = [name for name, want in wants.items() if want]
     where = f"splits.{max(explicit, key=lambda name: wants[name] or 0)}" if explicit else "data.source"
-    message = f"{', '.join(asked)} examples are needed at least, but {n_free:,} target examples with a label are there"
+    message = f"{', '.join(asked)} examples are needed at least, but {n_free:,} target examples with a label are there to deal"
     hint = "Dev and test come from `data.source` alone: make them smaller, set one to 0, or add data."
     return project.problem(where, message, hint)

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mlproj.errors import InvalidInput, Problem
+from mlproj.errors import InvalidInput, Problem, TrackingError
 from mlproj.records.predictions import Texts
 from mlproj.spec.project import Project
 
@@ -89,9 +89,17 @@ def deal_file(store: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def lock_deal(file: Path) -> Iterator[None]:
-    """Holds the lock of a deal's file; whoever else deals the same project waits."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_suffix(".lock").open("a") as lock:
+    """Holds the lock of a deal's file; whoever else deals the same project waits.
+
+    Raises:
+        TrackingError: When the folder cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = file.with_suffix(".lock").open("a")
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed, also when the process dies
         yield
 
@@ -121,25 +129,34 @@ def read_deal(file: Path, project: Project) -> StoredDeal | None:
 
 
 def write_deal(file: Path, deal: StoredDeal) -> None:
-    """Stores a deal: in a temporary file first, then renamed, so that no reader ever meets half a file."""
+    """Stores a deal: in a temporary file first, then renamed, so that no reader ever meets half a file.
+
+    Raises:
+        TrackingError: When the folder cannot be written.
+    """
     facts = {name: getattr(deal, name) for name in _FACTS} | {"version": VERSION, "digest": deal.digest}
     table = pa.table(
         {"unit": pa.array(deal.units.tolist(), pa.string()), "split": pa.array(deal.split.tolist(), pa.string())}
     )
     table = table.replace_schema_metadata({_KEY: json.dumps(facts, sort_keys=True, default=dict).encode()})
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=".tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=".tmp")
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as sink:
             pq.write_table(table, sink, compression="zstd")
             sink.flush()
             os.fsync(sink.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_folder(file.parent)
+        temporary.chmod(0o644)
+        temporary.replace(file)
+        _sync_folder(file.parent)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def sort_units(units: Texts) -> NDArray[np.int64]:
@@ -174,6 +191,10 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _unwritable(file: Path, error: OSError) -> TrackingError:
+    return TrackingError(f"The splits cannot be stored in {file.parent}: {error.strerror}. Free or unlock that folder.")
 
 
 def _unreadable(file: Path, project: Project, reason: str) -> InvalidInput:

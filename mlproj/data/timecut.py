@@ -36,11 +36,7 @@ def choose_cuts(
     Raises:
         InvalidInput: When no cut leaves something on both sides.
     """
-    cuts = {
-        name: timeline.read(value)
-        for name in ("dev", "test")
-        if isinstance(value := getattr(project.splits, name), str) and is_date(value)
-    }
+    cuts = _requested_cuts(project, timeline)
     candidates = rows.alive & rows.is_target & free[rows.unit] & ~np.isnan(timeline.times)
     for name, other, size in (("test", "dev", held_out.test), ("dev", "test", held_out.dev)):
         if name in cuts or not size:
@@ -60,6 +56,23 @@ def choose_cuts(
             raise InvalidInput([_no_cut(project, timeline, name, pool, want)])
         cuts[name] = cut
     return cuts
+
+
+def _requested_cuts(project: Project, timeline: Timeline) -> dict[str, float]:
+    """The cuts that project.yaml names itself."""
+    sizes = {name: getattr(project.splits, name) for name in _CODE}
+    dates = {name: size for name, size in sizes.items() if isinstance(size, str) and is_date(size)}
+    hint = "Write a number of the same kind in quotes, or a share or number of examples."
+    problems = [
+        project.problem(
+            f"splits.{name}", f"{text!r} is a date, but `data.time` ({project.data.time}) holds numbers", hint
+        )
+        for name, text in dates.items()
+        if not timeline.is_date and not text.strip().isdecimal()
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    return {name: timeline.read(text) for name, text in dates.items()}
 
 
 def split_by_time(values: NDArray[np.float64], cuts: Cuts) -> Codes:

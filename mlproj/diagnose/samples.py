@@ -58,8 +58,8 @@ class Sample:
 
     @property
     def variance(self) -> float:
-        """Sampling variance; 0 for a constant."""
-        return float(self.draws.var())
+        """Sampling variance; exactly 0 for a constant, whatever the rounding of its mean."""
+        return float(self.draws.var()) if np.ptp(self.draws) > 0 else 0.0
 
 
 def measure(name: str, part: Predictions, metric: str) -> Sample:

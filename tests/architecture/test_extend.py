@@ -25,8 +25,7 @@ def test_a_source_of_another_package_is_found_by_its_entry_point(
     monkeypatch.syspath_prepend(str(tmp_path))
     point = EntryPoint("feather", "my_package:FeatherSource", registry.GROUP)
     monkeypatch.setattr(registry, "_installed", lambda: (point,))
-    rows = range(60)
-    table = pd.DataFrame({"size": [at % 7 for at in rows], "kind": ["big" if at % 7 > 3 else "small" for at in rows]})
+    table = pd.DataFrame({"size": range(60), "kind": ["small", "big"] * 30})
     table.to_feather(tmp_path / "things.feather")
     project = Project(name="things", data=Data(source=str(tmp_path / "things.feather"), label="kind"))
     assert load_dataset(project).deal.sizes == {"train": 36, "dev": 12, "test": 12}

@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from mlproj.data import load_dataset
+from mlproj.errors import InvalidInput
 from mlproj.spec.data import Data, Splits
 from mlproj.spec.project import Origin, Project
 
@@ -48,3 +51,39 @@ def write(path: Path, content: Any) -> None:
             path.write_bytes(content)
         case _:
             path.write_text(content, encoding="utf-8")
+
+
+@pytest.fixture
+def make_flowers() -> Callable[..., pd.DataFrame]:
+    """Flowers that can be told apart by size, for any number of rows; the first n rows are always the same."""
+
+    def make(n: int = 120) -> pd.DataFrame:
+        rng = np.random.default_rng(0)
+        kind = rng.integers(0, 2, 400)
+        columns = {
+            "uid": [f"u{i}" for i in range(400)],
+            "size": rng.normal(size=400).round(3) + kind,
+            "colour": rng.choice(["red", "blue", "white"], 400),
+            "y": np.array(["lily", "rose"])[kind],
+        }
+        return pd.DataFrame(columns)[:n]
+
+    return make
+
+
+@pytest.fixture
+def flowers(make_flowers: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    """120 flowers."""
+    return make_flowers()
+
+
+@pytest.fixture
+def refusal() -> Callable[..., str]:
+    """What loading a project's data is refused with."""
+
+    def load(project: Project, **options: Any) -> str:
+        with pytest.raises(InvalidInput) as caught:
+            load_dataset(project, **options)
+        return str(caught.value)
+
+    return load

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlproj.data.columns import Column, assign_roles, read_typed, warn_columns
 from mlproj.data.guess import infer_columns
-from mlproj.spec.data import Data
+from mlproj.spec.data import Data, WeightRule
 from mlproj.spec.project import Project
 
 
@@ -62,7 +62,7 @@ def test_a_column_of_texts_is_guessed(cells: list[str], kind: str) -> None:
         ([1, 2, None], "Int64", "number"),
         ([0.5, np.inf], "float32", "number"),
         ([True, None], "boolean", "boolean"),
-        (pd.to_datetime(["2024-01-31", None]), None, "date"),
+        (["2024-01-31", None], "datetime64[us]", "date"),
         ([1, "x", None], object, "category"),
         ([1, "2", None], object, "number"),
         ([None, None], object, "ignore"),
@@ -129,7 +129,7 @@ def test_roles_follow_from_the_declaration() -> None:
 
 
 def test_rule_weights_leave_their_columns_features() -> None:
-    data = Data(source="a.csv", label="y", weight={"where": "kind == 'adult'", "value": 10.0})
+    data = Data(source="a.csv", label="y", weight=WeightRule(where="kind == 'adult'", value=10.0))
     assert assign_roles(Project(name="p", data=data), ["kind"], ["y"]) == {"kind": "feature"}
 
 

@@ -1,6 +1,5 @@
 """The deal: exact and stratified at first, and stable for ever after."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +32,8 @@ class Rows:
     given: Array | None = None
 
     def select(self, rows: Array) -> "Rows":
-        return Rows(**{name: None if cells is None else cells[rows] for name, cells in vars(self).items()})
+        parts: dict[str, Any] = {name: None if cells is None else cells[rows] for name, cells in vars(self).items()}
+        return Rows(**parts)
 
 
 def names(n: int, prefix: str = "u") -> Array:
@@ -146,6 +146,20 @@ def test_sizes_are_exact_where_groups_allow_it_and_the_nearest_else() -> None:
     dealt = deal(pairs, data={"group": "g"}, dev=21.0, test=20.0)
     assert dealt.sizes == {"train": 60, "dev": 20, "test": 20}
     assert dealt.notes == ("dev holds 20 examples instead of 21: groups stay together.",)
+
+
+def test_equal_rows_that_stay_together_are_explained() -> None:
+    rows = Rows(names(100), np.repeat(names(4), 25))
+    assert deal(rows, dev=20.0, test=0.0).notes == (
+        "dev holds 25 examples instead of 20: equal rows (unless `data.id` names them) stay together.",
+    )
+
+
+def test_a_column_that_leaves_nothing_to_deal_cannot_meet_a_wish() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"splits\.dev: dev 2, .* but 0 target examples with a label are there to deal"
+    ):
+        deal(Rows(names(9), given=np.array(["train"] * 9)), column="fold", dev=2.0, test=0.0)
 
 
 def test_a_split_that_groups_leave_empty_is_an_error() -> None:
@@ -338,107 +352,6 @@ def test_a_column_must_not_tear_a_group_or_test_on_extra() -> None:
     assert len(caught.value.problems) == 2
     assert "puts 1 rows of `data.extra` into dev or test, first row 2" in str(caught.value)
     assert "puts user 'g0' into train and dev (10 such groups)" in str(caught.value)
-
-
-# --- time
-
-
-def test_dev_and_test_are_later_than_train() -> None:
-    time = np.random.default_rng(0).permutation(1000).astype(float)
-    dealt = deal(Rows(names(1000), time=time), data={"time": "t"}, dev=0.2, test=100.0, train_dev=50.0)
-    assert dealt.sizes == {"train": 650, "train_dev": 50, "dev": 200, "test": 100}
-    early = time[np.isin(dealt.split, ["train", "train_dev"])]
-    assert early.max() < time[dealt.split == "dev"].min()
-    assert time[dealt.split == "dev"].max() < time[dealt.split == "test"].min()
-    assert dealt.cuts == {"dev": "700", "test": "900"}
-    assert dealt.distributions_differ
-
-
-def test_rows_of_one_moment_stay_together() -> None:
-    time = np.repeat(np.arange(10.0), 10)
-    dealt = deal(Rows(names(100), time=time), data={"time": "t"}, dev=14.0, test=16.0, train_dev=0.0)
-    assert dealt.sizes == {"train": 70, "dev": 10, "test": 20}
-    assert "test holds 20 examples instead of 16: rows with the same t stay together." in dealt.notes
-
-
-def test_one_single_moment_cannot_be_cut() -> None:
-    with pytest.raises(InvalidInput, match=r"splits\.test: 4 later examples cannot be cut off: all 20 rows .* time 5"):
-        deal(Rows(names(20), time=np.full(20, 5.0)), data={"time": "t"})
-
-
-def test_new_rows_follow_the_stored_cuts_and_old_ones_stay() -> None:
-    time = np.arange(200.0)
-    project = project_of(data={"time": "t"}, dev=40.0, test=40.0, train_dev=0.0)
-    first = deal(Rows(names(200), time=time), project=project)
-    more = np.concatenate([time, [10.0, 130.0, 170.0, 999.0]])
-    later = deal(Rows(names(204), time=more), first.stored, project=project)
-    assert (later.split[:200] == first.split).all()
-    assert later.split[200:].tolist() == ["train", "dev", "test", "test"]
-
-
-def test_dates_cut_from_that_day_on() -> None:
-    days = np.arange(100.0)  # days since 1970
-    project = project_of(data={"time": "t"}, dev="1970-02-20", test="1970-03-12", train_dev=0.0)
-    dealt = deal(Rows(names(100), time=days), project=project, is_date=True)
-    assert dealt.sizes == {"train": 50, "dev": 20, "test": 30}
-    assert dealt.cuts == {"dev": "1970-02-20", "test": "1970-03-12"}
-
-
-def test_a_date_beyond_the_data_leaves_an_empty_split() -> None:
-    project = project_of(data={"time": "t"}, dev="2030-01-01")
-    with pytest.raises(InvalidInput, match=r"splits\.test|splits\.dev"):
-        deal(Rows(names(100), time=np.arange(100.0)), project=project, is_date=True)
-
-
-def test_an_automatic_test_set_takes_at_most_half_of_what_the_date_of_dev_leaves() -> None:
-    project = project_of(data={"time": "t"}, dev="1990", train_dev=0.0)
-    dealt = deal(Rows(names(100), time=1900.0 + np.arange(100)), project=project)
-    assert dealt.sizes == {"train": 90, "dev": 5, "test": 5}
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10_000), st.integers(0, 1))
-def test_with_group_and_time_the_date_decides_and_no_group_is_torn(seed: int, mixed: int) -> None:
-    rng = np.random.default_rng(seed)
-    n = 300
-    rows = Rows(
-        names(n),
-        names(80, "g")[rng.integers(0, 80, n)],
-        extra=rng.random(n) < 0.2 * mixed,
-        time=rng.permutation(n).astype(float),
-    )
-    project = project_of(data={"group": "g", "time": "t"}, dev=30.0, test=30.0, train_dev=0.0)
-    for dealt, part in _first_and_grown(rows, project):
-        assert part.units is not None
-        assert part.time is not None
-        kept = dealt.split != ""
-        for unit in np.unique(part.units):
-            assert len(set(dealt.split[(part.units == unit) & kept].tolist())) <= 1
-        train = part.time[dealt.split == "train"]
-        assert train.max() < part.time[dealt.split == "dev"].min()
-        assert part.time[dealt.split == "dev"].max() < part.time[dealt.split == "test"].min()
-        assert kept.all() or any("left out" in note for note in dealt.notes)
-
-
-def _first_and_grown(rows: Rows, project: Project) -> Sequence[tuple[Deal, Rows]]:
-    part = rows.select(np.arange(200))
-    first = deal(part, project=project)
-    return [(first, part), (deal(rows, first.stored, project=project), rows)]
-
-
-def test_late_rows_of_extra_are_left_out() -> None:
-    rows = Rows(names(100), extra=np.arange(100) % 2 == 1, time=np.arange(100.0))
-    dealt = deal(rows, data={"time": "t"}, dev=10.0, test=10.0, train_dev=0.0)
-    assert dealt.sizes == {"train": 60, "dev": 10, "test": 10}
-    assert any("20 rows of `data.extra` are left out: they are as late as dev or test." in note for note in dealt.notes)
-
-
-def test_a_stored_unit_stays_although_its_date_is_corrected() -> None:
-    time = np.arange(100.0)
-    project = project_of(data={"time": "t"}, train_dev=0.0)
-    first = deal(Rows(names(100), time=time), project=project)
-    later = deal(Rows(names(100), time=time[::-1].copy()), first.stored, project=project)
-    assert (later.split == first.split).all()
 
 
 def test_nothing_labelled_in_the_source_is_an_error() -> None:

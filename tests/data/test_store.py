@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlproj.data.store import StoredDeal, deal_file, find_units, lock_deal, read_deal, sort_units, write_deal
-from mlproj.errors import InvalidInput
+from mlproj.errors import InvalidInput, TrackingError
 from mlproj.spec.project import Origin, Project
 
 
@@ -150,3 +150,12 @@ def test_the_lock_makes_its_folder_and_can_be_taken_again(tmp_path: Path) -> Non
     for _ in range(2):
         with lock_deal(file):
             assert file.with_suffix(".lock").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, stored: StoredDeal) -> None:
+    (tmp_path / "mlruns").write_text("a file where a folder should be")
+    file = deal_file(tmp_path / "mlruns" / "splits", "cats")
+    with pytest.raises(TrackingError, match=r"splits cannot be stored in .*splits: .*\. Free or unlock"):
+        write_deal(file, stored)
+    with pytest.raises(TrackingError, match="cannot be stored"), lock_deal(file):
+        pass

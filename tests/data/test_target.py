@@ -62,14 +62,14 @@ def test_classes_of_numbers_are_in_the_order_of_numbers() -> None:
 def test_binary_labels_are_zero_one_or_missing() -> None:
     target = fit(["no", "yes"])
     y = target.encode(pd.DataFrame({"y": ["yes", None, "no", "NA"]}))
-    assert (y.dtype, target.n_outputs) == (np.float32, 1)
+    assert (y.dtype.name, target.n_outputs) == ("float32", 1)
     np.testing.assert_array_equal(y, [[1], [np.nan], [0], [np.nan]])
 
 
 def test_many_classes_are_positions() -> None:
     target = fit(["a", "b", "c"])
     y = target.encode(pd.DataFrame({"y": ["c", None, "a"]}))
-    assert (y.dtype, y.ravel().tolist(), target.n_outputs) == (np.int64, [2, -1, 0], 3)
+    assert (y.dtype.name, y.ravel().tolist(), target.n_outputs) == ("int64", [2, -1, 0], 3)
 
 
 def test_a_label_means_the_same_in_every_form() -> None:
@@ -113,7 +113,7 @@ def test_a_quantity_is_standardised_on_train_only_and_comes_back_in_its_unit() -
 
 def test_a_logarithmic_quantity_is_learned_on_its_log_scale() -> None:
     target = fit([1.0, np.e**2], "regression", label_scale="log")
-    assert (target.mean, target.std) == (pytest.approx(1), pytest.approx(1))
+    assert [target.mean, target.std] == pytest.approx([1, 1])
     assert target.decode(np.array([[0.0], [1.0]]))[""].y_pred == pytest.approx([np.e, np.e**2])
     assert np.isfinite(target.decode(np.array([[1e9]]))[""].y_pred).all()
 

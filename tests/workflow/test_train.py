@@ -58,7 +58,8 @@ def test_the_resolved_spec_trains_to_the_same_numbers(trained: Trained, home: Pa
 def test_poisoned_test_rows_change_nothing(make_flowers: Callable[..., Path]) -> None:
     home = make_flowers()
     honest = mlproj.train(home)
-    ids = mlproj.split(home, out=Path("splits.csv")) and pd.read_csv("splits.csv", dtype=str)
+    mlproj.split(home, out=Path("splits.csv"))
+    ids = pd.read_csv("splits.csv", dtype=str)
     frame = pd.read_csv(home / "app.csv")
     is_test = frame["uid"].astype(str).isin(set(ids.loc[ids["split"] == "test", "id"]))
     assert is_test.sum() == 150
