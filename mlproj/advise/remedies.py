@@ -20,13 +20,16 @@ _FEW = 2
 """Remedies shown for a gap that is not the one to work on."""
 
 
-def remedies(ladder: Ladder, *, project: Project | None = None, run: str | None = None) -> tuple[Remedy, ...]:
+def remedies(
+    ladder: Ladder, *, project: Project | None = None, run: str | None = None, outcome: str | None = None
+) -> tuple[Remedy, ...]:
     """What helps against the gaps of a ladder, the most promising first.
 
     Args:
         ladder: The ladder.
         project: The resolved spec of the run; without it remedies carry no commands.
         run: Name or id of the run, or a predictions file.
+        outcome: How the run's training ended, where it is known.
 
     Returns:
         All remedies of the named gap, then two for each other gap worth closing; where no gap is named, those of the
@@ -36,8 +39,9 @@ def remedies(ladder: Ladder, *, project: Project | None = None, run: str | None 
     if verdict.state == "nothing_to_close":
         return ()
     found = []
+    case = None if project is None else Case(project, _n_of(ladder, "train"), outcome)
     for gap in _gaps_to_close(ladder):
-        rows = [row for action in _ranked(gap, ladder, project) if (row := _remedy(action, gap, ladder, project, run))]
+        rows = [row for action in _ranked(gap, case) if (row := _remedy(action, gap, ladder, case, run))]
         found += rows if gap == verdict.named else rows[:_FEW]
     return tuple(found)
 
@@ -50,23 +54,22 @@ def _gaps_to_close(ladder: Ladder) -> list[str]:
     return [verdict.named, *(gap.name for gap in others if gap.name != verdict.named)]
 
 
-def _ranked(gap: str, ladder: Ladder, project: Project | None) -> list[Action]:
+def _ranked(gap: str, case: Case | None) -> list[Action]:
     """The gap's rows of the table, those that the project gives a reason for first."""
     wanted = "avoidable_bias" if gap == "training_error" else gap
     rows = [action for action in ACTIONS if action.gap == wanted]
-    if project is None:
+    if case is None:
         return rows
-    case = Case(project, _n_of(ladder, "train"))
     return sorted(rows, key=lambda action: not action.presses(case))
 
 
-def _remedy(action: Action, gap: str, ladder: Ladder, project: Project | None, run: str | None) -> Remedy | None:
+def _remedy(action: Action, gap: str, ladder: Ladder, case: Case | None, run: str | None) -> Remedy | None:
     """A row as a remedy for this project; None where it does not apply."""
     why = f"{action.why} ({action.cost})"
     plain = Remedy(action.text, gap, why, None)
-    if project is None:
+    if case is None:
         return plain
-    changes = action.change(Case(project, _n_of(ladder, "train")))
+    project, changes = case.project, action.change(case)
     if changes is None:
         return None
     if run is None or commands.is_file(run):

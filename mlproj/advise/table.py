@@ -25,10 +25,12 @@ class Case:
     Attributes:
         project: The run's resolved spec.
         n_train: Training examples, where they are known.
+        outcome: How the run's training ended, where it is known.
     """
 
     project: Project
     n_train: int | None = None
+    outcome: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def _longer(case: Case) -> Changes | None:
     training = case.project.training
     if not isinstance(training.epochs, int):
         return None
-    changes = {"training.epochs": str(2 * training.epochs)}
+    stopped = case.outcome == "early_stopped"  # then it was patience that ended it, not the number of epochs
+    changes = {} if stopped else {"training.epochs": str(2 * training.epochs)}
     if training.early_stopping is not None:
         changes["training.early_stopping.patience"] = str(2 * training.early_stopping.patience)
     return changes

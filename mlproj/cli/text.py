@@ -101,8 +101,8 @@ def contract_text(contract: Sequence[Promise]) -> str:
 
 
 def _interval(promise: Promise) -> str:
-    if promise.low is None or promise.high is None:
-        return ""
+    if promise.low is None or promise.high is None or promise.low == promise.high == promise.value:
+        return ""  # nothing bounds it, or it was measured and has no interval
     return f"[{figure(promise.metric, promise.low)}, {figure(promise.metric, promise.high)}]"
 
 
@@ -204,8 +204,6 @@ def split_text(dealt: "Dealt", out: Path | None) -> str:
         for name, row in dealt.splits.items()
     ]
     parts = [table(("split", "n", "from"), rows, right=(1,)), *dealt.notes]
-    if dealt.redraws:
-        parts.append(f"The splits were dealt anew {dealt.redraws} time{'' if dealt.redraws == 1 else 's'}.")
     if out:
         parts.append(f"Wrote id and split to {out}.")
     return "\n".join(parts)

@@ -97,7 +97,7 @@ def take(sizes: NDArray[np.int64], want: int) -> NDArray[np.bool_]:
 def draw(
     order: NDArray[np.uint64], strata: NDArray[np.int64], sizes: NDArray[np.int64], want: int
 ) -> NDArray[np.bool_]:
-    """Draws units that hold `want` rows, from every stratum its share.
+    """Draws units that hold `want` rows (or the nearest number that their sizes allow), from every stratum its share.
 
     Args:
         order: Hash of each unit (U,); low ones come first.
@@ -125,6 +125,9 @@ def draw(
         chosen = members[take(sizes[members], max(0, int(quotas[stratum]) + carry))]
         drawn[chosen] = True
         carry += int(quotas[stratum]) - int(sizes[chosen].sum())
+    if carry:  # large groups: the strata give way to the size
+        by_choice = np.lexsort((order, ~drawn))
+        drawn[by_choice] = take(sizes[by_choice], want)
     return drawn
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlproj.data.dates import Timeline
-from mlproj.data.draw import FirstDeal, enter_new, kept_whole
+from mlproj.data.draw import FirstDeal, enter_new
 from mlproj.data.ids import Place
 from mlproj.data.settings import check_settings
 from mlproj.data.store import StoredDeal, find_units, sort_units
@@ -99,8 +99,9 @@ def deal_splits(
     rows = table_of(units, strata, is_target, predefined)
     _require_labels(project, rows)
     given = given_to_units(project, rows, place or (lambda row: f"row {row + 1}"))
+    notes: list[str] = []
     if stored is None:
-        codes, kept, notes = FirstDeal(project, rows, given, time, redraws).run()
+        codes, kept = FirstDeal(project, rows, given, time, redraws).run()
         kept = replace(kept, id_columns=tuple(id_columns))
     else:
         check_settings(project, stored)
@@ -109,6 +110,8 @@ def deal_splits(
     split, dropped = _place_rows(project, rows, codes, time, kept.cuts)
     sizes: dict[str, int] = {name: int((split == code).sum()) for code, name in enumerate(SPLITS)}
     _require_examples(project, sizes, kept, is_first=stored is None)
+    if stored is None:
+        notes = _note_sizes(project, np.where(rows.given == NONE, split, NONE), kept)
     kept = _remember(replace(kept, sizes=sizes) if stored is None else kept, rows, codes)
     return Deal(
         split=NAMES[split],
@@ -200,19 +203,37 @@ def _require_labels(project: Project, rows: Rows) -> None:
 def _require_examples(project: Project, sizes: Mapping[str, int], kept: StoredDeal, *, is_first: bool) -> None:
     """No split that was dealt may be empty."""
     if is_first:
-        wanted = {"train": 1, **kept.sizes}
-        text = "would hold no examples"
-        coarse = "dates" if kept.cuts else kept_whole(project)
-        hint = f"Perhaps {coarse} are too coarse for it: ask for another size, or for 0."
+        text, hint = "would hold no examples", _why_coarse(project, is_cut=bool(kept.cuts))
     else:
-        wanted = {"train": 1, **kept.sizes}
         text = "holds no examples any more: none of those stored for it is in the data"
         hint = "Restore the rows, or deal anew with `mlproj split --redraw` (dev and test then change)."
-    empty = [name for name, n in wanted.items() if n and not sizes[name]]
-    if empty:
-        raise InvalidInput(
-            [
-                project.problem("data.source" if name == "train" else f"splits.{name}", f"{name} {text}", hint)
-                for name in empty
-            ]
-        )
+    wanted = {"train": 1, **kept.sizes}
+    problems = [
+        project.problem("data.source" if name == "train" else f"splits.{name}", f"{name} {text}", hint)
+        for name, n in wanted.items()
+        if n and not sizes[name]
+    ]
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _why_coarse(project: Project, *, is_cut: bool) -> str:
+    if is_cut:
+        return "Choose another date or size; rows of one moment stay together."
+    if project.data.group is not None:
+        return f"Groups of {project.data.group} stay together and are too large for it: ask for another size, or for 0."
+    return "Equal rows stay together: name an id column (`data.id`), then they are dealt one by one; or ask for 0."
+
+
+def _note_sizes(project: Project, dealt: Codes, kept: StoredDeal) -> list[str]:
+    """Where a size could not be met exactly, and why; `kept.sizes` are the sizes asked for."""
+    notes = []
+    for name, want in kept.sizes.items():
+        if name in kept.cuts and isinstance(getattr(project.splits, name), str):
+            continue  # a date was asked for, not a size
+        held = int((dealt == SPLITS.index(name)).sum())
+        if held != want:
+            whole = "groups" if project.data.group is not None else "equal rows (unless `data.id` names them)"
+            together = f"rows with the same {project.data.time}" if name in kept.cuts else whole
+            notes.append(f"{name} holds {held:,} examples instead of {want:,}: {together} stay together.")
+    return notes

@@ -39,12 +39,12 @@ class FirstDeal:
     time: Timeline | None
     redraws: int
 
-    def run(self) -> tuple[Codes, StoredDeal, list[str]]:
+    def run(self) -> tuple[Codes, StoredDeal]:
         """Deals.
 
         Returns:
-            The split of each unit (U,), −1 where it is left out; the rules for units to come, without the units, its
-            `sizes` being those asked for; notes.
+            The split of each unit (U,), −1 where it is left out, and the rules for units to come, without the units;
+            its `sizes` are those asked for.
         """
         held_out = self._plan_held_out()
         cuts: dict[str, float] = {}
@@ -70,7 +70,7 @@ class FirstDeal:
             cuts=cuts,
             dealt=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         )
-        return codes, stored, self._note_sizes(codes, cuts, wanted)
+        return codes, stored
 
     @cached_property
     def free(self) -> NDArray[np.bool_]:
@@ -137,19 +137,6 @@ class FirstDeal:
     def _held(self, codes: Codes, code: int, sizes: NDArray[np.int64]) -> int:
         return int(sizes[self.free & (codes == code)].sum())
 
-    def _note_sizes(self, codes: Codes, cuts: Mapping[str, float], wanted: Mapping[str, int]) -> list[str]:
-        """Where a size could not be met exactly, and why."""
-        notes = []
-        for name, want in wanted.items():
-            if name in cuts and isinstance(getattr(self.project.splits, name), str):
-                continue  # a date was asked for, not a size
-            sizes = self.rows.count(self._early(cuts)) if name == "train_dev" else self.rows.n_target
-            held = self._held(codes, SPLITS.index(name), sizes)
-            if held != want:
-                together = f"rows with the same {self.project.data.time}" if name in cuts else kept_whole(self.project)
-                notes.append(f"{name} holds {held:,} examples instead of {want:,}: {together} stay together.")
-        return notes
-
 
 def enter_new(rows: Rows, given: Codes, time: Timeline | None, stored: StoredDeal) -> tuple[Codes, list[str]]:
     """Puts stored units where they were and lets new ones in, by hash with the shares of the first deal.
@@ -180,13 +167,6 @@ def enter_new(rows: Rows, given: Codes, time: Timeline | None, stored: StoredDea
     elif gone:
         notes.append(f"{gone:,} units of the stored splits are not in the data now; they keep their places.")
     return codes, notes
-
-
-def kept_whole(project: Project) -> str:
-    """What a deal never tears apart, in words."""
-    if project.data.group is not None:
-        return "groups"
-    return "equal rows (unless `data.id` names them)"
 
 
 def salt_of(seed: int, redraws: int, purpose: str) -> str:

@@ -191,6 +191,13 @@ class _Case:
                 findings.append(describe_proof(f"{name} {text}", right, n, of, strict=len(operator) == 1))
         return findings
 
+    def _contents(self) -> Texts:
+        """Content hash of each row (N,) over the features; the ids themselves where these are made from them."""
+        inputs = tuple(sorted(column.name for column in self.columns if column.is_input))
+        if inputs == self.deal.stored.id_columns and self.project.data.group is None:
+            return self.deal.units
+        return content_hashes(self.table.frame, inputs)
+
     def judge_leaks(self) -> list[Finding]:
         """Features of train that nearly determine a label."""
         train = self.table.select(self.deal.split == "train")
@@ -208,7 +215,7 @@ class _Case:
         """Findings about the rows that may be seen, and about the hashes of all."""
         project, table, deal, seen = self.project, self.table, self.deal, self.seen
         paths, roles = [origin.path for origin in table.origins], [origin.role for origin in table.origins]
-        contents = content_hashes(table.frame, [column.name for column in self.columns if column.is_input])
+        contents = self._contents()
         groups = {name: len(np.unique(deal.units[deal.split == name])) for name in deal.sizes}
         findings = [
             *find_duplicates(contents, deal.split, by_id=project.data.id is not None),

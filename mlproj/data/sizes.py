@@ -152,6 +152,7 @@ def _too_much(project: Project, wants: Mapping[str, int | None], n_free: int, le
     asked += ["train 1"] if least else []
     explicit = [name for name, want in wants.items() if want]
     where = f"splits.{max(explicit, key=lambda name: wants[name] or 0)}" if explicit else "data.source"
-    message = f"{', '.join(asked)} examples are needed at least, but {n_free:,} target examples with a label are there to deal"
+    there = f"{n_free:,} target examples with a label are there to deal"
+    message = f"{', '.join(asked)} examples are needed at least, but {there}"
     hint = "Dev and test come from `data.source` alone: make them smaller, set one to 0, or add data."
     return project.problem(where, message, hint)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -110,10 +111,13 @@ def read_known(cells: "pd.Series[Any]") -> NDArray[np.bool_]:
     """Mask (N,) of the rows that have a label; in a column of numbers or truths, `None` and `?` are missing too."""
     texts = read_texts(cells)
     known = np.asarray(pc.is_valid(texts).to_numpy(zero_copy_only=False), np.bool_)
+    distinct = pd.Series(pc.unique(texts.drop_null()).to_pandas(), dtype="str")
     for read in (read_numbers, read_truths):
-        values, bad = read(cells)
-        if not bad.any() and not np.isnan(values).all():
-            return ~np.isnan(values)
+        values, bad = read(distinct)
+        absent = np.isnan(values)
+        if not bad.any() and not absent.all():
+            missing = pc.is_in(texts, value_set=pa.array(distinct[absent].tolist(), texts.type))
+            return known & ~np.asarray(missing.to_numpy(zero_copy_only=False), np.bool_)
     return known
 
 
@@ -180,17 +184,25 @@ def _check_classes(project: Project, cells: "pd.Series[Any]", known: NDArray[np.
 
 
 def warn_classes(cells: "pd.Series[Any]") -> list[str]:
-    """Classes with so few examples that they cannot be in every split.
+    """Classes with so few examples that they cannot be in every split, and classes that look like one.
 
     Args:
         cells: Labels of the rows that may be seen.
     """
-    counted = pc.value_counts(read_texts(cells).drop_null()).to_pylist()
-    rare = sorted((row["counts"], row["values"]) for row in counted if row["counts"] < MAX_SHOWN)
-    if not rare:
-        return []
-    shown = ", ".join(f"{name!r} has {count}" for count, name in rare[:MAX_SHOWN]) + (", …" if rare[MAX_SHOWN:] else "")
-    return [f"Some classes are too rare for train, dev and test alike: {shown}."]
+    counted = {str(row["values"]): row["counts"] for row in pc.value_counts(read_texts(cells).drop_null()).to_pylist()}
+    warnings = []
+    rare = sorted((count, name) for name, count in counted.items() if count < MAX_SHOWN)
+    if rare:
+        shown = ", ".join(f"{name!r} has {count}" for count, name in rare[:MAX_SHOWN])
+        more = ", …" if rare[MAX_SHOWN:] else ""
+        warnings.append(f"Some classes are too rare for train, dev and test alike: {shown}{more}.")
+    folded: dict[str, list[str]] = {}
+    for name in sorted(counted):
+        folded.setdefault(name.casefold(), []).append(name)
+    alike = [" and ".join(map(repr, names)) for names in folded.values() if len(names) > 1]
+    if alike:
+        warnings.append(f"Some classes differ in upper and lower case only: {'; '.join(alike[:MAX_SHOWN])}.")
+    return warnings
 
 
 def _read_several(project: Project, table: Table) -> Labels:

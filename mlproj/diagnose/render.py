@@ -15,9 +15,7 @@ _SHOWN = 4
 """Remedies shown; more would bury the next command."""
 
 
-def render_text(
-    ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: str = "", *, brief: bool = False
-) -> str:
+def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: str = "", *, brief: bool = False) -> str:
     """The ladder as a table with its verdict, remedies and next command; plain text.
 
     Args:

@@ -7,7 +7,7 @@ the naming rule is applied, and examples are added until it settles in at least 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, exp, floor, log, log10
 from statistics import NormalDist
 from typing import Any
 
@@ -20,11 +20,11 @@ from mlproj.metrics.intervals import Floats, normal_quantile
 N_FUTURES = 1000
 ENOUGH = 0.5
 """Share of futures that must be settled: an even chance, as no number of examples can promise more near a tie."""
-MOST, MOST_TIMES = 1_000_000, 100
+MOST, MOST_TIMES = 1_000_000, 1000
 """Further examples, and times its size, beyond which growing a set is called out of reach."""
 _NEGLIGIBLE = 0.05
 _SEED = 11
-_STEPS = 60
+_LEAST, _PRECISION = 0.02, 0.05
 
 
 def plan_growth(
@@ -55,8 +55,11 @@ def plan_growth(
         factor = future.factor_needed([name])
         if factor is not None:
             return {"grow": name, "by": _further(samples[name], factor)}
-    if len(countable) > 1 and (factor := future.factor_needed(countable)) is not None:
-        return {"grow": countable[0], "by": _further(samples[countable[0]], factor), "with": countable[1:]}
+    # every set that is sampled at all: behind the two likeliest gaps a third may be waiting
+    sampled = [name for name, sample in samples.items() if sample.rung.n and sample.variance]
+    every = [*countable, *(name for name in sampled if name not in countable)]
+    if countable and len(every) > 1 and (factor := future.factor_needed(every)) is not None:
+        return {"grow": countable[0], "by": _further(samples[countable[0]], factor), "with": every[1:]}
     return {"grow": shares[0], "by": None}
 
 
@@ -126,10 +129,14 @@ class _Future:
     def factor_needed(self, names: Sequence[str]) -> float | None:
         """Smallest growth of some rungs, as a factor, that settles the verdict in enough futures; None beyond reach."""
         most = min(MOST_TIMES, 1 + MOST / max(self.samples[name].rung.n or 1 for name in names))
-        for factor in 1 + np.geomspace(0.05, max(most - 1, 0.05), _STEPS):
-            if self._share_settled(names, float(factor)) >= ENOUGH:
-                return float(factor)
-        return None
+        low, high = log(_LEAST), log(most - 1)
+        if self._share_settled(names, most) < ENOUGH:
+            return None
+        while high - low > _PRECISION:
+            middle = (low + high) / 2
+            settled = self._share_settled(names, 1 + exp(middle)) >= ENOUGH
+            low, high = (low, middle) if settled else (middle, high)
+        return 1 + exp(high)
 
     def _share_settled(self, grown: Sequence[str], factor: float) -> float:
         coefficients = _coefficients(self.samples, self.steps)

@@ -120,8 +120,9 @@ def diagnose_bias_variance(
             sealed_test_n=splits.get("sizes", {}).get("test") or None,
             min_gap=min_gap,
         )
-        actions = remedies(ladder, project=told, run=subject.selector or None)
-        words = next_command(ladder, actions, subject=subject.selector, given=given, project=told)
+        outcome = subject.run.outcome if subject.run else None
+        actions = remedies(ladder, project=told, run=subject.selector or None, outcome=outcome)
+        words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
         diagnosis = Diagnosis(subject, ladder, actions, words)
         if picture is not None:
             _draw(ladder, picture)

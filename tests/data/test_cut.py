@@ -63,6 +63,17 @@ def test_large_groups_cost_neither_memory_nor_exactness() -> None:
     assert sizes[take(sizes, 50_000_000)].sum() == 50_000_000
 
 
+@settings(max_examples=100)
+@given(SIZES, st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_a_draw_of_groups_is_the_nearest_that_any_choice_allows(sizes: list[int], want: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    order, strata = rng.integers(0, 2**63, len(sizes)).astype(np.uint64), rng.integers(0, 3, len(sizes))
+    want = min(want, sum(sizes))
+    drawn = int(np.array(sizes)[draw(order, strata, np.array(sizes), want)].sum())
+    subsets = chain.from_iterable(combinations(sizes, k) for k in range(len(sizes) + 1))
+    assert abs(drawn - want) == min(abs(sum(subset) - want) for subset in subsets)
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(20, 300), st.integers(1, 6), st.floats(0.05, 0.9))
 def test_a_draw_is_exact_and_stratified(seed: int, n: int, n_strata: int, share: float) -> None:
     rng = np.random.default_rng(seed)

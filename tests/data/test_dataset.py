@@ -107,6 +107,14 @@ def test_regression_standardises_the_label_on_train(build: Any, flowers: pd.Data
     assert (learned.mean(), learned.std()) == (pytest.approx(0, abs=1e-6), pytest.approx(1))
 
 
+def test_classes_that_differ_in_case_only_and_rare_ones_are_pointed_out(build: Any, flowers: pd.DataFrame) -> None:
+    flowers.loc[:39, "y"] = "Rose"
+    flowers.loc[40, "y"] = "iris"
+    dataset = load_dataset(build({"a.csv": flowers}, id="uid", splits={"test": 0}))
+    assert "Some classes are too rare for train, dev and test alike: 'iris' has 1." in dataset.warnings
+    assert "Some classes differ in upper and lower case only: 'Rose' and 'rose'." in dataset.warnings
+
+
 def test_digits_load_in_a_fraction_of_a_second_and_all_their_pixels_are_inputs(build: Any) -> None:
     dataset = load_dataset(build({}, label=None))
     assert dataset.parts["train"].x.shape == (90, 4)

@@ -103,6 +103,8 @@ def test_rows_are_numbered_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
     assert read_source("a.csv", tmp_path).rows.tolist() == [3, 4, 6]
     (tmp_path / "b.csv").write_text("a,b\n1,2\n3,4\n")
     assert read_source("b.csv", tmp_path).rows.tolist() == [2, 3]
+    (tmp_path / "c.csv").write_text("\n \na,b\n1,2\n\n,\n")
+    assert read_source("c.csv", tmp_path).rows.tolist() == [4, 6]
 
 
 _CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cs"]), min_size=1)
@@ -124,6 +126,7 @@ BROKEN: dict[str, tuple[bytes, list[str]]] = {
     "a byte order mark and nothing else": (b"\xef\xbb\xbf", ["is empty"]),
     "header only": (b"a,b\n", ["has a header but no rows"]),
     "too few cells": (b"a,b\n1,2\n\n3\n", ["row 4", "1 cell,", "2 columns"]),
+    "too few cells below blank lines": (b"\n \na,b\n1,2\n\n3\n", ["row 6", "1 cell,"]),
     "too many cells": (b"a,b\n1,2\n3,4,5\n6,7,8\n", ["row 3", "3 cells", "also row 4"]),
     "unclosed quotation mark": (b'a,b\n1,"2\n3,4\n5,6\n', ["row 2", "never closed"]),
     "unclosed quotation mark that joins columns": (b'a,b\n"1,2\n3,4\n', ["row 2", "never closed"]),

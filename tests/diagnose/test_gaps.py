@@ -32,8 +32,8 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_probability_of_being_largest_is_reliable_where_gaps_of_all_sizes_occur() -> None:
-    # Gaps are exponential with mean 2 points. Where all gaps are small against their errors (uniform up to 4 points and
-    # 200 examples) every flat-prior probability overstates, here by up to 0.3: the rule then rests on `audit_largest`.
+    # Gaps are exponential with mean 2 points. Where all are small against their errors (uniform up to 4 points, 200
+    # examples) a flat prior overstates by up to 0.3, so a name also needs a lower limit above what is worth closing.
     rng = np.random.default_rng(20)
     n, n_draws, ladders = 500, 300, 10_000
     gaps = rng.exponential(0.02, (ladders, 4))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mlproj.diagnose import ladder_of, parse_rungs
-from mlproj.diagnose.gaps import find_steps, judge
-from mlproj.diagnose.resolve import plan_growth, rank_rungs, round_up
+from mlproj.diagnose.gaps import find_steps
+from mlproj.diagnose.resolve import rank_rungs, round_up
 from mlproj.diagnose.rungs import GivenRung
 from mlproj.diagnose.samples import Sample, take
 
@@ -60,10 +60,16 @@ def test_several_sets_grow_together_where_one_alone_does_not_help() -> None:
 
 
 def test_a_hopeless_tie_is_called_out_of_reach() -> None:
-    samples = rungs_of(human=(0.0, None), train=(0.01, 1_000_000), dev=(0.02, 1_000_000))
-    steps = find_steps(samples, distributions_differ=False)
-    plan = plan_growth(samples, steps, judge(samples, steps, 0.0), 0.0)
-    assert plan is None or plan["by"] is None or plan["by"] > 0
+    found = ladder_of(None, given=parse_rungs(["human=0", "train=1%:1000000", "dev=2%:1000000"]))
+    assert found.verdict.resolve == {"grow": "train", "by": None}
+    assert "no growth of the sets within reach" in found.verdict.text
+
+
+def test_small_sets_all_grow_where_a_third_gap_waits_behind_the_first_two() -> None:
+    found = ladder_of(None, given=parse_rungs(["human=2%:100", "train=3%:300", "train_dev=4.5%:300", "dev=7%:300"]))
+    assert found.verdict.resolve is not None
+    assert found.verdict.resolve["grow"] == "train_dev"
+    assert set(found.verdict.resolve["with"]) == {"dev", "train", "human"}
 
 
 def test_rungs_without_n_cannot_be_grown_by_a_number() -> None:

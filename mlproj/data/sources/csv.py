@@ -22,6 +22,7 @@ UNNAMED = "Unnamed: "
 _BLOCK = 1 << 23
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_LEADING_BLANK = re.compile(rb"(?:[ \t]*(?:\r\n|\n|\r))+")
 _BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
 
 
@@ -37,14 +38,16 @@ class CsvSource(AbstractSource):
     def read(self, path: str, root: Path) -> Reading:
         """All cells as text; an empty cell is missing."""
         data = _read_bytes(path, find_file(path, root))
+        blank = _LEADING_BLANK.match(data)
+        n_blank = len(blank[0].splitlines()) if blank else 0
         try:
             header = _read_header(path, data)
-            table = _parse(path, data, header)
+            table = _parse(path, data, header, n_blank)
         except (UnicodeDecodeError, pa.ArrowInvalid) as error:
             raise _explain(path, data, error) from None
         if table.num_rows == 0:
             raise refuse(path, "has a header but no rows")
-        rows = _number_rows(data, table.num_rows)
+        rows = _number_rows(data, table.num_rows, n_blank)
         _check_quotes(path, data, table, rows)
         return Reading(table.to_pandas(), rows)
 
@@ -106,7 +109,7 @@ def _read_header(path: str, data: bytes) -> list[str]:
     return names
 
 
-def _parse(path: str, data: bytes, header: list[str]) -> pa.Table:
+def _parse(path: str, data: bytes, header: list[str], n_blank: int) -> pa.Table:
     """The table of texts, read in one thread: only then are ragged rows numbered, and it costs half the work."""
     ragged: list[Any] = []
 
@@ -118,7 +121,7 @@ def _parse(path: str, data: bytes, header: list[str]) -> pa.Table:
         return arrow_csv.read_csv(
             pa.BufferReader(data),
             read_options=arrow_csv.ReadOptions(
-                use_threads=False, block_size=block, column_names=header, skip_rows_after_names=1
+                use_threads=False, block_size=block, skip_rows=n_blank, column_names=header, skip_rows_after_names=1
             ),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in data, invalid_row_handler=note),
             convert_options=arrow_csv.ConvertOptions(
@@ -132,13 +135,14 @@ def _parse(path: str, data: bytes, header: list[str]) -> pa.Table:
         ragged.clear()
         table = parse(min(len(data) + 1, 2**31 - 1))
     if ragged:
-        raise _refuse_ragged(path, data, header, ragged)
+        raise _refuse_ragged(path, data, header, ragged, n_blank)
     return table
 
 
-def _refuse_ragged(path: str, data: bytes, header: list[str], ragged: list[Any]) -> InvalidInput:
-    rows = _number_rows(data, max(row.number for row in ragged) - 1)
-    places = [int(rows[row.number - 2]) for row in ragged]
+def _refuse_ragged(path: str, data: bytes, header: list[str], ragged: list[Any], n_blank: int) -> InvalidInput:
+    numbers = [row.number - n_blank for row in ragged]  # the header is 1, blank lines within are not counted
+    rows = _number_rows(data, max(numbers) - 1, n_blank)
+    places = [int(rows[number - 2]) for number in numbers]
     message = f"has {_count(ragged[0].actual_columns)}, but the header names {_count(len(header), 'column')}"
     if places[1:]:
         more = ", ".join(map(str, places[1:4])) + (", …" if len(places) > 4 else "")
@@ -153,17 +157,21 @@ def _count(n: int, noun: str = "cell") -> str:
     return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
-def _number_rows(data: bytes, n: int) -> NDArray[np.int64]:
+def _number_rows(data: bytes, n: int, n_blank: int) -> NDArray[np.int64]:
     """Row numbers of n records; the header is row 1 and blank lines count, as in a spreadsheet."""
     n_lines = data.count(b"\n") + (not data.endswith(b"\n"))
     is_plain = n_lines == n + 1  # else there are blank lines, or line breaks within quotation marks
-    if is_plain or not (data.startswith((b"\n", b"\r")) or any(blank in data for blank in _BLANK_LINES)):
+    if not n_blank and (is_plain or not any(blank in data for blank in _BLANK_LINES)):
         return count_rows(n, first=2)
     try:
-        numbers = [number for number, record in enumerate(_records(data), start=1) if record]
+        numbers = [number for number, record in enumerate(_records(data), start=1) if not _is_blank(record)]
     except csv.Error:  # a cell longer than that reader takes: blank lines stay uncounted
         numbers = []
     return np.array(numbers[1 : n + 1], np.int64) if len(numbers) > n else count_rows(n, first=2)
+
+
+def _is_blank(record: list[str]) -> bool:
+    return not record or (len(record) == 1 and not record[0].strip())
 
 
 def _check_quotes(path: str, data: bytes, table: pa.Table, rows: NDArray[np.int64]) -> None:
