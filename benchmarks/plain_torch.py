@@ -57,7 +57,7 @@ def train(epochs: int, batch: int) -> tuple[nn.Module, list[dict[str, float]]]:
 
 def log(folder: Path, epochs: int, batch: int, history: list[dict[str, float]], model: nn.Module) -> None:
     """Writes the run to MLflow: one batch of metrics, and the weights."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "ERROR"}
     import mlflow
     from mlflow.entities import Metric, Param
 

@@ -99,28 +99,56 @@ def deal_splits(
     rows = table_of(units, strata, is_target, predefined)
     _require_labels(project, rows)
     given = given_to_units(project, rows, place or (lambda row: f"row {row + 1}"))
-    notes: list[str] = []
-    if stored is None:
-        codes, kept = FirstDeal(project, rows, given, time, redraws).run()
-        kept = replace(kept, id_columns=tuple(id_columns))
+    split, kept, notes = _split_rows(project, rows, given, time, stored or _Fresh(redraws, tuple(id_columns)))
+    return _assemble(ids, units, split, kept, notes, rows, time, _count_sources(split, source, paths))
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """What a first deal starts from, in place of a stored one."""
+
+    redraws: int
+    id_columns: tuple[str, ...]
+
+
+def _split_rows(
+    project: Project, rows: Rows, given: Codes, time: Timeline | None, before: StoredDeal | _Fresh
+) -> tuple[Codes, StoredDeal, list[str]]:
+    """The split of each row (N,), the deal to store, and notes."""
+    if isinstance(before, StoredDeal):
+        check_settings(project, before)
+        codes, notes = enter_new(rows, given, time, before)
+        kept = before
     else:
-        check_settings(project, stored)
-        codes, notes = enter_new(rows, given, time, stored)
-        kept = stored
-    split, dropped = _place_rows(project, rows, codes, time, kept.cuts)
+        codes, kept = FirstDeal(project, rows, given, time, before.redraws).run()
+    split, left_out = _place_rows(project, rows, codes, time, kept.cuts)
     sizes: dict[str, int] = {name: int((split == code).sum()) for code, name in enumerate(SPLITS)}
-    _require_examples(project, sizes, kept, is_first=stored is None)
-    if stored is None:
+    _require_examples(project, sizes, kept, is_first=kept is not before)
+    if isinstance(before, _Fresh):
         notes = _note_sizes(project, np.where(rows.given == NONE, split, NONE), kept)
-    kept = _remember(replace(kept, sizes=sizes) if stored is None else kept, rows, codes)
+        kept = replace(kept, sizes=sizes, id_columns=before.id_columns)
+    return split, _remember(kept, rows, codes), [*notes, *left_out]
+
+
+def _assemble(
+    ids: Texts,
+    units: Texts,
+    split: Codes,
+    kept: StoredDeal,
+    notes: Sequence[str],
+    rows: Rows,
+    time: Timeline | None,
+    sources: dict[str, dict[str, int]],
+) -> Deal:
+    counts = {str(name): int((split == code).sum()) for code, name in enumerate(SPLITS)}
     return Deal(
         split=NAMES[split],
         ids=ids,
         units=units,
-        sizes={name: n for name, n in sizes.items() if n},
-        sources=_count_sources(split, source, paths),
-        distributions_differ=time is not None or bool((rows.alive & ~is_target).any()),
-        notes=(*notes, *dropped, *_note_redraws(kept)),
+        sizes={name: n for name, n in counts.items() if n},
+        sources=sources,
+        distributions_differ=time is not None or bool((rows.alive & ~rows.is_target).any()),
+        notes=(*notes, *_note_redraws(kept)),
         redraws=kept.redraws,
         digest=kept.digest,
         stored=kept,

@@ -8,6 +8,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlproj.data.cells import read_texts
+from mlproj.data.cells import is_missing, read_texts
 from mlproj.data.dates import is_date, read_timeline
 from mlproj.data.deal import Deal, deal_splits
 from mlproj.data.ids import Place, RowNames, did_you_mean, name_rows, row_place
@@ -67,33 +68,36 @@ def deal_table(
     file = deal_file(store, project.name) if store is not None else None
     with lock_deal(file) if file is not None and save else contextlib.nullcontext():
         stored, redraws = _read(project, file, redraw=redraw)
-        is_target = np.array([role != "training" for role in roles], dtype=np.bool_)[source]
-        strata = label_strata(frame, labels, regression=regression, stratify=project.splits.stratify)
-        needed = (strata >= 0) & is_target
-        names, time, predefined = gather(
-            lambda: _name(project, frame, labels, stored, place),
-            lambda: read_timeline(project, frame, needed, place) if project.data.time is not None else None,
-            lambda: predefine(project, frame, source, roles, place),
-            lambda: _check_dates(project, roles),
-        )[:3]
-        deal = deal_splits(
-            project,
-            names.ids,
-            names.units,
-            strata,
-            is_target,
-            time=time,
-            predefined=predefined,
-            stored=stored,
-            redraws=redraws,
-            id_columns=names.columns,
-            source=source,
-            paths=paths,
-            place=place,
-        )
+        facts = _read_rows(project, frame, labels, source, roles, regression=regression, place=place, stored=stored)
+        deal = deal_splits(project, **facts, stored=stored, redraws=redraws, source=source, paths=paths, place=place)
         if file is not None and save and deal.stored is not stored:
             write_deal(file, deal.stored)
-    return deal
+    return replace(deal, notes=(*deal.notes, *_note_alone(project, frame, facts["strata"] >= 0)))
+
+
+def _read_rows(
+    project: Project,
+    frame: pd.DataFrame,
+    labels: Sequence[str],
+    source: NDArray[np.int64],
+    roles: Sequence[str],
+    *,
+    regression: bool,
+    place: Place,
+    stored: StoredDeal | None,
+) -> dict[str, Any]:
+    """What a deal needs to know of each row, by the names that `deal_splits` gives it; all problems at once."""
+    is_target = np.array([role != "training" for role in roles], dtype=np.bool_)[source]
+    strata = label_strata(frame, labels, regression=regression, stratify=project.splits.stratify)
+    needed = (strata >= 0) & is_target
+    names, time, predefined, _ = gather(
+        lambda: _name(project, frame, labels, stored, place),
+        lambda: read_timeline(project, frame, needed, place) if project.data.time is not None else None,
+        lambda: predefine(project, frame, source, roles, place),
+        lambda: _check_dates(project, roles),
+    )
+    of_names = {"ids": names.ids, "units": names.units, "id_columns": names.columns}
+    return of_names | {"strata": strata, "is_target": is_target, "time": time, "predefined": predefined}
 
 
 def predefine(
@@ -178,6 +182,14 @@ def _name(
         hint = "Restore them, or deal anew with `mlproj split --redraw`; a column named in `data.id` prevents this."
         raise InvalidInput([project.problem("data.id", message, hint)])
     return name_rows(project, frame, labels=labels, columns=columns, place=place)
+
+
+def _note_alone(project: Project, frame: pd.DataFrame, dealt: NDArray[np.bool_]) -> list[str]:
+    """Rows without a group, which may be more of somebody than anybody knows."""
+    if project.data.group is None:
+        return []
+    n = int((is_missing(frame[project.data.group]) & dealt).sum())
+    return [f"{n:,} rows have no {project.data.group}: each is dealt as a group of its own."] if n else []
 
 
 def _check_columns(project: Project, frame: pd.DataFrame) -> None:

@@ -62,8 +62,8 @@ def _starter(folder: Path, data: str | None, label: str | None, name: str) -> tu
         return text, ("No data given: fill in `data.source` and `data.label`.",)
     from mlproj.data.describe import describe_source
 
+    described = describe_source(data, Path(), label=label)  # the folder may not be there yet
     source = data if data.startswith("sklearn:") else _relative(Path(data), folder)
-    described = describe_source(source, folder, label=label)
     text = starter_yaml(
         name=name,
         source=source,

@@ -153,6 +153,13 @@ def test_a_regression_label_is_stratified_by_size() -> None:
     assert ranks[dealt.split == "dev"].mean() == pytest.approx(0.5, abs=0.03)
 
 
+def test_rows_without_a_group_are_counted() -> None:
+    users = pd.Series([f"u{i // 3}" for i in range(90)]).where(np.arange(90) % 3 > 0)
+    frame = table(90).assign(user=users)
+    dealt = deal(project_of(group="user"), frame)
+    assert "30 rows have no user: each is dealt as a group of its own." in dealt.notes
+
+
 def test_one_row_per_split_is_enough_and_two_rows_are_not() -> None:
     assert deal(project_of(), table(3)).sizes == {"train": 1, "dev": 1, "test": 1}
     with pytest.raises(InvalidInput, match="2 target examples"):
