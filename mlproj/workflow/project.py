@@ -69,7 +69,7 @@ def _starter(folder: Path, data: str | None, label: str | None, name: str) -> tu
         source=source,
         label=described.label,
         task=described.task,
-        columns=[(column.name, column.type, column.note) for column in described.features],
+        columns=[(c.name, c.type, c.note) for c in described.features if c.name != described.suggestions.get("id")],
         suggestions=described.suggestions,
     )
     return text, described.notes

@@ -127,7 +127,7 @@ def test_init_guesses_label_id_and_types_from_a_file(tmp_path: Path) -> None:
     result = mlproj("init", "p", "--data", "people.csv")
     assert result.exit_code == 0, result.output
     text = (tmp_path / "p" / "project.yaml").read_text()
-    assert all(part in text for part in ("source: ../people.csv", "label: target", "id: person_id", "category: zip"))
+    assert all(part in text for part in ('source: "../people.csv"', "label: target", "id: person_id", "category: zip"))
 
 
 @pytest.mark.parametrize(
