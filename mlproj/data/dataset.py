@@ -78,13 +78,14 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
 
-def load_dataset(project: Project, *, store: Path | None = None, redraw: bool = False) -> Dataset:
+def load_dataset(project: Project, *, store: Path | None = None, redraw: bool = False, save: bool = True) -> Dataset:
     """Reads, checks, deals and encodes a project's data.
 
     Args:
         project: What to load.
         store: Folder that keeps the deal; None keeps none.
         redraw: Deal anew instead of keeping the stored deal.
+        save: Whether to store a new deal; without it nothing is written.
 
     Returns:
         Everything that training and diagnosis may see.
@@ -100,7 +101,7 @@ def load_dataset(project: Project, *, store: Path | None = None, redraw: bool = 
     """
     prepared = prepare(project, store=store, redraw=redraw)
     dataset = _encode(prepared)
-    if store is not None and not keep_deal(prepared, store):
+    if store is not None and save and not keep_deal(prepared, store):
         return load_dataset(project, store=store)
     return dataset
 

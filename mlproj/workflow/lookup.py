@@ -36,7 +36,7 @@ def with_project(predictions: Predictions, project: "Project", path: Path) -> Pr
     from mlproj.data import load_dataset
     from mlproj.track import store_for
 
-    dataset = load_dataset(project, store=store_for(project).splits)
+    dataset = load_dataset(project, store=store_for(project).splits, save=False)
     dealt = dict(zip(dataset.deal.ids.tolist(), dataset.deal.split.tolist(), strict=True))
     split = np.array([dealt.get(name, "") for name in predictions.ids.tolist()], dtype=np.str_)
     found = split != ""

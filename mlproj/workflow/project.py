@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,7 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> "C
     Returns:
         Columns, splits, warnings, and all problems; nothing is written.
     """
-    from mlproj.data.examine import CheckReport, examine
+    from mlproj.data import CheckReport, examine, load_dataset
     from mlproj.track import store_for
 
     try:
@@ -99,6 +99,14 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> "C
         report = examine(project, store_for(project).splits)
     except InvalidInput as error:
         return CheckReport(problems=error.problems)
+    if report.problems:
+        return report
+    from mlproj.training import resolve
+
+    try:
+        resolve(project, load_dataset(project, store=store_for(project).splits, save=False))
+    except InvalidInput as error:
+        return replace(report, problems=error.problems)
     return report
 
 
@@ -139,7 +147,7 @@ def model(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Su
     from mlproj.data import load_dataset
 
     project = load(project, set=set)
-    dataset = load_dataset(project)
+    dataset = load_dataset(project, store=store_for(project).splits, save=False)
     from mlproj.zoo import build, layer_table
 
     built = build(

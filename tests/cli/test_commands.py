@@ -153,3 +153,10 @@ def test_the_program_runs_as_a_module() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert json.loads(done.stdout)["verdict"]["named"] == "avoidable_bias"
+
+
+def test_check_finds_what_training_would_refuse(tmp_path: Path) -> None:
+    write("name: wine\ndata: {source: 'sklearn:wine'}\ntraining: {class_weight: {clas_0: 2}}\n")
+    result = mlproj("check")
+    assert (result.exit_code, "class_weight" in result.stderr, "`class_0`" in result.stderr) == (2, True, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["project.yaml"]
