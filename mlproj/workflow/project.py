@@ -145,6 +145,7 @@ def model(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Su
         InvalidInput: When spec or data are wrong.
     """
     from mlproj.data import load_dataset
+    from mlproj.track import store_for
 
     project = load(project, set=set)
     dataset = load_dataset(project, store=store_for(project).splits, save=False)
