@@ -46,7 +46,10 @@ def check(shell: Shell, set: SetOption = None) -> None:
     from mlproj.cli.text import check_text
     from mlproj.workflow.project import check as examine
 
-    report = examine(shell.path, set=set or ())
+    checked = examine(shell.path, set=set or ())
+    report = checked.report
+    if checked.head:
+        shell.say(f"{checked.head}\n")
     document = {
         "ok": not report.problems,
         "problems": problem_rows(report.problems),
@@ -107,6 +110,7 @@ def split(
     from mlproj.workflow.project import split as deal
 
     dealt = deal(shell.path, out=out, redraw=redraw, set=set or ())
+    shell.say(dealt.head)
     document = {
         "splits": {name: dict(row) for name, row in dealt.splits.items()},
         "notes": list(dealt.notes),

@@ -22,6 +22,7 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 5000
 READY_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 1.5
+_PAGE: Final = "#/experiments?workflowType=machine_learning"  # the other half of the UI is about chat traces
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -54,7 +55,7 @@ def serve(store: Store, *, port: int | None = None, say: Callable[[str], None]) 
         process = _spawn(store, chosen, log)
         try:
             if _wait_until_ready(process, chosen, ended, log):
-                say(f"MLflow shows the runs at http://{HOST}:{chosen} (Ctrl-C stops it)")
+                say(f"MLflow shows the runs at http://{HOST}:{chosen}/{_PAGE} (Ctrl-C stops it)")
                 _wait_until_ended(process, ended, log)
         finally:
             _stop(process)

@@ -193,8 +193,7 @@ def _file(path: Path, project: "Project | None", metric: str | None) -> Subject:
 
 def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
     from mlproj.records.files import read_predictions
-    from mlproj.workflow.runs import find_run, load, speak, spec_of
-    from mlproj.workflow.train import split_sizes
+    from mlproj.workflow.runs import find_run, load, speak, spec_of, split_sizes
 
     home = load(project if project is not None else ".")
     tracker = store.open(home)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
-from mlproj.workflow.runs import load
+from mlproj.workflow.runs import load, split_sizes, store_note
 
 if TYPE_CHECKING:
-    from mlproj.data.examine import CheckReport
+    from mlproj.data import CheckReport
+    from mlproj.track import Store
     from mlproj.zoo import LayerRow
 
 
@@ -81,7 +82,20 @@ def _relative(file: Path, folder: Path) -> str:
     return Path(relative).as_posix() if not relative.startswith("../../..") else str(file.resolve())
 
 
-def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> "CheckReport":
+@dataclass(frozen=True)
+class Checked:
+    """A project that was looked over.
+
+    Attributes:
+        head: First line: project, split sizes, store; empty when project.yaml could not be read.
+        report: Columns, splits, warnings, and all problems.
+    """
+
+    head: str
+    report: "CheckReport"
+
+
+def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Checked:
     """Validate spec and data, and show what the splits can tell, before anything is trained.
 
     Args:
@@ -89,25 +103,33 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> "C
         set: Changes such as ``splits.dev=500``.
 
     Returns:
-        Columns, splits, warnings, and all problems; nothing is written.
+        What was found; nothing is written.
     """
     from mlproj.data import CheckReport, examine, load_dataset
     from mlproj.track import store_for
 
     try:
         project = load(project, set=set)
-        report = examine(project, store_for(project).splits)
+        store = store_for(project)
+        report = examine(project, store.splits)
     except InvalidInput as error:
-        return CheckReport(problems=error.problems)
+        return Checked("", CheckReport(problems=error.problems))
+    sizes = {name: int(row["n"]) for name, row in report.splits.items()}
+    head = _head(project, sizes, store)
     if report.problems:
-        return report
+        return Checked(head, report)
     from mlproj.training import resolve
 
     try:
-        resolve(project, load_dataset(project, store=store_for(project).splits, save=False))
+        resolve(project, load_dataset(project, store=store.splits, save=False))
     except InvalidInput as error:
-        return replace(report, problems=error.problems)
-    return report
+        return Checked(head, replace(report, problems=error.problems))
+    return Checked(head, report)
+
+
+def _head(project: Project, sizes: Mapping[str, int], store: "Store") -> str:
+    """First line of a command that speaks of a project: its name, its splits, and where its runs are kept."""
+    return " · ".join([project.name, *split_sizes(sizes)]) + store_note(store)
 
 
 def schema() -> dict[str, Any]:
@@ -165,6 +187,7 @@ def model(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Su
 class Dealt:
     """The splits as they lie."""
 
+    head: str
     splits: Mapping[str, Mapping[str, Any]]
     notes: tuple[str, ...]
     redraws: int
@@ -190,7 +213,8 @@ def split(
     from mlproj.track import store_for
 
     project = load(project, set=set)
-    deal = load_dataset(project, store=store_for(project).splits, redraw=redraw).deal
+    store = store_for(project)
+    deal = load_dataset(project, store=store.splits, redraw=redraw).deal
     if out is not None:
         import pandas as pd
 
@@ -201,4 +225,4 @@ def split(
         else:
             frame.to_parquet(out, index=False)
     splits = {name: {"n": n, "from": dict(deal.sources.get(name, {}))} for name, n in deal.sizes.items()}
-    return Dealt(splits, tuple(deal.notes), deal.redraws)
+    return Dealt(_head(project, deal.sizes, store), splits, tuple(deal.notes), deal.redraws)

@@ -192,6 +192,21 @@ def ago(started: float) -> str:
     return "just now"
 
 
+def split_sizes(sizes: Mapping[str, int]) -> list[str]:
+    """Split sizes in ladder order, the sealed test set named as such.
+
+    Example:
+        >>> split_sizes({"train": 6500, "dev": 500, "test": 500})
+        ['train 6,500', 'dev 500', 'test 500 (sealed)']
+    """
+    order = ("train", "train_dev", "dev", "test")
+    return [
+        f"{name.replace('_', '-')} {sizes[name]:,}{' (sealed)' if name == 'test' else ''}"
+        for name in order
+        if sizes.get(name)
+    ]
+
+
 def store_note(store: "Store") -> str:
     """What the first line adds when the store is not `mlruns/`."""
     return "" if store.is_default else f" · store {store.label}"

@@ -14,7 +14,7 @@ from mlproj.advise.commands import join
 from mlproj.records import Fit, Promise, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
-from mlproj.workflow.runs import find_run, finite, load, open_tracker, speak, spec_of, store_note
+from mlproj.workflow.runs import find_run, finite, load, open_tracker, speak, spec_of, split_sizes, store_note
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
@@ -152,21 +152,6 @@ def _started(run: Run, project: Project, dataset: "Dataset", note: str) -> Start
         epochs if isinstance(epochs, int) else 0,
         dataset.warnings,
     )
-
-
-def split_sizes(sizes: Mapping[str, int]) -> list[str]:
-    """Split sizes in ladder order, the sealed test set named as such.
-
-    Example:
-        >>> split_sizes({"train": 6500, "dev": 500, "test": 500})
-        ['train 6,500', 'dev 500', 'test 500 (sealed)']
-    """
-    order = ("train", "train_dev", "dev", "test")
-    return [
-        f"{name.replace('_', '-')} {sizes[name]:,}{' (sealed)' if name == 'test' else ''}"
-        for name in order
-        if sizes.get(name)
-    ]
 
 
 def _contract(project: Project, fit: Fit) -> tuple[Promise, ...]:
