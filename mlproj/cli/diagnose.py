@@ -14,7 +14,7 @@ group = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Adds the group and its commands."""
-    command(group, "bias-variance")(bias_variance)
+    command(group, "bias-variance", short_help="The ladder and the gap to work on.")(bias_variance)
     app.add_typer(group, name="diagnose")
 
 
@@ -22,7 +22,7 @@ def bias_variance(
     shell: Shell,
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Id, prefix, name, latest, best, or a predictions file (.csv, .parquet)."),
+        typer.Argument(metavar="RUN", help="Id, prefix, name, latest, best, or a predictions file (.csv, .parquet)."),
     ] = None,
     predictions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A predictions file, the long form of giving it as RUN.")

@@ -10,17 +10,17 @@ from mlproj.cli.shell import INPUT_IS_WRONG, SetOption, Shell, command, problem_
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    command(app, "init")(init)
-    command(app, "check")(check)
+    command(app, "init", short_help="Write a commented project.yaml.")(init)
+    command(app, "check", short_help="Validate spec and data before training.")(check)
     command(app, "schema")(schema)
     command(app, "model")(model)
-    command(app, "split")(split)
+    command(app, "split", short_help="Deal the splits once and show them.")(split)
 
 
 def init(
     shell: Shell,
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Folder of the new project.", show_default=False)
+        Path, typer.Argument(metavar="DIR", help="Folder of the new project.", show_default=False)
     ] = Path(),
     data: Annotated[
         str | None,
@@ -51,19 +51,19 @@ def check(shell: Shell, set: SetOption = None) -> None:
     if checked.head:
         shell.say(f"{checked.head}\n")
     document = {
-        "ok": not report.problems,
-        "problems": problem_rows(report.problems),
+        "ok": not checked.problems,
+        "problems": problem_rows(checked.problems),
         "columns": [
             {"name": c.name, "type": c.type, "missing": c.missing, "unique": c.unique, "guessed": c.guessed}
-            for c in report.columns
+            for c in (report.columns if report else ())
         ],
-        "splits": {name: dict(row) for name, row in report.splits.items()},
-        "warnings": list(report.warnings),
-        "notes": list(report.notes),
+        "splits": {name: dict(row) for name, row in report.splits.items()} if report else {},
+        "warnings": list(report.warnings) if report else [],
+        "notes": list(report.notes) if report else [],
     }
-    shell.result(check_text(report), document)
-    if report.problems:
-        for problem in report.problems:
+    shell.result(check_text(checked), document)
+    if checked.problems:
+        for problem in checked.problems:
             typer.echo(str(problem), err=True)
         raise typer.Exit(INPUT_IS_WRONG)
 

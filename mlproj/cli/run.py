@@ -10,8 +10,8 @@ from mlproj.cli.shell import INTERRUPTED, LikeOption, NameOption, SetOption, She
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    command(app, "demo")(demo)
-    command(app, "train")(train)
+    command(app, "demo", short_help="First run, offline: two projects, two verdicts.")(demo)
+    command(app, "train", short_help="Train the model and track the run.")(train)
     command(app, "runs")(runs)
     command(app, "ui")(ui)
 
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     shell: Shell,
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to put the two projects.", show_default=False)
+        Path, typer.Argument(metavar="DIR", help="Where to put the two projects.", show_default=False)
     ] = Path("mlproj-demo"),
 ) -> None:
     """Train two bundled projects offline and show each ladder, verdict and next command."""
@@ -49,7 +49,7 @@ def train(shell: Shell, set: SetOption = None, like: LikeOption = None, name: Na
 
 def runs(
     shell: Shell,
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Id, prefix, name, latest or best.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, prefix, name, latest or best.")] = None,
     yaml: Annotated[bool, typer.Option("--yaml", help="Print the run's resolved project.yaml.")] = False,
 ) -> None:
     """List the runs, or show one run and its resolved spec."""

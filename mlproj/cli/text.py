@@ -9,9 +9,8 @@ from mlproj.records import Promise
 
 if TYPE_CHECKING:
     from mlproj.data.columns import Column
-    from mlproj.data.examine import CheckReport
     from mlproj.workflow.demo import Shown as DemoPart
-    from mlproj.workflow.project import Dealt
+    from mlproj.workflow.project import Checked, Dealt
     from mlproj.workflow.runs import Listing, Shown
     from mlproj.workflow.train import Trained
 
@@ -145,16 +144,16 @@ def run_text(shown: "Shown") -> str:
     return "\n".join([*parts, f"{folder}\nspec: mlproj runs {run.name} --yaml"])
 
 
-def check_text(report: "CheckReport") -> str:
+def check_text(checked: "Checked") -> str:
     """What the data look like, what the splits can tell, and what is wrong."""
-    said = [*(f"note: {note}" for note in report.notes), *(f"warning: {warning}" for warning in report.warnings)]
-    if report.problems:
-        count = len(report.problems)
-        end = f"{count} problem{'' if count == 1 else 's'} to mend first:"
-    else:
-        end = "Everything is in order.\nnext: mlproj train"
+    report, blocks = checked.report, []
+    if report is not None:
+        said = [*(f"note: {note}" for note in report.notes), *(f"warning: {text}" for text in report.warnings)]
+        blocks = [_columns_text(report.columns), _sizes_text(report.splits), "\n".join(said)]
+    count = len(checked.problems)
+    mend = f"{count} problem{'' if count == 1 else 's'} to mend first:"
     return "\n\n".join(
-        part for part in (_columns_text(report.columns), _sizes_text(report.splits), "\n".join(said), end) if part
+        block for block in (*blocks, mend if count else "Everything is in order.\nnext: mlproj train") if block
     )
 
 

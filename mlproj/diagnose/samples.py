@@ -163,7 +163,8 @@ def _joint_units(part: Predictions, labels: list[Answers]) -> Units:
     every = np.concatenate(entries)
     group = np.arange(n) if part.group is None else part.group
     _, unit = np.unique(group, return_inverse=True)
-    moved = np.bincount(unit, share).astype(np.float64)
+    counts = np.bincount(unit, np.sum(entries, axis=0)) > 0  # an example without any label is no witness
+    moved = np.bincount(unit, share)[counts].astype(np.float64)
     n_kish = float(every.sum() ** 2 / np.square(every).sum())
     losses = value + moved * len(moved)
     return Units(losses, np.ones(len(moved)), int((every > 0).sum()), n_kish, grouped=True)

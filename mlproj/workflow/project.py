@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +87,14 @@ class Checked:
     """A project that was looked over.
 
     Attributes:
+        problems: What has to be mended before anything starts.
         head: First line: project, split sizes, store; empty when project.yaml could not be read.
-        report: Columns, splits, warnings, and all problems.
+        report: Columns, splits and warnings; None when project.yaml could not be read.
     """
 
-    head: str
-    report: "CheckReport"
+    problems: tuple[Problem, ...]
+    head: str = ""
+    report: "CheckReport | None" = None
 
 
 def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Checked:
@@ -105,26 +107,27 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Ch
     Returns:
         What was found; nothing is written.
     """
-    from mlproj.data import CheckReport, examine, load_dataset
     from mlproj.track import store_for
 
     try:
         project = load(project, set=set)
         store = store_for(project)
-        report = examine(project, store.splits)
-    except InvalidInput as error:
-        return Checked("", CheckReport(problems=error.problems))
+    except InvalidInput as error:  # before pandas is imported: a misspelt key is answered at once
+        return Checked(error.problems)
+    from mlproj.data import examine, load_dataset
+
+    report = examine(project, store.splits)
     sizes = {name: int(row["n"]) for name, row in report.splits.items()}
     head = _head(project, sizes, store)
     if report.problems:
-        return Checked(head, report)
+        return Checked(report.problems, head, report)
     from mlproj.training import resolve
 
     try:
         resolve(project, load_dataset(project, store=store.splits, save=False))
     except InvalidInput as error:
-        return Checked(head, replace(report, problems=error.problems))
-    return Checked(head, report)
+        return Checked(error.problems, head, report)
+    return Checked((), head, report)
 
 
 def _head(project: Project, sizes: Mapping[str, int], store: "Store") -> str:

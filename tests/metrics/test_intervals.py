@@ -173,6 +173,21 @@ def test_edge_cases_of_rates_stay_finite(value: float) -> None:
         assert found.high - found.low > 0
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_without_a_single_error_a_group_counts_once_as_nothing_tells_how_errors_cluster(value: float) -> None:
+    found = weighted_rate(np.full(2000, value), group=np.repeat(np.arange(100), 20))
+    assert found.n_effective == pytest.approx(100, rel=0.03)
+
+
+def test_coverage_of_rare_errors_that_strike_whole_groups() -> None:
+    rng = np.random.default_rng(13)
+    group, covered = np.repeat(np.arange(50), 20), 0
+    for _ in range(500):
+        found = weighted_rate(np.repeat((rng.random(50) < 0.02).astype(float), 20), group=group)
+        covered += found.low <= 0.02 <= found.high
+    assert covered / 500 >= 0.92
+
+
 def test_one_cluster_counts_as_one_observation() -> None:
     found = weighted_rate(np.repeat([1.0, 0.0], 50), group=np.repeat(["only"], 100))
     assert found.n_effective == 1.0
