@@ -1,7 +1,7 @@
 """The data as training sees them: train, train-dev and dev encoded, test left out. N examples, F inputs, L labels."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,14 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
 
-def load_dataset(project: Project, *, store: Path | None = None, redraw: bool = False, save: bool = True) -> Dataset:
+def load_dataset(
+    project: Project,
+    *,
+    store: Path | None = None,
+    redraw: bool = False,
+    save: bool = True,
+    before_saving: Callable[[Dataset], object] | None = None,
+) -> Dataset:
     """Reads, checks, deals and encodes a project's data.
 
     Args:
@@ -86,6 +93,7 @@ def load_dataset(project: Project, *, store: Path | None = None, redraw: bool = 
         store: Folder that keeps the deal; None keeps none.
         redraw: Deal anew instead of keeping the stored deal.
         save: Whether to store a new deal; without it nothing is written.
+        before_saving: Called with the dataset before a deal is stored; what it raises leaves nothing behind.
 
     Returns:
         Everything that training and diagnosis may see.
@@ -101,6 +109,8 @@ def load_dataset(project: Project, *, store: Path | None = None, redraw: bool = 
     """
     prepared = prepare(project, store=store, redraw=redraw)
     dataset = _encode(prepared)
+    if before_saving is not None:
+        before_saving(dataset)
     if store is not None and save and not keep_deal(prepared, store):
         return load_dataset(project, store=store)
     return dataset

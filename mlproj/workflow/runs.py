@@ -1,5 +1,6 @@
 """Runs in the store: listing them, finding the one that is meant, showing it, and the UI."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -221,6 +222,11 @@ def run_document(run: Run, best: str | None) -> dict[str, Any]:
     return document | ({"best": run.id == best} if best else {})
 
 
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Numbers as JSON can hold them: what is not finite becomes null."""
-    return {name: value if abs(value) < float("inf") else None for name, value in values.items()}
+def finite(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Numbers as JSON can hold them: what is not finite becomes null.
+
+    Example:
+        >>> finite({"recall": 0.5, "roc_auc": float("nan")})
+        {'recall': 0.5, 'roc_auc': None}
+    """
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}

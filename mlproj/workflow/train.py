@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +65,12 @@ class Trained:
 def promise_document(promise: Promise) -> dict[str, Any]:
     """One line of a contract as JSON."""
     return {
-        "metric": promise.metric, "limit": promise.limit, "value": promise.value, "low": promise.low,
-        "high": promise.high, "n": promise.n, "status": promise.status,
-    }  # fmt: skip
+        "metric": promise.metric,
+        "limit": promise.limit,
+        **finite({"value": promise.value, "low": promise.low, "high": promise.high}),
+        "n": promise.n,
+        "status": promise.status,
+    }
 
 
 def train(
@@ -97,10 +101,11 @@ def train(
         if like:
             found = find_run(tracker, like)
             project = spec_of(found, tracker.fetch(found.id, "project.yaml"), project, set=set)
-        dataset = _read(project, store.splits)
+        from mlproj.data import load_dataset
         from mlproj.track import capture_git
-        from mlproj.training import fit, resolve  # torch is imported here, while the store gets ready
+        from mlproj.training import fit, resolve  # torch is imported here, while MLflow is imported next door
 
+        dataset = load_dataset(project, store=store.splits, before_saving=partial(resolve, project))
         project = resolve(project, dataset)
         git = capture_git(project.root)
         run = _begin(tracker, project, dataset, git, name or f"{model_name(project)}-{secrets.token_hex(2)}")
@@ -112,12 +117,6 @@ def train(
     return Trained(
         _finished(run, result, folder), result, contract, project, join(project, "diagnose", "bias-variance", run.name)
     )
-
-
-def _read(project: Project, splits: Path) -> "Dataset":
-    from mlproj.data import load_dataset
-
-    return load_dataset(project, store=splits)
 
 
 def _begin(tracker: "AbstractTracker", project: Project, dataset: "Dataset", git: "GitState", name: str) -> Run:

@@ -87,6 +87,24 @@ def test_wrong_input_leaves_nothing_behind(make_flowers: Callable[..., Path]) ->
     assert not (home / "mlruns").exists()
 
 
+def test_what_training_refuses_leaves_nothing_behind_either(make_flowers: Callable[..., Path]) -> None:
+    home = make_flowers(SPEC.replace("epochs: 6", "epochs: 6, class_weight: {tulip: 3}"))
+    with pytest.raises(mlproj.InvalidInput, match="class_weight"):
+        mlproj.train(home)
+    assert not (home / "mlruns").exists()
+
+
+def test_a_metric_that_is_undefined_on_dev_becomes_null_in_json(make_flowers: Callable[..., Path]) -> None:
+    home = make_flowers(SPEC.replace('accuracy: ">= 0.5"', 'accuracy: ">= 0.5", roc_auc: ">= 0.5"'))
+    frame = pd.read_csv(home / "app.csv")
+    frame["kind"] = "rose"  # the target has one class: a ranking of classes means nothing there
+    frame.to_csv(home / "app.csv", index=False)
+    document = mlproj.train(home).document()
+    promise = next(row for row in document["contract"] if row["metric"] == "roc_auc")
+    assert (promise["value"], promise["status"]) == (None, "unknown")
+    json.dumps(document, allow_nan=False)
+
+
 def test_a_diverged_run_ends_with_advice_and_can_be_read(make_flowers: Callable[..., Path]) -> None:
     spec = SPEC.replace("kind: mlp, hidden: [16]", "kind: linear").replace(
         "epochs: 6", "epochs: 6, optimizer: sgd, learning_rate: 1e38"
