@@ -1,6 +1,7 @@
 """The command line is the library: every command has a twin of the same name and options."""
 
 import inspect
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,3 +50,8 @@ def test_every_public_name_can_be_had_and_nothing_else() -> None:
     assert all(getattr(mlproj, name) is not None for name in mlproj.__all__)
     with pytest.raises(AttributeError, match="no attribute 'traim'"):
         mlproj.traim  # noqa: B018  # the access is what is tested
+
+
+def test_no_room_bears_the_name_of_a_command() -> None:
+    rooms = {module.name for module in pkgutil.iter_modules(mlproj.__path__)}
+    assert not rooms & {name.split()[0] for name in COMMANDS if " " not in name}
