@@ -10,7 +10,7 @@ from math import floor, log10
 
 from mlproj.advise import commands
 from mlproj.advise.table import ACTIONS, Action, Case
-from mlproj.diagnose.gaps import smallest_worth_closing
+from mlproj.diagnose.gaps import reaches, smallest_worth_closing
 from mlproj.diagnose.resolve import round_up
 from mlproj.diagnose.rungs import GivenRung, is_rate
 from mlproj.records import Ladder, Remedy
@@ -50,14 +50,18 @@ def _gaps_to_close(ladder: Ladder) -> list[str]:
     verdict = ladder.verdict
     if verdict.named is None:
         return list(verdict.candidates)
-    others = sorted((gap for gap in ladder.gaps if gap.low > _worth(ladder)), key=lambda gap: -gap.size)
+    others = sorted((gap for gap in ladder.gaps if reaches(gap.low, _worth(ladder))), key=lambda gap: -gap.size)
     return [verdict.named, *(gap.name for gap in others if gap.name != verdict.named)]
 
 
 def _ranked(gap: str, case: Case | None) -> list[Action]:
     """The gap's rows of the table, those that the project gives a reason for first."""
     wanted = "avoidable_bias" if gap == "training_error" else gap
-    rows = [action for action in ACTIONS if action.gap == wanted]
+    rows = [
+        action
+        for action in ACTIONS
+        if action.gap == wanted and (not action.needs_reason or (case is not None and action.presses(case)))
+    ]
     if case is None:
         return rows
     return sorted(rows, key=lambda action: not action.presses(case))

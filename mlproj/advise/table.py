@@ -45,6 +45,7 @@ class Action:
         tail: Tail of the name of the run that tries it; empty where it is no training.
         change: Keys to set, by dotted path; None where it does not apply.
         presses: Whether the project gives a reason to try it before the others.
+        needs_reason: Whether it helps only where there is such a reason.
     """
 
     gap: str
@@ -54,6 +55,7 @@ class Action:
     tail: str = ""
     change: Callable[[Case], Changes | None] = lambda _: {}
     presses: Callable[[Case], bool] = lambda _: False
+    needs_reason: bool = False
 
 
 def _number(value: float) -> str:
@@ -110,7 +112,7 @@ def _adam(case: Case) -> Changes | None:
 
 def _longer(case: Case) -> Changes | None:
     training = case.project.training
-    if not isinstance(training.epochs, int):
+    if not isinstance(training.epochs, int) or _diverged(case):
         return None
     stopped = case.outcome == "early_stopped"  # then it was patience that ended it, not the number of epochs
     changes = {} if stopped else {"training.epochs": str(2 * training.epochs)}
@@ -148,6 +150,14 @@ def _is_held_down(case: Case) -> bool:
     return training.l2 >= 0.01 or training.l1 >= 0.001 or dropout >= 0.5
 
 
+def _calmer(case: Case) -> Changes | None:
+    return {"training.learning_rate": _number(min(case.project.training.learning_rate / 10, 0.1))}
+
+
+def _diverged(case: Case) -> bool:
+    return case.outcome == "diverged"
+
+
 def _slower_end(case: Case) -> Changes | None:
     return {"training.schedule.kind": "cosine"} if case.project.training.schedule.kind == "constant" else None
 
@@ -183,6 +193,16 @@ ACTIONS: tuple[Action, ...] = (
         "longer",
         _longer,
         presses=_has_few_updates,
+    ),
+    Action(
+        _BIAS,
+        "Take smaller steps",
+        "the training diverged, so that this ladder speaks of a model that hardly learned",
+        "one training",
+        "slower",
+        _calmer,
+        presses=_diverged,
+        needs_reason=True,
     ),
     Action(_BIAS, "Use Adam", "it gets further in as many updates", "one training", "adam", _adam),
     Action(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mlproj.cli.shell import INTERRUPTED, LikeOption, NameOption, SetOption, Shell, command
+from mlproj.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
@@ -63,6 +64,8 @@ def runs(
         shell.result(runs_text(listing), {"runs": [run_document(entry, listing.best) for entry in listing.runs]})
         return
     shown = show_run(shell.path, run=run)
+    if yaml and not shown.yaml:
+        raise InputError(f"{shown.head} holds no project.yaml. Name a finished training: mlproj runs")
     if yaml:
         shell.result(shown.yaml.rstrip("\n"), {"run": run_document(shown.run, None), "yaml": shown.yaml})
     else:

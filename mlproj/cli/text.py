@@ -74,7 +74,7 @@ def train_text(trained: "Trained") -> str:
     ]
     if fit.threshold is not None and fit.threshold != 0.5:
         parts.append(
-            f"threshold {fit.threshold:.3g}, chosen on dev"
+            f"threshold {fit.threshold:.3g}, chosen on {'dev' if 'dev' in fit.metrics else 'train'}"
             if trained.project.metric.threshold == "auto"
             else f"threshold {fit.threshold:g}"
         )
@@ -121,7 +121,7 @@ def runs_text(listing: "Listing") -> str:
             ("*" if run.id == listing.best else "", run.name, run.id[:8], ago(run.started), run.kind, state, values)
         )
     text = table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)
-    return f"{text}\n* best by contract on the newest dev set (`best`)" if listing.best else text
+    return f"{text}\n* best by contract ({listing.metric}) on the newest dev set (`best`)" if listing.best else text
 
 
 def run_text(shown: "Shown") -> str:
@@ -140,8 +140,10 @@ def run_text(shown: "Shown") -> str:
             "",
             table(("", *(split.replace("_", "-") for split in splits)), rows, right=range(1, len(splits) + 1)),
         ]
+    if shown.text:
+        parts += ["", shown.text]
     folder = f"\nartifacts: {run.folder}" if run.folder else ""
-    return "\n".join([*parts, f"{folder}\nspec: mlproj runs {run.name} --yaml"])
+    return "\n".join([*parts, f"{folder}\nspec: {shown.more}" if shown.more else folder]).rstrip("\n")
 
 
 def check_text(checked: "Checked") -> str:
@@ -153,7 +155,7 @@ def check_text(checked: "Checked") -> str:
     count = len(checked.problems)
     mend = f"{count} problem{'' if count == 1 else 's'} to mend first:"
     return "\n\n".join(
-        block for block in (*blocks, mend if count else "Everything is in order.\nnext: mlproj train") if block
+        block for block in (*blocks, mend if count else f"Everything is in order.\nnext: {checked.next}") if block
     )
 
 

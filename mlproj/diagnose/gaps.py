@@ -115,6 +115,16 @@ def smallest_worth_closing(dev_error: float, *, is_rate: bool) -> float:
     return max(0.1 * dev_error, 0.005 if is_rate else 0.0)
 
 
+def reaches(limit: float, worth: float) -> bool:
+    """Whether a limit is large enough to be worth closing, whatever the rounding of differences.
+
+    Example:
+        >>> 0.19 - 0.17 >= 0.02, reaches(0.19 - 0.17, 0.02), reaches(0.0, 0.0)
+        (False, True, False)
+    """
+    return limit > worth * (1 - 1e-9)
+
+
 def judge(samples: Mapping[str, Sample], steps: Sequence[Step], worth: float) -> Judgement:
     """Applies the naming rule.
 
@@ -139,7 +149,7 @@ def judge(samples: Mapping[str, Sample], steps: Sequence[Step], worth: float) ->
         if step.name
     )
     order = np.argsort(-chances, kind="stable")
-    likely = [k for k in order if chances[k] >= 1 - SURE and shapes[k][2] > worth] or list(order[:1])
+    likely = [k for k in order if chances[k] >= 1 - SURE and reaches(shapes[k][2], worth)] or list(order[:1])
     first = int(likely[0])
     state, candidates = _state(samples, steps, shapes, chances, worth), [steps[k].name for k in likely if steps[k].name]
     if state == "named":
@@ -147,7 +157,7 @@ def judge(samples: Mapping[str, Sample], steps: Sequence[Step], worth: float) ->
     elif state == "nothing_to_close":
         candidates = []
     elif state == "past_human":
-        candidates = [steps[k].name for k in order if steps[k].name and shapes[k][1] > worth]
+        candidates = [steps[k].name for k in order if steps[k].name and reaches(shapes[k][1], worth)]
     closable = np.maximum(drawn, 0.0)
     regret = float((closable.max(axis=0) - closable[first]).mean())
     audit = tuple(step.name for step, kept in zip(steps, audit_largest(drawn), strict=True) if kept and step.name)
@@ -164,9 +174,9 @@ def _state(
     if is_past_human(samples):
         return "past_human"
     best = int(np.argmax(chances))
-    if steps[best].nameable and chances[best] >= SURE and shapes[best][1] > worth:
+    if steps[best].nameable and chances[best] >= SURE and reaches(shapes[best][1], worth):
         return "named"
-    return "nothing_to_close" if all(high < worth for _, _, high in shapes) else "unresolved"
+    return "nothing_to_close" if not any(reaches(high, worth) for _, _, high in shapes) else "unresolved"
 
 
 def is_past_human(samples: Mapping[str, Sample]) -> bool:

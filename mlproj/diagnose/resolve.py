@@ -15,7 +15,7 @@ import numpy as np
 
 from mlproj.diagnose.gaps import SURE, Judgement, Step
 from mlproj.diagnose.samples import Sample
-from mlproj.metrics.intervals import Floats, normal_quantile
+from mlproj.metrics.intervals import Floats, normal_quantile, wilson
 
 N_FUTURES = 1000
 ENOUGH = 0.5
@@ -23,6 +23,8 @@ ENOUGH = 0.5
 MOST, MOST_TIMES = 1_000_000, 1000
 """Further examples, and times its size, beyond which growing a set is called out of reach."""
 _NEGLIGIBLE = 0.05
+_DEAR = 4.0
+"""Growing one set is simpler than growing all, but not at more than that many times the examples."""
 _SEED = 11
 _LEAST, _PRECISION = 0.02, 0.05
 
@@ -39,9 +41,9 @@ def plan_growth(
         worth: Smallest gap worth closing.
 
     Returns:
-        ``{"grow": rung, "by": n}``; where that rung alone does not settle it, another that does; where none does, all
-        sets that matter grow by one factor and `with` names the others. `by` is None where even that does not help, or
-        its rung has no n. None when every rung is a constant.
+        ``{"grow": rung, "by": n}``; where that rung alone does not settle it, or only at several times the examples,
+        another that does, or all sets that matter grow by one factor and `with` names the others. `by` is None where
+        even that does not help, or its rung has no n. None when every rung is a constant.
     """
     missing = _missing_rung(samples, judgement)
     if missing:
@@ -49,18 +51,25 @@ def plan_growth(
     shares = rank_rungs(samples, steps, judgement.chances)
     if not shares:
         return None
-    future = _Future(samples, steps, worth)
     countable = [name for name in shares if samples[name].rung.n]
-    for name in countable:
-        factor = future.factor_needed([name])
-        if factor is not None:
-            return {"grow": name, "by": _further(samples[name], factor)}
     # every set that is sampled at all: behind the two likeliest gaps a third may be waiting
     sampled = [name for name, sample in samples.items() if sample.rung.n and sample.variance]
     every = [*countable, *(name for name in sampled if name not in countable)]
-    if countable and len(every) > 1 and (factor := future.factor_needed(every)) is not None:
-        return {"grow": countable[0], "by": _further(samples[countable[0]], factor), "with": every[1:]}
-    return {"grow": shares[0], "by": None}
+    ways = [[name] for name in countable] + ([every] if countable and len(every) > 1 else [])
+    chosen = _choose_way(_Future(samples, steps, worth), ways)
+    if chosen is None:
+        return {"grow": shares[0], "by": None}
+    (first, *others), factor = chosen
+    plan = {"grow": first, "by": _further(samples[first], factor)}
+    return plan | {"with": others} if others else plan
+
+
+def _choose_way(future: "_Future", ways: Sequence[list[str]]) -> tuple[list[str], float] | None:
+    """The first way to grow that works without taking several times the examples of another, and by which factor."""
+    factors = [future.factor_needed(names) for names in ways]
+    found = [(names, factor) for names, factor in zip(ways, factors, strict=True) if factor is not None]
+    costs = [(factor - 1) * sum(future.samples[name].rung.n or 0 for name in names) for names, factor in found]
+    return next((way for way, cost in zip(found, costs, strict=True) if cost <= _DEAR * min(costs)), None)
 
 
 def _further(sample: Sample, factor: float) -> int:
@@ -119,6 +128,48 @@ def _coefficients(samples: Mapping[str, Sample], steps: Sequence[Step]) -> Float
 
 
 @dataclass(frozen=True)
+class _Outlook:
+    """A rung in F futures.
+
+    Attributes:
+        error: Its error (F,).
+        below: How far its lower 95 % limit lies below it (F,).
+        above: How far its upper limit lies above it (F,).
+        mean: Mean of what the error may then be (F,).
+        variance: Variance of what the error may then be (F,).
+    """
+
+    error: Floats
+    below: Floats
+    above: Floats
+    mean: Floats
+    variance: Floats
+
+
+def _look_ahead(sample: Sample, factor: float, rng: np.random.Generator) -> _Outlook:
+    """A rung with `factor` times its examples. Rates keep their skewness: after 0 errors of 50 it decides."""
+    truth = sample.draws[:N_FUTURES]
+    if sample.n_effective is None:
+        return _look_ahead_normally(sample, factor, truth, rng)
+    n, added = sample.n_effective, round((factor - 1) * sample.n_effective)
+    wrong: Floats = sample.value * n + rng.binomial(added, truth.clip(0, 1)).astype(np.float64)
+    size = n + added
+    error = wrong / size
+    low, high = wilson(error, size)
+    mean = (wrong + 0.5) / (size + 1)
+    return _Outlook(error, error - low, high - error, mean, mean * (1 - mean) / (size + 2))
+
+
+def _look_ahead_normally(sample: Sample, factor: float, truth: Floats, rng: np.random.Generator) -> _Outlook:
+    error, variance = np.full(N_FUTURES, sample.value), sample.variance
+    if factor > 1:
+        further = truth + rng.standard_normal(N_FUTURES) * np.sqrt(variance / (factor - 1))
+        error = (sample.value + (factor - 1) * further) / factor
+    reach = np.full(N_FUTURES, normal_quantile(SURE) * np.sqrt(variance / factor))
+    return _Outlook(error, reach, reach, error, np.full(N_FUTURES, variance / factor))
+
+
+@dataclass(frozen=True)
 class _Future:
     """Looks ahead to what the naming rule would say if a rung had more examples."""
 
@@ -139,34 +190,25 @@ class _Future:
         return 1 + exp(high)
 
     def _share_settled(self, grown: Sequence[str], factor: float) -> float:
-        coefficients = _coefficients(self.samples, self.steps)
         rng = np.random.default_rng(_SEED)
-        variances, errors = [], []
-        for name, sample in self.samples.items():
-            variance = sample.variance
-            if name not in grown:
-                variances.append(variance)
-                errors.append(np.full(N_FUTURES, sample.value))
-                continue
-            truth = sample.draws[:N_FUTURES]
-            further = truth + rng.standard_normal(N_FUTURES) * np.sqrt(variance / (factor - 1))
-            errors.append((sample.value + (factor - 1) * further) / factor)
-            variances.append(variance / factor)
-        gaps = coefficients @ np.stack(errors)
-        return float(np.mean(self._settled(gaps, coefficients, np.array(variances))))
+        rungs = [_look_ahead(s, factor if name in grown else 1.0, rng) for name, s in self.samples.items()]
+        return float(np.mean(self._settled(rungs)))
 
-    def _settled(self, gaps: Floats, coefficients: Floats, variances: Floats) -> Any:
-        """Whether each future (F,) ends in a name or in nothing to close, from normal approximations."""
-        sure, reach = NormalDist().inv_cdf(SURE), normal_quantile(SURE)
-        error = np.sqrt(coefficients**2 @ variances)[:, None]
-        settled = np.all(gaps + reach * error < self.worth, axis=0)
+    def _settled(self, rungs: Sequence[_Outlook]) -> Any:
+        """Whether each future (F,) ends in a name or in nothing to close."""
+        coefficients = _coefficients(self.samples, self.steps)
+        up, down = np.maximum(coefficients, 0.0) ** 2, np.minimum(coefficients, 0.0) ** 2
+        below, above = (np.stack(side) ** 2 for side in ([r.below for r in rungs], [r.above for r in rungs]))
+        sizes = coefficients @ np.stack([r.error for r in rungs])  # with MOVER's limits, as the gaps have
+        lows, highs = sizes - np.sqrt(up @ below + down @ above), sizes + np.sqrt(up @ above + down @ below)
+        gaps, variances = coefficients @ np.stack([r.mean for r in rungs]), np.stack([r.variance for r in rungs])
+        sure, settled = NormalDist().inv_cdf(SURE), np.all(highs < self.worth, axis=0)
         for k, step in enumerate(self.steps):
             if not step.nameable:
                 continue
-            contrast = coefficients[k] - np.delete(coefficients, k, axis=0)
-            spread = np.sqrt(contrast**2 @ variances)[:, None]
+            spread = np.sqrt((coefficients[k] - np.delete(coefficients, k, axis=0)) ** 2 @ variances)
             ahead = np.all(gaps[k] - np.maximum(np.delete(gaps, k, axis=0), 0.0) > sure * spread, axis=0)
-            settled |= ahead & (gaps[k] - reach * error[k] > self.worth)
+            settled |= ahead & (lows[k] > self.worth)
         return settled
 
 

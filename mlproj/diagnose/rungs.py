@@ -115,7 +115,8 @@ def check_scale(rungs: Sequence[GivenRung], metric: str) -> None:
     problems = []
     for rung in rungs:
         if is_rate(metric) and rung.value > 1:
-            percent = f"write {rung.value:g}% if it is percent; " if rung.value <= 100 else ""
+            is_percent = rung.value <= 100 and not rung.text.rstrip().endswith("%")
+            percent = f"write {rung.value:g}% if it is percent; " if is_percent else ""
             hint = f"{percent[:1].upper()}{percent[1:]}errors of numbers need their metric, such as --metric rmse."
             problems.append(_problem(rung.text, f"{rung.value:g} is no error rate, which lies between 0 and 1", hint))
         elif not is_rate(metric) and metric in LOSSES and rung.value < 0:

@@ -25,6 +25,7 @@ from mlproj.spec.goal import LOSSES
 Distribution = Literal["training", "target"]
 _SEED = 7
 _SQUARED = {"rmse": "mse"}
+_DRAWN_AS_RATES = RATE_METRICS | {"roc_auc", "average_precision"}
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,12 @@ class Sample:
     Attributes:
         rung: Its value with interval.
         draws: What the error may be (D,); all equal for a constant.
+        n_effective: For rates, the independent, equally weighted examples that tell as much; None for all else.
     """
 
     rung: Rung
     draws: Floats
+    n_effective: float | None = None
 
     @property
     def name(self) -> str:
@@ -88,7 +91,8 @@ def measure(name: str, part: Predictions, metric: str) -> Sample:
         distribution="training" if name in ("train", "train_dev") else "target",
         method=found.method,
     )
-    return Sample(rung, draws)
+    is_drawn_as_rate = metric in ("error", "accuracy") if several else metric in _DRAWN_AS_RATES
+    return Sample(rung, draws, found.n_effective or None if is_drawn_as_rate else None)
 
 
 def _labelled(part: Predictions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -97,7 +101,7 @@ def _labelled(part: Predictions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 def _measure_one(part: Predictions, answers: Answers, metric: str, rng: np.random.Generator) -> tuple[Estimate, Floats]:
     found = _as_loss(metric, estimate(metric, answers, part.weight, part.group))
-    if metric in RATE_METRICS or metric in ("roc_auc", "average_precision"):
+    if metric in _DRAWN_AS_RATES:
         return found, draw_rate(found.value, found.n_effective, rng)
     base = _SQUARED.get(metric, metric)
     if base in MEAN_METRICS:
@@ -186,7 +190,7 @@ def take(given: GivenRung, metric: str, measured: Sample | None = None) -> Sampl
     half_width, method, n = given.half_width, "given with its half-width", given.n
     if n is not None and is_rate(metric):
         low, high = wilson(value, n)
-        return Sample(_given_rung(given, low, high, "Wilson"), draw_rate(value, n, rng))
+        return Sample(_given_rung(given, low, high, "Wilson"), draw_rate(value, n, rng), n_effective=float(n))
     if n is not None:
         half_width, method = _borrowed_half_width(given, metric, measured), "given n, spread of single losses borrowed"
     if not half_width:

@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlproj.diagnose.gaps import Judgement
+from mlproj.diagnose.gaps import Judgement, reaches
 from mlproj.records import Gap
 
 TITLES: Mapping[str, str] = {
@@ -154,7 +154,7 @@ def _named(judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers, wort
         f"{TITLES[name].capitalize()} is the gap to work on: {numbers.difference(gap.size)} ({limits}), "
         f"the largest with probability {show_chance(gap.p_largest)}; {_MEANINGS[name]}."
     )
-    others = [other.name for other in gaps.values() if other.name != name and other.low > worth]
+    others = [other.name for other in gaps.values() if other.name != name and reaches(other.low, worth)]
     if others:
         sizes = ", ".join(f"{TITLES[other]} ({numbers.difference(gaps[other].size)})" for other in others)
         text += f" Worth closing next: {sizes}."

@@ -128,6 +128,8 @@ class Columns:
         shown = ", ".join(dict.fromkeys("an empty cell" if cell is None else repr(cell) for cell in cells))
         places = ", ".join(str(row + self._first_row) for row in rows[:_SHOWN])
         where = f"column {name}, row{'s' if len(rows) > 1 else ''} {places}{more}"
+        if any(problem.where == where for problem in self.problems):  # a column may be read twice, as text and numbers
+            return
         self.problems.append(Problem(where, f"{shown} {message}", hint, self.file))
 
     def refuse(self, where: str, message: str, hint: str = "") -> None:

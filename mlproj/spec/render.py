@@ -19,6 +19,8 @@ from mlproj.spec.yaml import plain_value
 _PLAIN = re.compile(r"[^\W_0-9](?:(?:[\w ./=~()%+;-]|:(?=[\w/]))*[\w./=~()%+;-])?")
 _WORDS_OF_OLD = frozenset({"y", "n", "yes", "no", "on", "off"})
 """Quoted although YAML 1.2 reads them as text, because other tools still read them as true and false."""
+_WHOLE = 10.0**15
+"""From here on a whole number is no longer written digit by digit."""
 _UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029]")
 
 
@@ -87,6 +89,8 @@ def _plain(value: Any) -> Any:
         return _resolved(value)
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, float) and value.is_integer() and 2 <= abs(value) < _WHOLE:
+        return int(value)  # a count was asked for as `dev: 600`, and a rate below 2 reads better as 1.0
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
 
 

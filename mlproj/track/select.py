@@ -81,5 +81,8 @@ def _none(selector: str, runs: Sequence[Run]) -> str:
     ids = [run.id[: len(selector)] for run in runs] if len(selector) >= SHORTEST_PREFIX else []
     close = get_close_matches(selector, names, n=1, cutoff=0.6) or get_close_matches(selector, ids, n=1, cutoff=0.8)
     guess = f" Did you mean '{close[0]}'?" if close else ""
-    newest = ", ".join(f"{run.name} ({run.id[:SHORT]})" for run in runs[:3])
+    if len(selector) < SHORTEST_PREFIX and any(run.id.startswith(selector.lower()) for run in runs):
+        guess = f" Of an id, write at least {SHORTEST_PREFIX} characters."
+    trained = [run for run in runs if run.kind in TRAINED] or runs
+    newest = ", ".join(f"{run.name} ({run.id[:SHORT]})" for run in trained[:3])
     return f"No run is called '{selector}' or has an id that begins so.{guess}\nThe newest: {newest}. All: mlproj runs"

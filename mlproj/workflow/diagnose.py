@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,7 @@ def diagnose_bias_variance(
     from mlproj.diagnose import ladder_of, parse_rungs
 
     given = parse_rungs([*rung, *([f"human={human}"] if human is not None else [])])
+    _check_options(min_gap, picture)
     if predictions is not None:
         if run is not None:
             raise InvalidInput([Problem("--predictions", "a RUN is given as well; name one of them")])
@@ -110,16 +112,17 @@ def diagnose_bias_variance(
         subject = _subject(store, run, project, given, metric)
         told = subject.project
         splits = subject.splits or {}
-        ladder = ladder_of(
-            subject.predictions,
-            given=given,
-            human=told.human if told else None,
-            metric=metric or (told.metric.optimize if told else None),
-            metric_is_asked=metric is not None,
-            distributions_differ=bool(splits.get("distributions_differ")),
-            sealed_test_n=splits.get("sizes", {}).get("test") or None,
-            min_gap=min_gap,
-        )
+        with _about(subject, given):
+            ladder = ladder_of(
+                subject.predictions,
+                given=given,
+                human=told.human if told else None,
+                metric=metric or (told.metric.optimize if told else None),
+                metric_is_asked=metric is not None,
+                distributions_differ=bool(splits.get("distributions_differ")),
+                sealed_test_n=splits.get("sizes", {}).get("test") or None,
+                min_gap=min_gap,
+            )
         outcome = subject.run.outcome if subject.run else None
         actions = remedies(ladder, project=told, run=subject.selector or None, outcome=outcome)
         words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
@@ -129,6 +132,40 @@ def diagnose_bias_variance(
         if subject.run is not None and store.tracker is not None:
             _record(store.tracker, subject.run, diagnosis)
     return diagnosis
+
+
+def _check_options(min_gap: float | None, picture: Path | None) -> None:
+    problems = []
+    if min_gap is not None and not 0 <= min_gap < float("inf"):
+        problems.append(Problem("--min-gap", f"{min_gap} is no gap", "Write a number from 0, such as 0.01."))
+    if picture is not None and picture.suffix.lower() != ".png":
+        problems.append(Problem("--picture", f"{picture} does not end in .png", "Name a .png file."))
+    elif picture is not None and not picture.parent.is_dir():
+        message = f"the folder {picture.parent} does not exist"
+        problems.append(Problem("--picture", message, "Make it first, or name another."))
+    if problems:
+        raise InvalidInput(problems)
+
+
+@contextmanager
+def _about(subject: Subject, given: "Sequence[GivenRung]") -> Iterator[None]:
+    """Lets what a ladder lacks be said of its run or file: only those can be mended."""
+    has_dev = subject.predictions is None or "dev" in subject.predictions.splits
+    if subject.run is not None and not has_dev and all(rung.name != "dev" for rung in given):
+        raise InputError(
+            f"{subject.run.name} was trained without a dev set: there is nothing to hold its training error against.\n"
+            "Give `splits.dev` in project.yaml, deal anew with `mlproj split --redraw`, and train; "
+            "or add --rung dev=ERROR:N."
+        )
+    try:
+        yield
+    except InvalidInput as error:
+        if subject.chosen != "file":
+            raise
+        problems = [
+            replace(p, file=p.file or ("" if p.where.startswith("--") else subject.selector)) for p in error.problems
+        ]
+        raise InvalidInput(problems) from None
 
 
 class _Store:
@@ -222,8 +259,6 @@ def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path
 def _draw(ladder: Ladder, path: Path) -> None:
     from mlproj.diagnose.picture import draw_ladder
 
-    if path.suffix.lower() != ".png":
-        raise InvalidInput([Problem("--picture", f"{path} does not end in .png", "Name a .png file.")])
     draw_ladder(ladder, path)
 
 

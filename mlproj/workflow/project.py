@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
 from mlproj.workflow.runs import load, split_sizes, store_note
@@ -50,8 +52,8 @@ def init(folder: Path = Path(), *, data: str | None = None, label: str | None = 
     folder.mkdir(parents=True, exist_ok=True)
     schema_path.write_text(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     path.write_text(text, encoding="utf-8")
-    at = "" if folder.resolve() == Path.cwd() else f" --project {folder}"
-    return Made(path, schema_path, notes, f"mlproj{at} check")
+    at = [] if folder.resolve() == Path.cwd() else ["--project", str(folder)]
+    return Made(path, schema_path, notes, shlex.join(["mlproj", *at, "check"]))
 
 
 def _starter(folder: Path, data: str | None, label: str | None, name: str) -> tuple[str, tuple[str, ...]]:
@@ -90,11 +92,13 @@ class Checked:
         problems: What has to be mended before anything starts.
         head: First line: project, split sizes, store; empty when project.yaml could not be read.
         report: Columns, splits and warnings; None when project.yaml could not be read.
+        next: The command to run next, when nothing has to be mended.
     """
 
     problems: tuple[Problem, ...]
     head: str = ""
     report: "CheckReport | None" = None
+    next: str = ""
 
 
 def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Checked:
@@ -127,7 +131,7 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Ch
         resolve(project, load_dataset(project, store=store.splits, save=False))
     except InvalidInput as error:
         return Checked(error.problems, head, report)
-    return Checked((), head, report)
+    return Checked((), head, report, join(project, "train"))
 
 
 def _head(project: Project, sizes: Mapping[str, int], store: "Store") -> str:
@@ -210,8 +214,8 @@ def split(
     Raises:
         InvalidInput: When spec or data are wrong, or `out` is neither .csv nor .parquet.
     """
-    if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
-        raise InvalidInput([Problem("--out", f"{out} is neither .csv nor .parquet", "Name a .csv or .parquet file.")])
+    if out is not None:
+        _check_out(out)
     from mlproj.data import load_dataset
     from mlproj.track import store_for
 
@@ -228,4 +232,41 @@ def split(
         else:
             frame.to_parquet(out, index=False)
     splits = {name: {"n": n, "from": dict(deal.sources.get(name, {}))} for name, n in deal.sizes.items()}
-    return Dealt(_head(project, deal.sizes, store), splits, tuple(deal.notes), deal.redraws)
+    asked = [setting for setting in set if setting.partition("=")[0].strip().partition(".")[0] == "splits"]
+    notes = [*deal.notes, *([_keep(project, asked)] if redraw and asked else [])]
+    return Dealt(_head(project, deal.sizes, store), splits, tuple(notes), deal.redraws)
+
+
+def _keep(project: Project, asked: Sequence[str]) -> str:
+    """What to do after splits were dealt by sizes that project.yaml does not name."""
+    settings = ", ".join(asked)
+    return f"Write {settings} into {project.file} now: training refuses splits that were dealt by other sizes."
+
+
+def _check_out(out: Path) -> None:
+    """Whether a list of splits may be written to a path: never over a file that is something else.
+
+    Raises:
+        InvalidInput: When it may not.
+    """
+    problem = ""
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        problem, hint = f"{out} is neither .csv nor .parquet", "Name a .csv or .parquet file."
+    elif not out.parent.is_dir():
+        problem, hint = f"the folder {out.parent} does not exist", "Make it first, or name another."
+    elif out.exists() and not _is_split_list(out):
+        problem, hint = f"{out} is there already and is no list of splits", "Name another file, so that it is kept."
+    if problem:
+        raise InvalidInput([Problem("--out", problem, hint)])
+
+
+def _is_split_list(file: Path) -> bool:
+    """Whether a file has the columns that `split --out` writes."""
+    import pandas as pd
+
+    try:
+        is_csv = file.suffix.lower() == ".csv"
+        frame = pd.read_csv(file, nrows=0) if is_csv else pd.read_parquet(file)
+    except (OSError, ValueError):
+        return False
+    return list(frame.columns) == ["id", "split"]

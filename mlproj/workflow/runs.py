@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlproj.errors import RunNotFound
+from mlproj.advise.commands import join
+from mlproj.errors import InputError, RunNotFound
 from mlproj.records import Run
 from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
@@ -38,11 +39,21 @@ class Listing:
 
 @dataclass(frozen=True)
 class Shown:
-    """One run with its resolved spec."""
+    """One run with its resolved spec.
+
+    Attributes:
+        run: The run.
+        yaml: Its resolved project.yaml; empty where it holds none.
+        head: First line: the run and the store.
+        text: What it found, for a diagnosis.
+        more: Command that prints the resolved spec; empty where it holds none.
+    """
 
     run: Run
     yaml: str
     head: str
+    text: str = ""
+    more: str = ""
 
 
 def runs(project: Project | str | Path = ".") -> Listing:
@@ -53,7 +64,7 @@ def runs(project: Project | str | Path = ".") -> Listing:
         found = tuple(tracker.runs())
     best = best_run(found)
     count = f"{len(found)} run{'' if len(found) == 1 else 's'}"
-    metric = found[0].params.get("metric.optimize", "error") if found else "error"
+    metric = next((contract_of(run)[0] for run in found if run.kind in TRAINED and run.status == "FINISHED"), "error")
     return Listing(f"{project.name} · {count}{store_note(store)}", found, best.id if best else None, metric)
 
 
@@ -67,8 +78,28 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
     store, tracker = open_tracker(project, must_exist=True, writes=False)
     with tracker:
         found = find_run(tracker, run)
-        text = (tracker.fetch(found.id, "project.yaml")).read_text(encoding="utf-8")
-    return Shown(found, text, f"{speak(found)}{store_note(store)}")
+        ladder = tracker.fetch(found.id, "ladder.txt") if found.kind == "diagnosis" else None
+        spec = stored_spec(tracker, found) if _has_spec(found) else None
+        yaml, text = (file.read_text(encoding="utf-8") if file else "" for file in (spec, ladder))
+    more = join(project, "runs", found.name, "--yaml") if yaml else ""
+    return Shown(found, yaml, f"{speak(found)}{store_note(store)}", text.rstrip("\n"), more)
+
+
+def _has_spec(run: Run) -> bool:
+    """Whether a run was kept to its end and is a model: a diagnosis, and what was killed, hold no spec."""
+    return run.kind != "diagnosis" and run.status == "FINISHED"
+
+
+def stored_spec(tracker: "AbstractTracker", run: Run) -> Path:
+    """A run's resolved project.yaml.
+
+    Raises:
+        InputError: When it holds none.
+    """
+    if not _has_spec(run):
+        state = f"{run.kind}, {run.outcome or run.status.lower()}"
+        raise InputError(f"{speak(run)} holds no project.yaml ({state}). Name a finished training: mlproj runs")
+    return tracker.fetch(run.id, "project.yaml")
 
 
 def ui(project: Project | str | Path = ".", *, port: int | None = None, say: Callable[[str], None] = print) -> None:
@@ -141,8 +172,9 @@ def find_run(tracker: "AbstractTracker", selector: str | None) -> Run:
 def best_run(runs: Sequence[Run]) -> Run | None:
     """The best by contract among the finished runs that share the newest one's dev set.
 
-    Feasible runs first (every limit of `metric.satisfy` met by its point value), then the least violating; among
-    equals the better optimised metric, then the older run.
+    All are held to the newest run's contract: figures of different metrics do not compare. Feasible runs first (every
+    limit of `metric.satisfy` met by its point value), then the least violating; among equals the better optimised
+    metric, then the older run.
     """
     from mlproj.metrics import rank_key
 
@@ -151,10 +183,9 @@ def best_run(runs: Sequence[Run]) -> Run | None:
     ]
     if not finished:
         return None
-    dev = finished[0].tags["mlproj.dev_hash"]
+    dev, (metric, satisfy) = finished[0].tags["mlproj.dev_hash"], contract_of(finished[0])
     ranked = []
     for run in finished:
-        metric, satisfy = contract_of(run)
         values = {name.removeprefix("dev/"): value for name, value in run.metrics.items() if name.startswith("dev/")}
         if run.tags["mlproj.dev_hash"] == dev and metric in values and set(satisfy) <= set(values):
             ranked.append((rank_key(values, metric, satisfy), -run.started, run))

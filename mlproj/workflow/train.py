@@ -12,14 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
+from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Fit, Promise, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
-from mlproj.workflow.runs import find_run, finite, load, open_tracker, speak, spec_of, split_sizes, store_note
+from mlproj.workflow.runs import (
+    find_run,
+    finite,
+    load,
+    open_tracker,
+    speak,
+    spec_of,
+    split_sizes,
+    store_note,
+    stored_spec,
+)
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
     from mlproj.track import AbstractTracker, GitState
+
+LONGEST_NAME = 100
+"""Characters that a run's name may have."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +109,13 @@ def train(
     Raises:
         InvalidInput: When spec or data are wrong; nothing was started.
     """
+    check_name(name)
     project = load(project, set=() if like else set)
     store, tracker = open_tracker(project)
     with tracker:
         if like:
             found = find_run(tracker, like)
-            project = spec_of(found, tracker.fetch(found.id, "project.yaml"), project, set=set)
+            project = spec_of(found, stored_spec(tracker, found), project, set=set)
         from mlproj.data import load_dataset
         from mlproj.track import capture_git
         from mlproj.training import fit, resolve  # torch is imported here, while MLflow is imported next door
@@ -114,9 +129,47 @@ def train(
         result = fit(project, dataset, on_epoch=on_epoch)
         contract = _contract(project, result)
         folder = _record(tracker, run, project, dataset, result, patch=git.patch)
-    return Trained(
-        _finished(run, result, folder), result, contract, project, join(project, "diagnose", "bias-variance", run.name)
-    )
+    return Trained(_finished(run, result, folder), result, contract, project, _next(project, run.name, result))
+
+
+def check_name(name: str | None) -> None:
+    """Whether a run may be called so: the name has to lead back to the run on a command line and in a table.
+
+    Args:
+        name: Name of a run to be; None lets mlproj choose one.
+
+    Raises:
+        InvalidInput: When it may not.
+
+    Example:
+        >>> check_name("wide net")
+        >>> check_name("latest")
+        Traceback (most recent call last):
+        mlproj.errors.InvalidInput: --name: 'latest' always means another run...
+    """
+    if name is None:
+        return
+    if name in ("latest", "best"):
+        wrong = "always means another run"
+    elif name.lower().endswith((".csv", ".parquet")):
+        wrong = "reads like a predictions file"
+    elif name.startswith("-"):
+        wrong = "reads like an option"
+    elif not name.isprintable() or not name.strip() or len(name) > LONGEST_NAME:
+        wrong = f"is no name of 1 to {LONGEST_NAME} printable characters"
+    else:
+        return
+    shown = repr(name if len(name) <= LONGEST_NAME else name[:20] + "…")
+    raise InvalidInput([Problem("--name", f"{shown} {wrong}", "Choose another name, such as wide-net.")])
+
+
+def _next(project: Project, name: str, fit: Fit) -> str:
+    """The command to run next: the ladder, which needs a dev set and a model that learned something."""
+    if fit.outcome.kind == "diverged":
+        rate = min(project.training.learning_rate / 10, 0.1)
+        setting = f"training.learning_rate={rate:.6g}"
+        return join(project, "train", "--like", name, "--set", setting, "--name", f"{name}-slower")
+    return join(project, *(("diagnose", "bias-variance") if "dev" in fit.metrics else ("runs",)), name)
 
 
 def _begin(tracker: "AbstractTracker", project: Project, dataset: "Dataset", git: "GitState", name: str) -> Run:
@@ -169,7 +222,9 @@ def _record(
     for name, values in fit.history.metrics.items():
         for epoch, value in enumerate(values, start=1):
             tracker.log(run.id, {name: value}, step=epoch)
-    last = {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
+    kept = slice(fit.best_epoch - 1, fit.best_epoch) if fit.best_epoch else slice(0)
+    last = {name: value for name, values in fit.history.metrics.items() for value in values[kept]}  # the losses too
+    last |= {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
     tracker.log(
         run.id, last | {f"dev/{name}": value for name, value in fit.resources.items()}, step=fit.history.epochs + 1
     )

@@ -224,3 +224,11 @@ def test_overfitting_to_dev_asks_for_a_bigger_dev_set() -> None:
     assert overfit.verdict.named == "overfitting_to_dev"
     (first, *_) = remedies(overfit, project=project(), run="base")
     assert first.command == "mlproj split --redraw --set splits.dev=4000"
+
+
+def test_a_diverged_run_first_needs_smaller_steps() -> None:
+    own = project("training: {optimizer: sgd, learning_rate: 3, epochs: 40, batch_size: 64}\n")
+    (first, *others) = remedies(ladder(BIAS), project=own, run="base", outcome="diverged")
+    assert settings(first.command or "") == ["training.learning_rate=0.1"]
+    assert "longer" not in tails(others)
+    assert "slower" not in tails(remedies(ladder(BIAS), project=own, run="base", outcome="completed"))

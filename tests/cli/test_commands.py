@@ -160,3 +160,36 @@ def test_check_finds_what_training_would_refuse(tmp_path: Path) -> None:
     result = mlproj("check")
     assert (result.exit_code, "class_weight" in result.stderr, "`class_0`" in result.stderr) == (2, True, True)
     assert [path.name for path in tmp_path.iterdir()] == ["project.yaml"]
+
+
+def test_a_folder_with_blanks_is_quoted_in_every_command_to_paste(tmp_path: Path) -> None:
+    made = mlproj("init", "my wine", "--data", "sklearn:wine").stdout.splitlines()
+    assert made[-1] == "next: mlproj --project 'my wine' check"
+    assert mlproj("--project", "my wine", "check").stdout.splitlines()[-1] == "next: mlproj --project 'my wine' train"
+
+
+def test_a_diagnosis_is_shown_but_is_no_spec_to_train_from(home: Path) -> None:
+    assert mlproj("diagnose", "bias-variance", "first", "--project", home).exit_code == 0
+    shown = mlproj("runs", "bias-variance of first", "--project", home)
+    assert (shown.exit_code, "Verdict: " in shown.stdout) == (0, True)
+    for arguments in (("runs", "bias-variance of first", "--yaml"), ("train", "--like", "bias-variance of first")):
+        refused = mlproj(*arguments, "--project", home)
+        assert (refused.exit_code, "holds no project.yaml" in refused.stderr) == (2, True), refused.output
+
+
+def test_split_never_writes_over_a_file_that_is_something_else(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("a,y\n" + "".join(f"{k},{'yes' if k % 3 else 'no'}\n" for k in range(30)))
+    write("name: d\ndata: {source: d.csv, label: y}\n")
+    before = (tmp_path / "d.csv").read_text()
+    for out, words in (("d.csv", "is no list of splits"), ("no/s.csv", "the folder no does not exist")):
+        refused = mlproj("split", "--out", out)
+        assert (refused.exit_code, words in refused.stderr) == (2, True), refused.output
+    assert (tmp_path / "d.csv").read_text() == before
+    assert not (tmp_path / "mlruns").exists()
+    assert mlproj("split", "--out", "s.csv").exit_code == mlproj("split", "--out", "s.csv").exit_code == 0
+
+
+def test_a_redraw_by_other_sizes_says_to_write_them_down(tmp_path: Path) -> None:
+    write("name: wine\ndata: {source: 'sklearn:wine'}\n")
+    assert "Write splits.dev=60 into project.yaml" in mlproj("split", "--redraw", "--set", "splits.dev=60").stdout
+    assert "into project.yaml" not in mlproj("split", "--set", "splits.dev=60").stdout

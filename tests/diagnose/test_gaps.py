@@ -134,3 +134,14 @@ def test_a_drawn_score_spreads_as_its_interval() -> None:
     found = 1 - draws.draw_cells("f1", cells, 200, np.random.default_rng(0))
     assert found.mean() == pytest.approx(1 - 180 / 210, abs=0.006)
     assert 0.015 < found.std() < 0.03
+
+
+@pytest.mark.parametrize(("human", "train", "dev"), [(0.09, 0.1, 0.1), (0.17, 0.19, 0.2), (0.27, 0.3, 0.3)])
+def test_a_gap_that_just_reaches_what_is_worth_closing_is_named_whatever_the_rounding(
+    human: float, train: float, dev: float
+) -> None:
+    errors = {"human": human, "train": train, "dev": dev}
+    samples = {name: take(GivenRung(name, error), "error") for name, error in errors.items()}
+    steps = find_steps(samples, distributions_differ=False)
+    judged = judge(samples, steps, smallest_worth_closing(dev, is_rate=True))
+    assert (judged.state, judged.candidates) == ("named", ("avoidable_bias",))

@@ -325,6 +325,17 @@ def test_several_labels_count_examples_not_cells() -> None:
     assert together.high == pytest.approx(alone.high, rel=0.02)
 
 
+def test_several_labels_without_an_error_count_labelled_examples_only() -> None:
+    y = np.zeros(120, dtype=np.int64)
+    unlabelled = np.where(np.arange(120) < 20, -1, y)
+    labels = {name: Answers(unlabelled, y, ("0", "1")) for name in ("a", "b", "c")}
+    rows = np.arange(120).astype(str)
+    found = ladder_of(Predictions(rows, np.repeat(["dev"], 120), labels))
+    dev = found.rung("dev")
+    assert dev is not None
+    assert dev.high == pytest.approx(wilson(0.0, 100)[1], rel=0.03)
+
+
 def test_missing_labels_are_left_out_and_counted() -> None:
     content = classified(400)
     truth = content.answers.y_true.copy()

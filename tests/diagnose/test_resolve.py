@@ -29,6 +29,8 @@ def test_the_rung_that_contributes_most_to_the_contrast_comes_first() -> None:
         ("human=1%", "train=5%:20000", "train_dev=7%:300", "dev=9%:20000"),
         ("human=1%:300", "train=5%:2000", "dev=6.5%:400"),
         ("human=0", "train=1%:10000", "dev=2.2%:400"),
+        ("human=0:50", "train=0:50", "dev=6%:50"),
+        ("human=0", "train=0:5", "dev=40%:5"),
     ],
 )
 def test_growing_by_the_number_advised_settles_about_half_of_the_futures(texts: tuple[str, ...]) -> None:
@@ -57,6 +59,12 @@ def test_several_sets_grow_together_where_one_alone_does_not_help() -> None:
     assert found.verdict.resolve["by"] > 1000
     assert set(found.verdict.resolve["with"]) == {"train", "train_dev"}
     assert "grown by the same factor" in found.verdict.text
+
+
+def test_sets_grow_together_where_one_alone_takes_many_times_the_examples() -> None:
+    # dev alone falls just short of an even chance, train alone would need 24,000
+    found = ladder_of(None, given=parse_rungs(["human=2%", "train=0.704225%:284", "dev=2.923977%:171"]))
+    assert found.verdict.resolve == {"grow": "dev", "by": pytest.approx(230, abs=50), "with": ["train"]}
 
 
 def test_a_hopeless_tie_is_called_out_of_reach() -> None:

@@ -101,3 +101,9 @@ def test_a_human_score_becomes_a_loss() -> None:
 def test_rates_are_what_is_shown_in_percent() -> None:
     assert all(is_rate(name) for name in ("error", "accuracy", "f1_macro", "roc_auc", "balanced_accuracy"))
     assert not any(is_rate(name) for name in ("rmse", "mae", "log_loss", "brier", "mcc", "r2", "mape"))
+
+
+def test_more_than_all_is_not_taken_for_a_forgotten_percent_sign() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_scale(parse_rungs(["train=101%"]), "error")
+    assert "1.01%" not in str(caught.value)

@@ -307,3 +307,7 @@ def test_other_suffixes_are_not_written() -> None:
     content = Predictions(np.array(["1"]), np.array(["dev"]), {"": Answers(np.array([0]), np.array([0]), ("a", "b"))})
     with pytest.raises(InvalidInput, match=r"ends in .txt"):
         write_predictions(content, "file.txt")
+
+
+def test_a_cell_is_complained_about_once() -> None:
+    assert complaint("y_true,y_pred\n1.5,1\ninf,2\n").count("'inf'") == 1

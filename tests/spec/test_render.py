@@ -151,6 +151,16 @@ def test_parameters_are_dotted_paths() -> None:
     assert all(isinstance(value, str) for value in params.values())
 
 
+def test_counts_and_round_figures_read_as_they_were_written() -> None:
+    project = parse_project(
+        "name: x\ndata: {source: a.csv, label: y}\nsplits: {dev: 600, test: 0.2}\nhuman_level: 21500\n"
+    )
+    params = flatten(project)
+    assert (params["splits.dev"], params["splits.test"], params["human_level"]) == ("600", "0.2", "21500")
+    assert (params["training.l2"], params["model.dropout"]) == ("0.0", "0.0")
+    assert "  dev: 600\n" in to_yaml(project)
+
+
 def test_the_hash_sees_every_value_but_not_how_it_was_written() -> None:
     short = parse_project("name: x\ndata: {source: a.csv, label: y}\n")
     long = parse_project("# a comment\ndata:\n  label: y\n  source: a.csv\nseed: 0\nname: 'x'\nmodel: {layers: 2}\n")

@@ -53,8 +53,13 @@ def test_an_ambiguous_prefix_lists_what_it_fits() -> None:
 
 
 def test_too_short_a_prefix_is_no_prefix() -> None:
-    with pytest.raises(RunNotFound, match="No run is called 'be'"):
+    with pytest.raises(RunNotFound, match=r"No run is called 'be'.*Of an id, write at least 4 characters"):
         choose_run("be", RUNS)
+
+
+def test_the_newest_trainings_are_offered_not_diagnoses() -> None:
+    with pytest.raises(RunNotFound, match=r"The newest: newest \(cccc3333\), wide"):
+        choose_run("nothing like it", RUNS)
 
 
 @pytest.mark.parametrize(("selector", "guess"), [("newst", "newest"), ("depe", "deep"), ("abcd1211", "abcd1111")])

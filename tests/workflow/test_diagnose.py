@@ -10,6 +10,7 @@ import pytest
 from flower_project import SPEC
 
 import mlproj
+from mlproj.errors import InputError, InvalidInput
 from mlproj.workflow.train import Trained
 
 RUNGS = ["human=0", "train=1%:20000", "train_dev=9%:20000", "dev=10%:20000"]
@@ -101,3 +102,31 @@ def test_the_human_level_of_today_counts_for_runs_of_yesterday(make_flowers: Cal
     rung = mlproj.diagnose_bias_variance(project=home).ladder.rung("human")
     assert rung is not None
     assert (rung.error, rung.n) == (0.01, 900)
+
+
+def test_a_file_that_lacks_truth_is_named() -> None:
+    Path("keras.csv").write_text("y_pred\nyes\nno\n", encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"keras.csv: y_true: its dev rows have no y_true"):
+        mlproj.diagnose_bias_variance("keras.csv")
+
+
+@pytest.mark.parametrize("gap", [float("inf"), float("nan"), -0.1])
+def test_a_gap_worth_closing_is_a_finite_number(gap: float) -> None:
+    with pytest.raises(InvalidInput, match="--min-gap"):
+        mlproj.diagnose_bias_variance(rung=RUNGS, min_gap=gap)
+
+
+def test_a_picture_needs_a_folder() -> None:
+    with pytest.raises(InvalidInput, match="--picture: the folder nowhere does not exist"):
+        mlproj.diagnose_bias_variance(rung=RUNGS, picture=Path("nowhere/ladder.png"))
+
+
+def test_without_a_dev_set_the_next_command_works_and_the_ladder_says_what_is_missing(tmp_path: Path) -> None:
+    Path("project.yaml").write_text(
+        "name: all\ndata: {source: 'sklearn:iris'}\nsplits: {dev: 0}\ntraining: {epochs: 2}\n", encoding="utf-8"
+    )
+    trained = mlproj.train(name="all")
+    assert trained.next == "mlproj runs all"
+    with pytest.raises(InputError, match="all was trained without a dev set"):
+        mlproj.diagnose_bias_variance("all")
+    assert mlproj.diagnose_bias_variance("all", rung=["dev=5%:100"]).ladder.gaps

@@ -1,5 +1,6 @@
 """Listing, finding and choosing runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,11 @@ def test_best_is_never_a_diagnosis_or_an_unfinished_run() -> None:
 def test_of_equals_the_older_run_is_best() -> None:
     runs = [run(2, f1=0.8, recall=0.95), run(1, f1=0.8, recall=0.95)]
     assert best_run(runs) == runs[1]
+
+
+def test_best_never_compares_figures_of_different_metrics() -> None:
+    by_error = [replace(entry, params={"metric.optimize": "error"}) for entry in (run(3, error=0.1), run(2, error=0.3))]
+    assert best_run([*by_error, run(1, error=0.2, f1=0.9, recall=1.0)]) == by_error[0]
 
 
 def test_latest_skips_diagnoses() -> None:

@@ -15,6 +15,7 @@ import pytest
 from flower_project import SPEC, flowers
 
 import mlproj
+from mlproj.errors import InvalidInput
 from mlproj.records.files import read_predictions
 from mlproj.spec.load import load_project
 from mlproj.workflow.train import Trained
@@ -112,6 +113,7 @@ def test_a_diverged_run_ends_with_advice_and_can_be_read(make_flowers: Callable[
     diverged = mlproj.train(make_flowers(spec))
     assert diverged.fit.outcome.kind == "diverged"
     assert "training.learning_rate" in diverged.fit.outcome.text
+    assert "--set training.learning_rate=0.1 --name" in diverged.next
     assert mlproj.diagnose_bias_variance(diverged.run, project=diverged.project.root).ladder.rung("dev") is not None
 
 
@@ -159,6 +161,14 @@ print(json.dumps([*seen, list(out.columns), len(out)]))
     assert columns == ["y_pred", "p_iris", "p_lily", "p_rose"]
 
 
+def test_the_last_figures_in_the_store_are_those_of_the_kept_weights(trained: Trained, home: Path) -> None:
+    stored = next(run for run in mlproj.runs(home).runs if run.id == trained.run.id).metrics
+    kept = trained.fit.best_epoch - 1
+    assert trained.fit.best_epoch < trained.fit.history.epochs
+    for name in ("train/loss", "dev/loss", "dev/error"):
+        assert stored[name] == pytest.approx(trained.fit.history.metrics[name][kept])
+
+
 def test_regression_with_a_log_target_answers_in_the_original_unit(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=(400, 3))
@@ -186,3 +196,9 @@ def test_several_labels_with_missing_ones_are_masked(tmp_path: Path) -> None:
     assert set(trained.fit.predictions.labels) == {"is_iris", "is_rose"}
     assert trained.fit.metrics["dev"]["error"] < 0.1
     assert mlproj.diagnose_bias_variance(trained.run, project=".").ladder.rung("dev") is not None
+
+
+@pytest.mark.parametrize("name", ["", " ", "latest", "best", "keras.csv", "-v", "two\nlines", "x" * 101])
+def test_a_name_that_would_not_lead_back_to_the_run_is_refused(home: Path, name: str) -> None:
+    with pytest.raises(InvalidInput, match="--name"):
+        mlproj.train(home, name=name)
