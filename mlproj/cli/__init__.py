@@ -3,6 +3,14 @@
 
 def main() -> None:
     """Runs the program `mlproj`."""
-    from mlproj.cli.app import app
+    import sys
 
-    app(prog_name="mlproj")
+    from mlproj.cli.app import app
+    from mlproj.cli.shell import INPUT_IS_WRONG, answer_usage_error
+
+    try:
+        app(prog_name="mlproj")
+    except SystemExit as end:
+        if end.code == INPUT_IS_WRONG and "--json" in sys.argv:
+            answer_usage_error()
+        raise

@@ -31,6 +31,8 @@ LikeOption = Annotated[
 ]
 NameOption = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Name of the run.")]
 
+_documents: list[Any] = []
+"""What was printed as JSON by this invocation: one document at the end."""
 INPUT_IS_WRONG = 2
 INTERRUPTED = 130
 
@@ -56,7 +58,10 @@ class Shell:
 
     def result(self, text: str, document: Any) -> None:
         """Prints the result itself: the text, or with ``--json`` the document."""
-        typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) if self.json else text)
+        if self.json:
+            _print_document(document)
+        else:
+            typer.echo(text)
 
     @property
     def path(self) -> Path:
@@ -128,7 +133,19 @@ def _explain(shell: Shell, error: MlprojError) -> None:
     if len(problems) > 1:
         typer.echo(f"{len(problems)} problems; nothing was started.", err=True)
     if shell.json:
-        typer.echo(json.dumps({"ok": False, "problems": problem_rows(problems)}, ensure_ascii=False, indent=1))
+        _print_document({"ok": False, "problems": problem_rows(problems)})
+
+
+def _print_document(document: Any) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1))
+    _documents.append(document)
+
+
+def answer_usage_error() -> None:
+    """Prints the document of a command line that Typer refused: the reason stands on standard error."""
+    if not _documents:
+        message = "the command line is wrong; standard error says how"
+        _print_document({"ok": False, "problems": problem_rows((Problem("", message, "mlproj --help"),))})
 
 
 def problem_rows(problems: tuple[Problem, ...]) -> list[dict[str, Any]]:

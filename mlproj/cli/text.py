@@ -106,13 +106,13 @@ def _interval(promise: Promise) -> str:
 
 
 def runs_text(listing: "Listing") -> str:
-    """The runs as a table, newest first; the best by contract is marked."""
+    """The trainings as a table, newest first; the best by contract is marked, diagnoses are counted."""
     from mlproj.workflow.runs import TRAINED, ago, contract_of
 
     if not listing.runs:
         return "No runs yet. Train one: mlproj train"
-    rows = []
-    for run in listing.runs:
+    rows, others = [], [run for run in listing.runs if run.kind == "diagnosis"]
+    for run in (run for run in listing.runs if run.kind != "diagnosis"):
         metric, satisfy = contract_of(run)
         shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in TRAINED else []
         values = "  ".join(f"{name} {figure(name, run.metrics[f'dev/{name}'])}" for name in shown)
@@ -120,8 +120,12 @@ def runs_text(listing: "Listing") -> str:
         rows.append(
             ("*" if run.id == listing.best else "", run.name, run.id[:8], ago(run.started), run.kind, state, values)
         )
-    text = table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)
-    return f"{text}\n* best by contract ({listing.metric}) on the newest dev set (`best`)" if listing.best else text
+    parts = [table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)]
+    if listing.best:
+        parts.append(f"* best by contract ({listing.metric}) on the newest dev set (`best`)")
+    if others:
+        parts.append(f"and {len(others)} diagnos{'is' if len(others) == 1 else 'es'} (--json lists all)")
+    return "\n".join(parts)
 
 
 def run_text(shown: "Shown") -> str:

@@ -11,6 +11,7 @@ from mlproj.records import Gap, Ladder, Remedy, Rung
 
 WIDTH = 96
 """Columns that the text stays within."""
+_EXAMPLE = "\n      (the figure after --human is an example: measure, and put the measured one in its place)"
 _SHOWN = 4
 """Remedies shown; more would bury the next command."""
 
@@ -35,7 +36,7 @@ def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: s
     if remedies and not brief:
         blocks.append(_remedy_block(ladder, remedies))
     if next_command:
-        blocks.append(f"Next: {next_command}")
+        blocks.append(f"Next: {next_command}{_EXAMPLE if ' --human ' in next_command else ''}")
     return ("\n" if brief else "\n\n").join(blocks)
 
 

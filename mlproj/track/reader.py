@@ -4,6 +4,7 @@ Only tables that MLflow has kept since its first release are read; where they lo
 the child process reads through MLflow.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -37,8 +38,7 @@ def read_runs(database: Path, experiment: str) -> list[dict[str, Any]] | None:
         The runs; None when the database cannot be read this way.
     """
     try:
-        # Not read-only: a reader of a database in WAL mode has to write its index file.
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)) as connection:
+        with closing(sqlite3.connect(_address(database), uri=True, timeout=BUSY_SECONDS)) as connection:
             runs = [_head(row) for row in connection.execute(_RUNS, (experiment,))]
             by_id = {run["id"]: run for run in runs}
             for field, query in _DETAILS.items():
@@ -48,6 +48,12 @@ def read_runs(database: Path, experiment: str) -> list[dict[str, Any]] | None:
     except sqlite3.Error:
         return None
     return runs
+
+
+def _address(database: Path) -> str:
+    """How to open it: a reader of a database in WAL mode has to write its index file, where the folder lets it."""
+    can_write = os.access(database.parent, os.W_OK) and os.access(database, os.W_OK)
+    return f"{database.as_uri()}?{'mode=rw' if can_write else 'mode=ro&immutable=1'}"
 
 
 def _head(row: Sequence[Any]) -> dict[str, Any]:

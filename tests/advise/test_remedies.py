@@ -232,3 +232,9 @@ def test_a_diverged_run_first_needs_smaller_steps() -> None:
     assert settings(first.command or "") == ["training.learning_rate=0.1"]
     assert "longer" not in tails(others)
     assert "slower" not in tails(remedies(ladder(BIAS), project=own, run="base", outcome="completed"))
+
+
+def test_nothing_is_advised_against_a_gap_that_is_not_there() -> None:
+    ladder = ladder_of(None, given=parse_rungs(["train=0:20", "dev=0.05:40"]))
+    assert ladder.verdict.state == "unresolved"
+    assert {remedy.gap for remedy in remedies(ladder)} == {"variance"}

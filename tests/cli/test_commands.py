@@ -193,3 +193,25 @@ def test_a_redraw_by_other_sizes_says_to_write_them_down(tmp_path: Path) -> None
     write("name: wine\ndata: {source: 'sklearn:wine'}\n")
     assert "Write splits.dev=60 into project.yaml" in mlproj("split", "--redraw", "--set", "splits.dev=60").stdout
     assert "into project.yaml" not in mlproj("split", "--set", "splits.dev=60").stdout
+
+
+def test_a_wrong_command_line_is_a_json_document_too() -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "mlproj", "train", "--frob", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, json.loads(done.stdout)["ok"], "--frob" in done.stderr) == (2, False, True)
+
+
+def test_an_invented_human_level_is_called_an_example() -> None:
+    rungs = [word for rung in ("train=0.02:300", "dev=0.04:100") for word in ("--rung", rung)]
+    text = mlproj("diagnose", "bias-variance", *rungs).stdout
+    assert "is an example: measure" in text.partition("Next: ")[2]
+
+
+def test_runs_lists_trainings_and_counts_diagnoses(home: Path) -> None:
+    mlproj("diagnose", "bias-variance", "first", "--project", home)
+    text = mlproj("runs", "--project", home).stdout
+    assert "bias-variance of" not in text
+    assert "diagnos" in text.splitlines()[-1]
+    kinds = {run["kind"] for run in json.loads(mlproj("runs", "--json", "--project", home).stdout)["runs"]}
+    assert kinds == {"train", "diagnosis"}
