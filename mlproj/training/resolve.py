@@ -97,6 +97,11 @@ def _training_problems(project: Project, dataset: Dataset) -> Iterator[Problem]:
         yield project.problem(
             "training.weighted_loss", "true needs weights, but data.weight is not set", "Set `data.weight`."
         )
+    if isinstance(project.metric.threshold, int | float) and dataset.target.kind != "binary":
+        reason = "a number" if is_regression else f"one of {dataset.target.n_outputs} classes"
+        yield project.problem(
+            "metric.threshold", f"is for yes/no labels, but the label is {reason}", "Leave threshold out."
+        )
     n_train = len(dataset.parts["train"])
     rows = min(n_train, training.batch_size) if isinstance(training.batch_size, int) else n_train
     if isinstance(project.model, MLP) and project.model.batch_norm and rows < 2:

@@ -1,6 +1,6 @@
 """A foreign predictions file inside a project: truth and splits are looked up by id, test rows are left aside."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Answers, Predictions
+from mlproj.records.columns import canonical
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
@@ -50,27 +51,60 @@ def with_project(predictions: Predictions, project: "Project", path: Path) -> Pr
         hint = "Keep the project's ids (`mlproj split --out FILE` lists them), or give y_true and split."
         raise InvalidInput([Problem(str(path), message, hint)])
     seen = _without_test(replace(predictions, split=split))
-    return seen if has_truth else _with_truth(seen, dataset)
+    return seen if has_truth else _with_truth(seen, dataset, path)
 
 
 def _without_test(predictions: Predictions) -> Predictions:
     return predictions.select(predictions.split != "test")
 
 
-def _with_truth(predictions: Predictions, dataset: "Dataset") -> Predictions:
+def _with_truth(predictions: Predictions, dataset: "Dataset", path: Path) -> Predictions:
     """Truth from the data, in the coding of the file's own classes."""
+    names = dataset.target.labels if len(dataset.target.labels) > 1 else ("",)
+    predictions = _spelled_alike(predictions, dataset, names)
+    if problems := list(_strange_answers(predictions, dataset, names, path)):
+        raise InvalidInput(problems)
     ids = np.concatenate([part.ids for part in dataset.parts.values()])
     row = {name: position for position, name in enumerate(ids.tolist())}
     positions = np.array([row[name] for name in predictions.ids.tolist()])
     y = np.concatenate([part.y for part in dataset.parts.values()])[positions]
-    names = dataset.target.labels if len(dataset.target.labels) > 1 else ("",)
     labels = {}
     for column, name in enumerate(names):
-        answers = predictions.labels.get(name) or predictions.answers
+        answers = predictions.labels[name]
         if answers.is_classification:
             answers = _widened(answers, dataset.target.classes[column])
         labels[name] = replace(answers, y_true=_coded(y[:, column], dataset, column, answers))
     return replace(predictions, labels=labels)
+
+
+def _spelled_alike(predictions: Predictions, dataset: "Dataset", names: Sequence[str]) -> Predictions:
+    """The predictions with classes spelled as the project spells them: `true` of a file is `True` of the data."""
+    labels = dict(predictions.labels)
+    for name, classes in zip(names, dataset.target.classes, strict=False):  # numbers have no classes
+        if name in labels:
+            ours = {canonical(own): own for own in classes}
+            labels[name] = replace(labels[name], classes=tuple(ours.get(canonical(c), c) for c in labels[name].classes))
+    return replace(predictions, labels=labels)
+
+
+def _strange_answers(
+    predictions: Predictions, dataset: "Dataset", names: Sequence[str], path: Path
+) -> Iterator[Problem]:
+    """What keeps a file's answers from being held against the project's label: no column, another kind, no class."""
+    for column, name in enumerate(names):
+        where = f"y_pred:{name}" if name else "y_pred"
+        if name not in predictions.labels:
+            there = ", ".join(f"y_pred:{label}" if label else "y_pred" for label in predictions.labels)
+            yield Problem(where, f"the label has no answers; the file holds {there}", "Add the column.", str(path))
+            continue
+        answers, is_number = predictions.labels[name], dataset.target.kind == "regression"
+        if answers.is_classification == is_number:
+            held, meant = ("classes", "a number") if is_number else ("numbers", "a class")
+            hint = "Give predicted numbers." if is_number else "Give classes in y_pred, or probabilities in p_<class>."
+            yield Problem(where, f"holds {held}, but the project's label is {meant}", hint, str(path))
+        elif answers.is_classification and not set(answers.classes) & set(dataset.target.classes[column]):
+            theirs, ours = (", ".join(classes[:10]) for classes in (answers.classes, dataset.target.classes[column]))
+            yield Problem(where, f"answers {theirs}, but the classes are {ours}", "Spell them alike.", str(path))
 
 
 def _widened(answers: Answers, classes: Sequence[str]) -> Answers:

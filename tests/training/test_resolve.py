@@ -77,6 +77,11 @@ def test_settings_for_classes_are_refused_for_numbers_all_in_one_go(
     assert "training.weighted_loss: true needs weights, but data.weight is not set" in said
 
 
+def test_a_threshold_is_for_yes_no_labels(make_project: MakeProject, line: pd.DataFrame) -> None:
+    said = refuse(make_project, line, metric={"threshold": 0.3})
+    assert "metric.threshold: is for yes/no labels, but the label is a number" in said
+
+
 def test_batch_norm_needs_a_batch(make_project: MakeProject, blobs: pd.DataFrame) -> None:
     model = {"kind": "mlp", "batch_norm": True}
     assert "training.batch_size: batch norm needs at least 2 examples per batch" in refuse(

@@ -130,3 +130,30 @@ def test_without_a_dev_set_the_next_command_works_and_the_ladder_says_what_is_mi
     with pytest.raises(InputError, match="all was trained without a dev set"):
         mlproj.diagnose_bias_variance("all")
     assert mlproj.diagnose_bias_variance("all", rung=["dev=5%:100"]).ladder.gaps
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (["Rose", "Lily"], "answers Lily, Rose, but the classes are iris, lily, rose"),
+        (["0.1", "0.7"], "answers 0.1, 0.7"),
+    ],
+)
+def test_answers_that_cannot_mean_the_projects_classes_are_refused(
+    trained: Trained, home: Path, column: list[str], words: str
+) -> None:
+    mlproj.split(home, out=Path("ids.csv"))
+    pd.read_csv("ids.csv", dtype=str)[["id"]].head(2).assign(y_pred=column).to_csv("foreign.csv", index=False)
+    with pytest.raises(InvalidInput, match=words):
+        mlproj.diagnose_bias_variance("foreign.csv", project=home)
+
+
+def test_true_of_a_file_is_true_of_the_data() -> None:
+    frame = pd.DataFrame({"key": [f"k{i}" for i in range(40)], "a": range(40), "y": [i % 3 > 0 for i in range(40)]})
+    frame.to_csv("data.csv", index=False)
+    Path("project.yaml").write_text("name: t\ndata: {source: data.csv, label: y, id: key}\n", encoding="utf-8")
+    answers = frame.rename(columns={"key": "id"})[["id"]].assign(y_pred=frame["y"])
+    answers.to_csv("foreign.csv", index=False)
+    dev = mlproj.diagnose_bias_variance("foreign.csv").ladder.rung("dev")
+    assert dev is not None
+    assert dev.error == 0
