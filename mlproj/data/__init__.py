@@ -1,7 +1,6 @@
 """Where examples come from, what their columns mean, who lies in which split, and the numbers that a model takes."""
 
 from mlproj.data.columns import Column as Column
-from mlproj.data.columns import read_typed as read_typed
 from mlproj.data.dataset import Dataset as Dataset
 from mlproj.data.dataset import Part as Part
 from mlproj.data.dataset import load_dataset as load_dataset

@@ -5,6 +5,7 @@ frame). Everything that asks what a cell means asks here, so that `7`, `"7"` and
 and later. N examples; each reader returns its N values and a mask (N,) of the cells that are present but unreadable.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,21 +18,8 @@ Bad = NDArray[np.bool_]
 Kind = Literal["text", "number", "boolean", "date", "object"]
 
 MISSING_TEXTS = (
-    "",
-    "NA",
-    "N/A",
-    "n/a",
-    "#N/A",
-    "#N/A N/A",
-    "#NA",
-    "<NA>",
-    "NaN",
-    "nan",
-    "-NaN",
-    "-nan",
-    "NULL",
-    "null",
-)
+    "", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NULL", "null",
+)  # fmt: skip
 """Texts that stand for a missing cell in every column, besides an empty one."""
 MISSING_VALUES = (*MISSING_TEXTS, "None", "?", "-1.#IND", "1.#IND", "-1.#QNAN", "1.#QNAN")
 """Texts that stand for a missing number, truth or date; as categories `None` and `?` are words like any other."""
@@ -39,7 +27,7 @@ TRUE_TEXTS = ("1", "true", "yes", "t", "y")
 FALSE_TEXTS = ("0", "false", "no", "f", "n")
 _NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity))$"
 _WHOLE = r"^([+-]?(?:0|[1-9][0-9]*))\.0+$"
-_MICROSECONDS_PER_DAY = 86_400e6
+MICROSECONDS_PER_DAY = 86_400e6
 
 
 def kind_of(column: "pd.Series[Any]") -> Kind:
@@ -60,13 +48,7 @@ def kind_of(column: "pd.Series[Any]") -> Kind:
 
 
 def read_texts(column: "pd.Series[Any]") -> pa.Array:
-    """Cells as text, trimmed, whole numbers without a decimal point; null where missing.
-
-    Args:
-        column: Raw cells (N,).
-
-    Returns:
-        An Arrow array of N texts.
+    """Cells as an Arrow array of N texts, trimmed, whole numbers without a decimal point; null where missing.
 
     Example:
         >>> read_texts(pd.Series([3.0, None, 2.5])).to_pylist()
@@ -79,10 +61,7 @@ def read_texts(column: "pd.Series[Any]") -> pa.Array:
 
 
 def read_numbers(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], Bad]:
-    """Cells as float64; NaN where missing, infinities as they stand.
-
-    Returns:
-        Values (N,) and the mask (N,) of cells that are no numbers.
+    """Cells as float64, NaN where missing, infinities as they stand, and the mask of cells that are no numbers.
 
     Example:
         >>> values, bad = read_numbers(pd.Series(["1e-5", " 7 ", "NA", "seven"]))
@@ -102,14 +81,11 @@ def read_numbers(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], Bad]:
         texts = _blank(pc.utf8_trim_whitespace(raw), MISSING_VALUES)
     good = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), False)
     bad = pc.and_(pc.is_valid(texts), pc.invert(good))
-    return _floats(pc.if_else(good, texts, pa.scalar(None, texts.type))), _mask(bad)
+    return _floats(pc.if_else(good, texts, pa.scalar(None, texts.type))), to_mask(bad)
 
 
 def read_truths(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], Bad]:
-    """Cells as 1 (1, true, yes, t, y in any case) or 0 (0, false, no, f, n); NaN where missing.
-
-    Returns:
-        Values (N,) and the mask (N,) of cells that are neither.
+    """Cells as 1 (1, true, yes, t, y in any case) or 0 (0, false, no, f, n), NaN where missing, and the mask of others.
 
     Example:
         >>> read_truths(pd.Series(["Yes", "no", None]))[0].tolist()
@@ -119,10 +95,10 @@ def read_truths(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], Bad]:
         return read_numbers(column)
     texts = _blank(read_texts(column), MISSING_VALUES)
     lower = pc.utf8_lower(texts)
-    true = _mask(pc.is_in(lower, value_set=pa.array(TRUE_TEXTS, lower.type)))
-    false = _mask(pc.is_in(lower, value_set=pa.array(FALSE_TEXTS, lower.type)))
+    true = to_mask(pc.is_in(lower, value_set=pa.array(TRUE_TEXTS, lower.type)))
+    false = to_mask(pc.is_in(lower, value_set=pa.array(FALSE_TEXTS, lower.type)))
     values = np.where(true, 1.0, np.where(false, 0.0, np.nan))
-    return values, _mask(pc.is_valid(texts)) & ~true & ~false
+    return values, to_mask(pc.is_valid(texts)) & ~true & ~false
 
 
 def read_days(column: "pd.Series[Any]", date_format: str | None = None) -> tuple[NDArray[np.float64], Bad]:
@@ -131,9 +107,6 @@ def read_days(column: "pd.Series[Any]", date_format: str | None = None) -> tuple
     Args:
         column: Raw cells (N,).
         date_format: `strptime` format; ISO 8601 without one.
-
-    Returns:
-        Days (N,) and the mask (N,) of cells that are no such dates.
 
     Raises:
         ValueError: When `date_format` is no format.
@@ -147,11 +120,11 @@ def read_days(column: "pd.Series[Any]", date_format: str | None = None) -> tuple
         present = column.notna().to_numpy()
     else:
         texts = _blank(read_texts(column), MISSING_VALUES)
-        present = _mask(pc.is_valid(texts))
+        present = to_mask(pc.is_valid(texts))
         moments = pd.to_datetime(texts.to_pandas(), format=date_format or "ISO8601", errors="coerce", utc=True)
     read = moments.notna().to_numpy()
     microseconds = moments.astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    return np.where(read, microseconds / _MICROSECONDS_PER_DAY, np.nan), present & ~read
+    return np.where(read, microseconds / MICROSECONDS_PER_DAY, np.nan), present & ~read
 
 
 def to_text(value: object) -> str | None:
@@ -194,7 +167,28 @@ def is_missing(column: "pd.Series[Any]") -> Bad:
     """Mask (N,) of the cells that are missing, empty or one of the texts that stand for it."""
     if kind_of(column) in ("number", "boolean", "date"):
         return column.isna().to_numpy()
-    return _mask(pc.is_null(read_texts(column)))
+    return to_mask(pc.is_null(read_texts(column)))
+
+
+def to_mask(values: pa.Array) -> Bad:
+    """Arrow truths without missing ones as a NumPy mask (N,)."""
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def to_strings(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A raw column as text cells, missing where they are missing."""
+    return pd.Series(read_texts(column).to_pandas(), dtype="str").set_axis(column.index)
+
+
+def find_texts(texts: pa.Array, known: Sequence[str]) -> NDArray[np.int64]:
+    """Position of each text (N,) among the known ones, −1 where it is none of them.
+
+    Example:
+        >>> find_texts(pa.array(["b", None, "x"]), ["a", "b"]).tolist()
+        [1, -1, -1]
+    """
+    found = pc.index_in(texts, value_set=pa.array(known, texts.type))
+    return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
 
 
 def _raw_texts(column: "pd.Series[Any]") -> pa.Array:
@@ -229,7 +223,3 @@ def _blank(texts: pa.Array, missing: tuple[str, ...]) -> pa.Array:
 
 def _floats(texts: pa.Array) -> NDArray[np.float64]:
     return np.asarray(pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-def _mask(values: pa.Array) -> Bad:
-    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.bool_)

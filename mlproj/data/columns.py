@@ -1,6 +1,6 @@
 """What each column is, a number, category, boolean or date, and what it serves for. N examples."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,14 +8,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlproj.data.cells import read_days, read_numbers, read_texts, read_truths
-from mlproj.spec.data import WeightColumn
+from mlproj.data.cells import read_days, read_numbers, read_truths
+from mlproj.data.sources.csv import UNNAMED
+from mlproj.data.words import some_of, suggest
+from mlproj.errors import Problem
+from mlproj.spec.data import WeightColumn, WeightRule
 from mlproj.spec.project import Project
+from mlproj.spec.where import columns_of, parse_where
 
 Type = Literal["number", "category", "boolean", "date", "ignore"]
 Role = Literal["feature", "label", "id", "group", "time", "weight", "split", "excluded"]
-
-_SHOWN = 6
+ROW_NUMBERS = (UNNAMED, "__index_level_")
+"""How a column of row numbers begins that a writer left without a name."""
+_ROLE_OF_KEY: dict[str, Role] = {  # of several for one column the last holds
+    "data.weight.column": "weight", "splits.column": "split", "data.time": "time", "data.group": "group",
+    "data.id": "id",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,28 +67,63 @@ def assign_roles(project: Project, names: Sequence[str], labels: Sequence[str]) 
         {'uid': 'id', 'age': 'feature', 'cat': 'label'}
     """
     data = project.data
-    weight = data.weight.column if isinstance(data.weight, WeightColumn) else None
-    only = set(data.include)
-    roles: dict[str, Role] = {}
-    for name in names:
-        if name in data.exclude or (only and name not in only):
-            roles[name] = "excluded"
-        else:
-            roles[name] = "feature"
-    named: tuple[tuple[str | None, Role], ...] = (
-        (weight, "weight"), (project.splits.column, "split"), (data.time, "time"), (data.group, "group"),
-        (data.id, "id"), *((label, "label") for label in labels),
-    )  # fmt: skip
-    return roles | {name: role for name, role in named if name in roles}
+    roles: dict[str, Role] = {
+        name: "excluded" if name in data.exclude or (data.include and name not in data.include) else "feature"
+        for name in names
+    }
+    keyed = dict(named_columns(project))
+    for key, role in _ROLE_OF_KEY.items():
+        if (name := keyed.get(key, "")) in roles:
+            roles[name] = role
+    return roles | dict.fromkeys((label for label in labels if label in roles), "label")
+
+
+def ignored_columns(project: Project) -> set[str]:
+    """Columns that project.yaml declares to be `ignore`: they are nowhere, not even shown."""
+    return {name for name, kind in project.data.columns.items() if kind == "ignore"}
+
+
+def named_columns(project: Project) -> Iterator[tuple[str, str]]:
+    """Each key of a project that names a column, with the name."""
+    data = project.data
+    if isinstance(data.label, tuple):
+        yield from ((f"data.label.{i}", name) for i, name in enumerate(data.label))
+    single = {
+        "data.label": data.label if isinstance(data.label, str) else None,
+        "data.id": data.id,
+        "data.group": data.group,
+        "data.time": data.time,
+        "data.weight.column": data.weight.column if isinstance(data.weight, WeightColumn) else None,
+        "splits.column": project.splits.column,
+    }
+    yield from ((key, name) for key, name in single.items() if name is not None)
+    for key in ("exclude", "include"):
+        yield from ((f"data.{key}.{i}", name) for i, name in enumerate(getattr(data, key)))
+    yield from ((f"data.columns.{name}", name) for name in data.columns)
+    if isinstance(data.weight, WeightRule):
+        yield from (("data.weight.where", name) for name in dict.fromkeys(columns_of(parse_where(data.weight.where))))
+
+
+def find_absent(project: Project, names: Sequence[str] | pd.Index, keys: Container[str] | None = None) -> list[Problem]:
+    """Columns that project.yaml names and the data do not have.
+
+    Args:
+        project: As declared.
+        names: The columns there are.
+        keys: Dotted paths to look at; all of them by default.
+    """
+    known = [str(name) for name in names]
+    numbers = pd.to_numeric(pd.Series(known, dtype="str"), errors="coerce")
+    ask = " Does the file have a header row?" if numbers.notna().mean() > 0.5 else ""
+    return [
+        project.problem(key, f"the data have no column {name!r}", suggest(name, known) + ask)
+        for key, name in named_columns(project)
+        if name not in known and (keys is None or key in keys)
+    ]
 
 
 def warn_columns(columns: Sequence[Column], n_rows: int) -> list[str]:
-    """What a user should know about the features: missing, infinite, constant and doubtful columns.
-
-    Args:
-        columns: As inferred.
-        n_rows: Rows they were inferred from.
-    """
+    """What a user should know about the features, inferred from `n_rows`: missing, infinite, constant and doubtful."""
     features = [column for column in columns if column.role == "feature"]
     warnings = [f"Column {column.name!r} {column.note}." for column in features if column.note]
     filled = [column for column in features if column.unique and column.type != "ignore"]
@@ -88,33 +131,13 @@ def warn_columns(columns: Sequence[Column], n_rows: int) -> list[str]:
     constant = [repr(column.name) for column in filled if column.unique == 1 and not column.missing]
     missing = [f"{column.name!r} {column.missing:,}" for column in filled if column.missing]
     infinite = [f"{column.name!r} {column.infinite:,}" for column in filled if column.infinite]
-    if empty:
-        warnings.append(f"Empty in every row, so left out: {_brief(empty)}.")
-    if constant:
-        warnings.append(f"Constant, so of no use to the model: {_brief(constant)}.")
-    if missing:
-        warnings.append(f"Missing cells among {n_rows:,} rows: {_brief(missing)}.")
-    if infinite:
-        warnings.append(f"Infinite cells, treated as missing: {_brief(infinite)}.")
-    return warnings
-
-
-def _brief(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f", … ({len(names)} columns)" if len(names) > _SHOWN else "")
-
-
-def read_typed(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
-    """A raw table with its columns in the types that they are taken for: float64, text, truths and moments in UTC.
-
-    Args:
-        frame: Raw cells.
-        columns: Their types; columns of the table that are not among them stay as they are.
-    """
-    known = {column.name: column for column in columns}
-    typed = {
-        name: _typed(frame[name], known[str(name)]) if str(name) in known else frame[name] for name in frame.columns
-    }
-    return pd.DataFrame(typed, index=frame.index)
+    found = (
+        ("Empty in every row, so left out", empty),
+        ("Constant, so of no use to the model", constant),
+        (f"Missing cells among {n_rows:,} rows", missing),
+        ("Infinite cells, treated as missing", infinite),
+    )
+    return warnings + [f"{what}: {some_of(names, 6, f', … ({len(names)} columns)')}." for what, names in found if names]
 
 
 def read_values(cells: "pd.Series[Any]", column: Column) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -127,17 +150,3 @@ def read_values(cells: "pd.Series[Any]", column: Column) -> tuple[NDArray[np.flo
         case "date":
             return read_days(cells, column.format)
     raise ValueError(f"a column of type {column.type} has no numeric values")
-
-
-def _typed(cells: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":
-    match column.type:
-        case "number":
-            return pd.Series(read_numbers(cells)[0], index=cells.index)
-        case "boolean":
-            return pd.Series(read_truths(cells)[0], index=cells.index).astype("boolean")
-        case "date":
-            days = read_days(cells, column.format)[0]
-            return pd.Series(pd.to_datetime(np.round(days * 86_400e6), unit="us", utc=True), index=cells.index)
-        case "category":
-            return pd.Series(read_texts(cells).to_pandas(), dtype="str").set_axis(cells.index)
-    return cells

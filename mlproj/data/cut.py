@@ -16,11 +16,7 @@ _BITS = 500_000_000  # bound on that search's memory
 
 
 def hash_units(salt: str, units: Sequence[str]) -> NDArray[np.uint64]:
-    """A number for each unit that depends on its name and the salt only: 64 bits of keyed BLAKE2b.
-
-    Args:
-        salt: Seed, number of redraws and purpose.
-        units: Names (U,).
+    """A number for each unit (U,) that depends on its name and the salt only: 64 bits of keyed BLAKE2b.
 
     Example:
         >>> hash_units("0", ["anna", "ben"]).tolist() == hash_units("0", ["ben", "anna"]).tolist()[::-1]
@@ -40,12 +36,7 @@ def uniform(hashes: NDArray[np.uint64]) -> NDArray[np.float64]:
 def apportion(total: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Divides a total over strata in proportion to their counts, by largest remainder (Hamilton's method).
 
-    Args:
-        total: What to divide; at most the sum of the counts.
-        counts: Rows per stratum.
-
-    Returns:
-        Whole shares that add up to `total`, none above its count.
+    The shares are whole, add up to `total`, which is at most the sum of the counts, and none is above its count.
 
     Example:
         >>> apportion(10, np.array([50, 30, 21])).tolist()
@@ -97,16 +88,13 @@ def take(sizes: NDArray[np.int64], want: int) -> NDArray[np.bool_]:
 def draw(
     order: NDArray[np.uint64], strata: NDArray[np.int64], sizes: NDArray[np.int64], want: int
 ) -> NDArray[np.bool_]:
-    """Draws units that hold `want` rows (or the nearest number that their sizes allow), from every stratum its share.
+    """Which units (U,) to draw: `want` rows (or the nearest number that sizes allow), from every stratum its share.
 
     Args:
         order: Hash of each unit (U,); low ones come first.
         strata: Stratum of each unit (U,).
         sizes: Rows of each unit (U,), positive.
         want: Rows wanted, at most the sum of `sizes`.
-
-    Returns:
-        Which units are drawn (U,).
     """
     drawn = np.zeros(len(order), dtype=np.bool_)
     if want <= 0 or not len(order):

@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.cells import read_texts
-from mlproj.data.columns import Column
+from mlproj.data.columns import Column, ignored_columns
 from mlproj.data.deal import Deal
+from mlproj.data.dealing import keep_deal
 from mlproj.data.encoder import Encoder, warn_encoder
-from mlproj.data.prepare import Prepared, Sound, find_seen, keep_deal, prepare
+from mlproj.data.prepare import Case, prepare
+from mlproj.data.problems import Remarks
 from mlproj.data.target import Target
 from mlproj.data.task import warn_classes
 from mlproj.records.predictions import SEEN_SPLITS, SplitName, Texts
@@ -108,47 +110,44 @@ def load_dataset(
         {'train': (90, 4), 'dev': (30, 4)}
     """
     prepared = prepare(project, store=store, redraw=redraw)
-    dataset = _encode(prepared)
+    dataset = _encode(prepared.require(), prepared.remarks)
     if before_saving is not None:
         before_saving(dataset)
-    if store is not None and save and not keep_deal(prepared, store):
+    if store is not None and save and not keep_deal(project, dataset.deal, store):
         return load_dataset(project, store=store)
     return dataset
 
 
-def _encode(prepared: Prepared) -> Dataset:
+def _encode(case: Case, remarks: Remarks) -> Dataset:
     """Fits encoder and target on train and applies them to every row that may be seen."""
-    sound = prepared.require()
-    project, columns, frame = prepared.project, prepared.columns, sound.frame
-    train = sound.split == "train"
-    encoder = Encoder.fit(frame[train], columns)
-    target = Target.fit(project, frame, labels=sound.shown.labels, task=sound.labels.task, train=train)
-    parts = _cut(prepared, sound, encoder.encode(frame), target.encode(frame))
+    train = case.split == "train"
+    encoder = Encoder.fit(case.frame[train], case.columns)
+    target = Target.fit(case.project, case.frame, labels=case.table.labels, task=case.labels.task, train=train)
+    parts = _cut(case, encoder.encode(case.frame), target.encode(case.frame))
     return Dataset(
-        project,
+        case.project,
         parts,
-        sound.deal,
+        case.deal,
         encoder,
         target,
-        columns,
-        (*prepared.warnings, *warn_encoder(encoder, columns), *_warn_target(target, sound)),
-        _hash_data(parts, encoder, sound.deal),
-        _hash_labels(sound, "dev"),
-        prepared.notes,
+        case.columns,
+        (*remarks.warnings, *warn_encoder(encoder, case.columns), *_warn_target(target, case)),
+        _hash_data(parts, encoder, case.deal),
+        _hash_labels(case, "dev"),
+        tuple(remarks.notes),
     )
 
 
-def _cut(prepared: Prepared, sound: Sound, x: NDArray[np.float32], y: NDArray[Any]) -> dict[SplitName, Part]:
+def _cut(case: Case, x: NDArray[np.float32], y: NDArray[Any]) -> dict[SplitName, Part]:
     """The splits among the rows that may be seen (S of them, inputs (S, F), labels (S, L))."""
-    data = prepared.project.data
-    seen = find_seen(sound.deal)
-    ids, units = sound.deal.ids[seen], sound.deal.units[seen]
-    weight = None if prepared.weights.of_rows is None else prepared.weights.of_rows[seen]
-    hidden = {*sound.shown.labels, *(name for name, kind in data.columns.items() if kind == "ignore")}
-    frame = sound.shown.frame[[name for name in sound.shown.frame.columns if name not in hidden]]
+    deal, table = case.deal, case.shown
+    ids, units = deal.ids[deal.seen], deal.units[deal.seen]
+    weight = None if case.weights is None else case.weights[deal.seen]
+    hidden = {*table.labels, *ignored_columns(case.project)}
+    frame = table.frame[[name for name in table.frame.columns if name not in hidden]]
     parts: dict[SplitName, Part] = {}
     for name in SEEN_SPLITS:
-        rows = np.flatnonzero(sound.split == name)
+        rows = np.flatnonzero(case.split == name)
         if len(rows):
             parts[name] = Part(
                 name,
@@ -157,21 +156,21 @@ def _cut(prepared: Prepared, sound: Sound, x: NDArray[np.float32], y: NDArray[An
                 x[rows],
                 y[rows],
                 None if weight is None else weight[rows],
-                None if data.group is None else units[rows],
-                sound.shown.source[rows],
+                None if case.project.data.group is None else units[rows],
+                table.source[rows],
             )
     return parts
 
 
-def _warn_target(target: Target, sound: Sound) -> list[str]:
+def _warn_target(target: Target, case: Case) -> list[str]:
     """Classes that are too rare, or not where they are needed; those of test are counted, not named."""
     if target.kind == "regression" or target.several:
         return []
-    cells = sound.shown.frame[target.labels[0]]
-    learned = set(read_texts(cells[sound.split == "train"]).to_pylist())
+    cells = case.shown.frame[target.labels[0]]
+    learned = set(read_texts(cells[case.split == "train"]).to_pylist())
     absent = [name for name in target.classes[0] if name not in learned]
     warnings = [f"Train holds no example of class {', '.join(map(repr, absent))}."] if absent else []
-    sealed = sound.labels.n_classes - len(target.classes[0])
+    sealed = case.labels.n_classes - len(target.classes[0])
     if sealed:
         warnings.append(f"{sealed} {'class occurs' if sealed == 1 else 'classes occur'} in the test set only.")
     return [*warn_classes(cells), *warnings]
@@ -191,15 +190,15 @@ def _hash_data(parts: Mapping[SplitName, Part], encoder: Encoder, deal: Deal) ->
     return digest.hexdigest()
 
 
-def _hash_labels(sound: Sound, split: SplitName) -> str:
+def _hash_labels(case: Case, split: SplitName) -> str:
     """Ids and labels of a split, in the order of the ids, so that a shuffled file is the same data."""
-    rows = np.flatnonzero(sound.split == split)
-    ids = sound.deal.ids[find_seen(sound.deal)][rows]
+    rows = np.flatnonzero(case.split == split)
+    ids = case.deal.ids[case.deal.seen][rows]
     order = np.argsort(ids, kind="stable")
     digest = hashlib.sha256()
     _hash_texts(digest, ids[order].tolist())
-    for name in sound.shown.labels:
-        texts = read_texts(sound.shown.frame[name].iloc[rows[order]])
+    for name in case.shown.labels:
+        texts = read_texts(case.shown.frame[name].iloc[rows[order]])
         _hash_texts(digest, [name, *(text or "" for text in texts.to_pylist())])
     return digest.hexdigest()
 

@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlproj.data.cells import is_missing, read_days, read_numbers
-from mlproj.data.ids import Place
+from mlproj.data.cells import MICROSECONDS_PER_DAY, is_missing, read_days, read_numbers
+from mlproj.data.words import Place, some_of
 from mlproj.errors import InvalidInput
 from mlproj.spec.data import DateFormat
 from mlproj.spec.project import Project
 
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[-+]\d\d:?\d\d)?)?)?)?")
 _FORMATS = (None, "%Y/%m/%d", "%d.%m.%Y", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M:%S")  # None: ISO 8601
-_MICROSECONDS_PER_DAY = 86_400e6
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Timeline:
         """
         if not self.is_date:
             return f"{value:.15g}"
-        moment = pd.Timestamp(round(value * _MICROSECONDS_PER_DAY), unit="us")
+        moment = pd.Timestamp(round(value * MICROSECONDS_PER_DAY), unit="us")
         return moment.isoformat(sep=" ").removesuffix(" 00:00:00")
 
 
@@ -67,8 +66,8 @@ def is_date(text: str) -> bool:
     return not np.isnan(read_days(pd.Series([text], dtype="str"))[0][0])
 
 
-def read_timeline(project: Project, frame: pd.DataFrame, needed: NDArray[np.bool_], place: Place) -> Timeline:
-    """The time of each row.
+def read_timeline(project: Project, frame: pd.DataFrame, needed: NDArray[np.bool_], place: Place) -> Timeline | None:
+    """The time of each row; None without `data.time`.
 
     Args:
         project: Names the column (`data.time`) and, in `data.columns`, its format.
@@ -80,7 +79,8 @@ def read_timeline(project: Project, frame: pd.DataFrame, needed: NDArray[np.bool
         InvalidInput: When cells cannot be read as dates or numbers, or needed ones are empty.
     """
     name = project.data.time
-    assert name is not None
+    if name is None:
+        return None
     cells = frame[name]
     values, bad, is_dates = _parse(cells, project.data.columns.get(name))
     problems = []
@@ -93,7 +93,7 @@ def read_timeline(project: Project, frame: pd.DataFrame, needed: NDArray[np.bool
         problems.append(project.problem("data.time", message, hint))
     absent = np.flatnonzero(is_missing(cells) & needed)
     if len(absent):
-        rows = ", ".join(place(int(row)) for row in absent[:5]) + (", …" if len(absent) > 5 else "")
+        rows = some_of(map(place, absent.tolist()))
         message = f"{len(absent):,} rows have no {name!r}, so they are neither before nor after the others: {rows}"
         problems.append(project.problem("data.time", message, "Fill them in, or leave those rows out with `where`."))
     if problems:

@@ -1,62 +1,43 @@
-"""From a raw table to its deal: ids, strata, times and wishes gathered, the stored deal read, the new one kept.
+"""From a raw table to its deal, and from there into the store.
 
 ::
 
-    deal = deal_table(project, table.frame, labels=table.labels, source=table.source, paths=…, roles=…, store=splits)
+    deal = deal_table(project, table, store=splits)      # nothing is written yet
+    keep_deal(project, deal, splits)
     train = table.frame[deal.split == "train"]
 """
 
-import contextlib
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from mlproj.data.cells import is_missing, read_texts
+from mlproj.data.columns import find_absent
 from mlproj.data.dates import is_date, read_timeline
 from mlproj.data.deal import Deal, deal_splits
-from mlproj.data.ids import Place, RowNames, did_you_mean, name_rows, row_place
+from mlproj.data.ids import DEAL_KEYS, RowNames, name_rows
+from mlproj.data.problems import Remarks
 from mlproj.data.store import StoredDeal, deal_file, lock_deal, read_deal, write_deal
-from mlproj.data.strata import label_strata
-from mlproj.errors import InvalidInput, Problem
+from mlproj.data.table import HELD_OUT, Table
+from mlproj.data.units import Mask, Rows, label_strata
+from mlproj.data.words import some_of
+from mlproj.errors import InvalidInput
 from mlproj.records.predictions import SPLITS, Texts
 from mlproj.spec.project import Project
 
-_HELD_OUT = ("dev", "test")
-
 
 def deal_table(
-    project: Project,
-    frame: pd.DataFrame,
-    *,
-    labels: Sequence[str],
-    source: NDArray[np.int64],
-    paths: Sequence[str],
-    roles: Sequence[str],
-    regression: bool = False,
-    place: Place = row_place,
-    store: Path | None = None,
-    redraw: bool = False,
-    save: bool = True,
+    project: Project, table: Table, *, regression: bool = False, store: Path | None = None, redraw: bool = False
 ) -> Deal:
-    """Deals the rows of a table, in agreement with the stored deal where there is one.
+    """Deals the rows of a table, in agreement with the stored deal where there is one; nothing is written.
 
     Args:
         project: Says how.
-        frame: All rows and columns, those without a label too.
-        labels: Label columns.
-        source: Part of each row (N,): position in `paths` and `roles`.
-        paths: Parts as written in project.yaml.
-        roles: What each part is: target, training, or dev or test for a file that is one of these splits.
+        table: All rows and columns, those without a label too.
         regression: Whether the label is a quantity.
-        place: Names the row at a position, for messages.
         store: Folder that keeps deals; None keeps none.
         redraw: Deal anew instead of keeping the stored deal.
-        save: Whether to store the deal; without it nothing is written.
 
     Returns:
         The deal, rows in the order of the table.
@@ -64,158 +45,111 @@ def deal_table(
     Raises:
         InvalidInput: With every problem of ids, times, predefined splits, sizes, or of the stored deal.
     """
-    _check_columns(project, frame)
-    file = deal_file(store, project.name) if store is not None else None
-    with lock_deal(file) if file is not None and save else contextlib.nullcontext():
-        stored, redraws = _read(project, file, redraw=redraw)
-        facts = _read_rows(project, frame, labels, source, roles, regression=regression, place=place, stored=stored)
-        deal = deal_splits(project, **facts, stored=stored, redraws=redraws, source=source, paths=paths, place=place)
-        if file is not None and save and deal.stored is not stored:
-            write_deal(file, deal.stored)
-    return replace(deal, notes=(*deal.notes, *_note_alone(project, frame, facts["strata"] >= 0)))
+    problems = find_absent(project, table.frame.columns, DEAL_KEYS)
+    if problems:
+        raise InvalidInput(problems)
+    stored, redraws, base = _read_stored(project, store, redraw=redraw)
+    strata = label_strata(table.frame, table.labels, regression=regression, stratify=project.splits.stratify)
+    needed = (strata >= 0) & table.is_target
+    found = Remarks()
+    names = found.attempt(lambda: _name(project, table, stored))
+    time = found.attempt(lambda: read_timeline(project, table.frame, needed, table.place))
+    predefined = found.attempt(lambda: _predefine(project, table))
+    found.attempt(lambda: _check_dates(project, table))
+    if names is None or found.problems:
+        raise InvalidInput(found.problems)
+    paths = [origin.path for origin in table.origins]
+    rows = Rows(names.ids, names.units, strata, table.is_target, time, predefined, table.source, paths)
+    deal = deal_splits(project, rows, stored=stored, redraws=redraws, id_columns=names.columns, place=table.place)
+    return replace(deal, notes=(*deal.notes, *_note_alone(project, table, rows.alive)), base=base)
 
 
-def _read_rows(
-    project: Project,
-    frame: pd.DataFrame,
-    labels: Sequence[str],
-    source: NDArray[np.int64],
-    roles: Sequence[str],
-    *,
-    regression: bool,
-    place: Place,
-    stored: StoredDeal | None,
-) -> dict[str, Any]:
-    """What a deal needs to know of each row, by the names that `deal_splits` gives it; all problems at once."""
-    is_target = np.array([role != "training" for role in roles], dtype=np.bool_)[source]
-    strata = label_strata(frame, labels, regression=regression, stratify=project.splits.stratify)
-    needed = (strata >= 0) & is_target
-    names, time, predefined, _ = gather(
-        lambda: _name(project, frame, labels, stored, place),
-        lambda: read_timeline(project, frame, needed, place) if project.data.time is not None else None,
-        lambda: predefine(project, frame, source, roles, place),
-        lambda: _check_dates(project, roles),
-    )
-    of_names = {"ids": names.ids, "units": names.units, "id_columns": names.columns}
-    return of_names | {"strata": strata, "is_target": is_target, "time": time, "predefined": predefined}
-
-
-def predefine(
-    project: Project, frame: pd.DataFrame, source: NDArray[np.int64], roles: Sequence[str], place: Place
-) -> Texts | None:
-    """The split that `splits.column` or a file puts each row in (N,), "" where the row is to be dealt.
+def keep_deal(project: Project, deal: Deal, store: Path) -> bool:
+    """Stores a deal where it is new.
 
     Args:
-        project: Names the column.
-        frame: All rows and columns.
-        source: Part of each row (N,).
-        roles: What each part is; dev and test name the split of all its rows.
-        place: Names the row at a position, for messages.
+        project: Whose deal it is.
+        deal: As `deal_table` made it.
+        store: Folder that keeps deals.
 
     Returns:
-        Names of splits, or None when neither says anything.
+        False when another process stored a different deal in the meantime: then that one is the authority.
 
     Raises:
-        InvalidInput: When a cell is no name of a split.
+        TrackingError: When the folder cannot be written.
     """
-    by_file = np.array([role if role in _HELD_OUT else "" for role in roles], dtype="<U9")[source]
+    if deal.base == deal.digest:
+        return True
+    file = deal_file(store, project.name)
+    with lock_deal(file):
+        if _read_stored(project, store, redraw=True)[2] != deal.base:
+            return False
+        write_deal(file, deal.stored)
+    return True
+
+
+def _read_stored(project: Project, store: Path | None, *, redraw: bool) -> tuple[StoredDeal | None, int, str]:
+    """The deal to continue, how often the splits were dealt anew before a first one, and the stored deal's digest."""
+    if store is None:
+        return None, int(redraw), ""
+    try:
+        old = read_deal(deal_file(store, project.name), project)
+    except InvalidInput:
+        if not redraw:
+            raise
+        return None, 1, ""  # a damaged deal is what a redraw is for
+    if old is None:
+        return None, 0, ""
+    return (None, old.redraws + 1, old.digest) if redraw else (old, 0, old.digest)
+
+
+def _name(project: Project, table: Table, stored: StoredDeal | None) -> RowNames:
+    """Ids as at the first deal: a column added since then must not rename every example."""
+    columns = stored.id_columns if stored is not None and stored.id_columns else None
+    gone = [name for name in columns or () if name not in table.frame.columns]
+    if gone and project.data.id is None:
+        message = f"the ids of the stored splits are made from columns that the data no longer have: {some_of(gone)}"
+        hint = "Restore them, or deal anew with `mlproj split --redraw`; a column named in `data.id` prevents this."
+        raise InvalidInput([project.problem("data.id", message, hint)])
+    return name_rows(project, table.frame, labels=table.labels, columns=columns, place=table.place)
+
+
+def _predefine(project: Project, table: Table) -> Texts | None:
+    """The split that `splits.column` or a file puts each row in (N,), "" where it is dealt; None for none at all."""
+    by_part = [origin.role if origin.role in HELD_OUT else "" for origin in table.origins]
+    by_file = np.array(by_part, dtype="<U9")[table.source]
     column = project.splits.column
     if column is None:
         return by_file if (by_file != "").any() else None
-    texts = np.array([text or "" for text in read_texts(frame[column]).to_pylist()], dtype=np.str_)
+    texts = np.array([text or "" for text in read_texts(table.frame[column]).to_pylist()], dtype=np.str_)
     split = np.char.replace(np.char.lower(np.char.strip(texts)), "-", "_")
     wrong = np.flatnonzero(~np.isin(split, [*SPLITS, ""]))
     if len(wrong):
-        first = {str(texts[row]): place(int(row)) for row in reversed(wrong.tolist())}  # the first of each wins
-        shown = ", ".join(f"{text!r} in {at}" for text, at in list(first.items())[::-1][:3])
+        first = wrong[np.sort(np.unique(texts[wrong], return_index=True)[1])]  # the first row of each text
+        shown = ", ".join(f"{str(texts[row])!r} in {table.place(int(row))}" for row in first[:3])
         shown += f" ({len(wrong):,} such rows)" if len(wrong) > 1 else ""
         hint = f"Allowed are {', '.join(SPLITS)}; an empty cell is dealt as usual."
         raise InvalidInput([project.problem("splits.column", f"{column!r} holds {shown}, which is no split", hint)])
     return np.where(by_file != "", by_file, split).astype("<U9")
 
 
-def gather(*steps: Callable[[], Any]) -> list[Any]:
-    """The results of steps that do not depend on each other.
-
-    Raises:
-        InvalidInput: With the problems of all of them.
-
-    Example:
-        >>> gather(lambda: 1, lambda: 2)
-        [1, 2]
-    """
-    results: list[Any] = []
-    problems: list[Problem] = []
-    for step in steps:
-        try:
-            results.append(step())
-        except InvalidInput as error:
-            problems += error.problems
-    if problems:
-        raise InvalidInput(problems)
-    return results
-
-
-def _read(project: Project, file: Path | None, *, redraw: bool) -> tuple[StoredDeal | None, int]:
-    """The stored deal, and how often the splits were dealt anew before the deal to come."""
-    if file is None:
-        return None, int(redraw)
-    if not redraw:
-        return read_deal(file, project), 0
-    try:
-        old = read_deal(file, project)
-    except InvalidInput:  # a damaged deal is what a redraw is for
-        return None, 1
-    return None, old.redraws + 1 if old is not None else 0
-
-
-def _name(
-    project: Project, frame: pd.DataFrame, labels: Sequence[str], stored: StoredDeal | None, place: Place
-) -> RowNames:
-    """Ids as at the first deal: a column added since then must not rename every example."""
-    columns = stored.id_columns if stored is not None and stored.id_columns else None
-    gone = [name for name in columns or () if name not in frame.columns]
-    if gone and project.data.id is None:
-        message = (
-            f"the ids of the stored splits are made from columns that the data no longer have: {', '.join(gone[:5])}"
-        )
-        hint = "Restore them, or deal anew with `mlproj split --redraw`; a column named in `data.id` prevents this."
-        raise InvalidInput([project.problem("data.id", message, hint)])
-    return name_rows(project, frame, labels=labels, columns=columns, place=place)
-
-
-def _note_alone(project: Project, frame: pd.DataFrame, dealt: NDArray[np.bool_]) -> list[str]:
+def _note_alone(project: Project, table: Table, dealt: Mask) -> list[str]:
     """Rows without a group, which may be more of somebody than anybody knows."""
     if project.data.group is None:
         return []
-    n = int((is_missing(frame[project.data.group]) & dealt).sum())
+    n = int((is_missing(table.frame[project.data.group]) & dealt).sum())
     return [f"{n:,} rows have no {project.data.group}: each is dealt as a group of its own."] if n else []
 
 
-def _check_columns(project: Project, frame: pd.DataFrame) -> None:
-    named = {
-        "data.id": project.data.id,
-        "data.group": project.data.group,
-        "data.time": project.data.time,
-        "splits.column": project.splits.column,
-    }
-    problems = [
-        project.problem(key, f"the data have no column {name!r}", did_you_mean(name, frame.columns))
-        for key, name in named.items()
-        if name is not None and name not in frame.columns
-    ]
-    if problems:
-        raise InvalidInput(problems)
-
-
-def _check_dates(project: Project, roles: Sequence[str]) -> None:
+def _check_dates(project: Project, table: Table) -> None:
     """A text in `splits.dev` is a day to cut at, or a file that was read as a part of its own."""
     hint = "Name the column of dates: `data: {time: COLUMN}`; or write a share below 1, a number from 2, or a file."
+    files = [origin.role for origin in table.origins]
     problems = [
         project.problem(f"splits.{name}", f"{size!r} is a date, but there is no `data.time` to compare it with", hint)
-        for name in _HELD_OUT
+        for name in HELD_OUT
         if isinstance(size := getattr(project.splits, name), str)
-        and name not in roles
+        and name not in files
         and not (project.data.time and is_date(size))
     ]
     if problems:

@@ -8,8 +8,8 @@ from typing import Final
 from mlproj.data.columns import Column
 from mlproj.data.guess import infer_columns
 from mlproj.data.sources import Reading, read_source
-from mlproj.data.sources.base import suggest
 from mlproj.data.task import Task, infer_task, read_known
+from mlproj.data.words import some_of, suggest
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.data import Data
 from mlproj.spec.project import Project
@@ -81,10 +81,8 @@ def _find_label(reading: Reading, source: str, label: str | None) -> str:
     usual = [lowered[name] for name in USUAL_LABELS if name in lowered]
     if usual:
         return usual[0]
-    listed = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
-    raise InvalidInput(
-        [Problem("--label", "is needed: which column is to be predicted?", f"{source} has the columns {listed}.")]
-    )
+    hint = f"{source} has the columns {some_of(names, 12, f', … ({len(names)} in all)')}."
+    raise InvalidInput([Problem("--label", "is needed: which column is to be predicted?", hint)])
 
 
 def _suggest_roles(columns: tuple[Column, ...], n: int) -> dict[str, str]:

@@ -10,8 +10,8 @@ Everything here is learned from the train rows and stored with the run as JSON, 
 A missing cell becomes the mean of train and, where train had missing cells too, sets an input of its own.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlproj.data.cells import measure_spread, read_texts, to_text
+from mlproj.data.cells import find_texts, measure_spread, read_texts, to_mask, to_text
 from mlproj.data.columns import Column, Type, read_values
-from mlproj.data.sources.base import suggest
+from mlproj.data.words import suggest
 from mlproj.errors import InvalidInput, Problem
 
 MAX_CATEGORIES = 100
@@ -131,7 +131,7 @@ class Encoder:
 
     def to_json(self) -> dict[str, Any]:
         """The encoder as plain data."""
-        return {"version": _VERSION, "columns": [_part_to_json(part) for part in self.columns]}
+        return {"version": _VERSION, "columns": [asdict(part) for part in self.columns]}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Encoder":
@@ -143,7 +143,11 @@ class Encoder:
         if document.get("version") != _VERSION:
             found = document.get("version")
             raise InvalidInput([Problem("encoder", f"was written in version {found!r}; this mlproj reads {_VERSION}")])
-        return cls(tuple(_part_from_json(part) for part in document["columns"]))
+        parts = (
+            part | {"categories": tuple(part["categories"]), "cycles": {k: tuple(v) for k, v in part["cycles"].items()}}
+            for part in document["columns"]
+        )
+        return cls(tuple(ColumnEncoder(**part) for part in parts))
 
     def _check(self, frame: pd.DataFrame) -> None:
         names = [str(name) for name in frame.columns]
@@ -243,29 +247,11 @@ def _encode(part: ColumnEncoder, cells: "pd.Series[Any]", x: NDArray[np.float32]
 
 
 def _encode_category(part: ColumnEncoder, texts: pa.Array, x: NDArray[np.float32]) -> None:
-    found = pc.index_in(texts, value_set=pa.array(part.categories, texts.type))
-    codes = np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+    codes = find_texts(texts, part.categories)
     known = np.flatnonzero(codes >= 0)
     x[known, codes[known]] = 1.0
-    gone = np.asarray(pc.is_null(texts).to_numpy(zero_copy_only=False), np.bool_)
+    gone = to_mask(pc.is_null(texts))
     if part.missing:
         x[gone, -1] = 1.0
     if part.other:
         x[(codes < 0) & ~gone, len(part.categories)] = 1.0
-
-
-_DEFAULTS: Mapping[str, Callable[[Any], Any]] = {
-    "categories": tuple,
-    "cycles": lambda cycles: {name: (float(a), float(b)) for name, (a, b) in cycles.items()},
-}
-
-
-def _part_to_json(part: ColumnEncoder) -> dict[str, Any]:
-    plain = {name: getattr(part, name) for name in part.__dataclass_fields__}
-    plain["categories"] = list(part.categories)
-    plain["cycles"] = {name: list(means) for name, means in part.cycles.items()}
-    return plain
-
-
-def _part_from_json(document: Mapping[str, Any]) -> ColumnEncoder:
-    return ColumnEncoder(**{name: _DEFAULTS.get(name, lambda value: value)(value) for name, value in document.items()})

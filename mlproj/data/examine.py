@@ -7,31 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mlproj.data import hygiene
 from mlproj.data.cells import read_texts
 from mlproj.data.columns import Column
-from mlproj.data.deal import Deal
-from mlproj.data.hygiene import (
-    Finding,
-    describe_proof,
-    describe_sources,
-    describe_suspects,
-    find_class_gaps,
-    find_conflicts,
-    find_duplicates,
-    find_pooling,
-    find_small_dev,
-    recommend_id,
-)
+from mlproj.data.hygiene import Finding
 from mlproj.data.ids import content_hashes
 from mlproj.data.leaks import find_suspects
-from mlproj.data.prepare import find_seen, prepare
-from mlproj.data.proofs import RATES
-from mlproj.data.sizes import half_width
-from mlproj.data.table import Table
+from mlproj.data.prepare import Case, prepare
+from mlproj.data.sizes import RATES, half_width
 from mlproj.data.target import Target
-from mlproj.data.task import Labels
 from mlproj.errors import InvalidInput, Problem
 from mlproj.metrics.constant import best_constant
 from mlproj.metrics.evidence import RESOURCES, metric_problem
@@ -82,63 +67,55 @@ def examine(project: Project, store: Path | None = None) -> CheckReport:
         The report; problems are collected in it, not raised.
     """
     prepared = prepare(project, store=store)
-    problems, columns = list(prepared.problems), prepared.columns
-    if prepared.table is None or prepared.labels is None or prepared.deal is None:
-        return CheckReport(columns, {}, prepared.warnings, prepared.notes, prepared.problems)
-    case = _Case(prepared.project, prepared.table, prepared.labels, prepared.deal, columns)
+    problems, remarks, columns = list(prepared.problems), prepared.remarks, prepared.columns
+    if prepared.case is None:
+        return CheckReport(columns, {}, tuple(remarks.warnings), tuple(remarks.notes), prepared.problems)
+    judges = _Judges(prepared.case)
     findings: list[Finding] = []
     p = None
     if not problems:
-        problems += case.metric_problems()
+        problems += judges.metric_problems()
     if not problems:
-        constant, p = case.judge_constant()
-        findings += [*constant, *case.judge_promises(), *case.judge_leaks()]
-    findings += case.judge_deal(p)
+        constant, p = judges.judge_constant()
+        findings += [*constant, *judges.judge_promises(), *judges.judge_leaks()]
+    findings += judges.judge_deal(p)
     return CheckReport(
         columns,
-        case.describe_splits(p),
-        (*prepared.warnings, *(found.text for found in findings if found.is_warning)),
-        (*prepared.notes, *(found.text for found in findings if not found.is_warning)),
+        judges.describe_splits(p),
+        (*remarks.warnings, *(found.text for found in findings if found.is_warning)),
+        (*remarks.notes, *(found.text for found in findings if not found.is_warning)),
         tuple(problems),
         tuple(findings),
     )
 
 
 @dataclass(frozen=True)
-class _Case:
-    """Data that could be dealt, and the judges' questions to them. N examples."""
+class _Judges:
+    """The questions that a project's data are asked. N examples."""
 
-    project: Project
-    table: Table
-    labels: Labels
-    deal: Deal
-    columns: tuple[Column, ...]
-
-    @cached_property
-    def seen(self) -> NDArray[np.bool_]:
-        """Rows (N,) whose cells may be looked at."""
-        return find_seen(self.deal)
+    case: Case
 
     @cached_property
     def target(self) -> Target:
-        shown, train = self.table.select(self.seen), self.deal.split[self.seen] == "train"
-        return Target.fit(self.project, shown.frame, labels=shown.labels, task=self.labels.task, train=train)
+        case = self.case
+        train = case.split == "train"
+        return Target.fit(case.project, case.frame, labels=case.table.labels, task=case.labels.task, train=train)
 
     @cached_property
     def metric(self) -> str:
         """The metric that is optimised."""
-        return self.project.metric.optimize or ("rmse" if self.labels.task == "regression" else "error")
+        return self.case.project.metric.optimize or ("rmse" if self.case.labels.task == "regression" else "error")
 
     def truth(self, name: str) -> Mapping[str, Answers]:
         """The truth of one split, by label; what a model would answer is left blank."""
-        part = self.table.select(self.deal.split == name)
+        part = self.case.table.select(self.case.deal.split == name)
         y = self.target.encode(part.frame)
         return self.target.decode(np.zeros((len(part), self.target.n_outputs)), y)
 
     def describe_splits(self, p: float | None) -> dict[str, dict[str, Any]]:
         rows: dict[str, dict[str, Any]] = {}
-        for name, n in self.deal.sizes.items():
-            rows[name] = {"n": n, "from": dict(self.deal.sources.get(name, {}))}
+        for name, n in self.case.deal.sizes.items():
+            rows[name] = {"n": n, "from": dict(self.case.deal.sources.get(name, {}))}
             if p is not None:
                 rows[name] |= {"half_width": half_width(n, p), "at": p}
         return rows
@@ -147,22 +124,22 @@ class _Case:
         """Metrics that the label does not allow, or that need to know the positive class."""
         target = self.target
         named = {"metric.optimize": self.metric}
-        named |= {f"metric.satisfy.{name}": name for name in self.project.metric.satisfy if name not in RESOURCES}
+        named |= {f"metric.satisfy.{name}": name for name in self.case.project.metric.satisfy if name not in RESOURCES}
         for key, name in named.items():
             found = metric_problem(name, target.classes[0] if target.classes else ())
             if found is not None:
-                yield self.project.problem(key, found.message, found.hint)
+                yield self.case.project.problem(key, found.message, found.hint)
         one_class = [name for name in named.values() if name in POSITIVE_CLASS_METRICS]
         if target.kind == "binary" and one_class and not target.positive_named:
             first, second = target.classes[0]
             message = f"{one_class[0]} speaks of the positive class, but the classes are {first!r} and {second!r}"
             hint = f"Say which one is meant, for example `positive: {second}`."
-            yield self.project.problem("data.positive", message, hint)
+            yield self.case.project.problem("data.positive", message, hint)
 
     def judge_constant(self) -> tuple[list[Finding], float | None]:
         """The constant answer's value on dev, and the error at which intervals are stated (None for regression)."""
-        regression = self.labels.task == "regression"
-        on = "dev" if "dev" in self.deal.sizes else "train"
+        regression = self.case.labels.task == "regression"
+        on = "dev" if "dev" in self.case.deal.sizes else "train"
         train, measured_on = self.truth("train"), self.truth(on)
         try:
             constant = best_constant(self.metric, train, measured_on)
@@ -173,65 +150,67 @@ class _Case:
         finding = Finding("constant_answer", text, is_warning=False)
         if error is None:
             return [finding], None
-        human = self.project.human.error if self.project.human is not None else None
+        human = self.case.project.human.error if self.case.project.human is not None else None
         return [finding], human or min(error, USUAL_ERROR) or USUAL_ERROR
 
     def judge_promises(self) -> list[Finding]:
         """What must be read on dev to prove each satisficing rate."""
         dev = self.truth("dev")
-        if len(dev) > 1 or "dev" not in self.deal.sizes:
+        if len(dev) > 1 or "dev" not in self.case.deal.sizes:
             return []
         answers = next(iter(dev.values()))
         findings = []
-        for name, text in self.project.metric.satisfy.items():
+        for name, text in self.case.project.metric.satisfy.items():
             operator, limit = parse_limit(text)
             right = 1 - limit if name == "error" else limit
             if name in RATES and (operator[0] == "<") == (name == "error") and 0 < right <= 1:
                 n, of = _count(answers, RATES[name])
-                findings.append(describe_proof(f"{name} {text}", right, n, of, strict=len(operator) == 1))
+                findings.append(hygiene.describe_proof(f"{name} {text}", right, n, of, strict=len(operator) == 1))
         return findings
 
     def _contents(self) -> Texts:
         """Content hash of each row (N,) over the features; the ids themselves where these are made from them."""
-        inputs = tuple(sorted(column.name for column in self.columns if column.is_input))
-        if inputs == self.deal.stored.id_columns and self.project.data.group is None:
-            return self.deal.units
-        return content_hashes(self.table.frame, inputs)
+        inputs = tuple(sorted(column.name for column in self.case.columns if column.is_input))
+        if inputs == self.case.deal.stored.id_columns and self.case.project.data.group is None:
+            return self.case.deal.units
+        return content_hashes(self.case.table.frame, inputs)
 
     def judge_leaks(self) -> list[Finding]:
         """Features of train that nearly determine a label."""
-        train = self.table.select(self.deal.split == "train")
+        train = self.case.table.select(self.case.deal.split == "train")
         y = self.target.encode(train.frame).astype(np.float64)
         regression = self.target.kind == "regression"
         y = y if regression else np.where(y < 0, np.nan, y)
         suspects = [
             suspect
             for i, label in enumerate(self.target.labels)
-            for suspect in find_suspects(train.frame, self.columns, label, y[:, i], regression=regression)
+            for suspect in find_suspects(train.frame, self.case.columns, label, y[:, i], regression=regression)
         ]
-        return describe_suspects(suspects)
+        return hygiene.describe_suspects(suspects)
 
     def judge_deal(self, p: float | None) -> list[Finding]:
         """Findings about the rows that may be seen, and about the hashes of all."""
-        project, table, deal, seen = self.project, self.table, self.deal, self.seen
+        project, table, deal = self.case.project, self.case.table, self.case.deal
+        seen = deal.seen
         paths, roles = [origin.path for origin in table.origins], [origin.role for origin in table.origins]
         contents = self._contents()
         groups = {name: len(np.unique(deal.units[deal.split == name])) for name in deal.sizes}
         findings = [
-            *find_duplicates(contents, deal.split, by_id=project.data.id is not None),
-            *find_pooling(project, deal.split, table.source, paths, roles),
-            *find_small_dev(deal.sizes, p, groups if project.data.group else None, project.data.group or ""),
+            *hygiene.find_duplicates(contents, deal.split, by_id=project.data.id is not None),
+            *hygiene.find_pooling(project, deal.split, table.source, paths, roles),
+            *hygiene.find_small_dev(deal.sizes, p, groups if project.data.group else None, project.data.group or ""),
         ]
         if deal.distributions_differ and "dev" in deal.sizes and "train_dev" not in deal.sizes:
             text = "There is no train_dev: variance and data mismatch will not be told apart"
             findings.append(Finding("no_train_dev", f"{text}; `splits.train_dev: auto` holds one out."))
-        for label in table.labels if self.labels.task == "classification" else ():
-            classes = _texts(table.frame[label].iloc[np.flatnonzero(seen)])
+        for label in table.labels if self.case.labels.task == "classification" else ():
+            texts = read_texts(self.case.shown.frame[label]).to_pylist()
+            classes = np.array([text or "" for text in texts], dtype=np.str_)
             known = classes != ""
-            findings += find_conflicts(contents[seen][known], classes[known])
-            findings += describe_sources(classes, table.source[seen], paths, label)
-            findings += find_class_gaps(classes, deal.split[seen], label, self.metric)
-        return findings + recommend_id(project, self.columns, int(seen.sum()))
+            findings += hygiene.find_conflicts(contents[seen][known], classes[known])
+            findings += hygiene.describe_sources(classes, table.source[seen], paths, label)
+            findings += hygiene.find_class_gaps(classes, deal.split[seen], label, self.metric)
+        return findings + hygiene.recommend_id(project, self.case.columns, int(seen.sum()))
 
 
 def _count(answers: Answers, which: str) -> tuple[int, str]:
@@ -241,7 +220,3 @@ def _count(answers: Answers, which: str) -> tuple[int, str]:
         return len(truth), "examples"
     code = 1 if which == "positive" else 0
     return int((truth == code).sum()), f"examples of {answers.classes[code]!r}"
-
-
-def _texts(cells: Any) -> Texts:
-    return np.array([text or "" for text in read_texts(cells).to_pylist()], dtype=np.str_)

@@ -5,8 +5,8 @@ numbers are reported instead of turning it into categories, and free text is lef
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlproj.data.cells import kind_of, read_numbers, read_texts
-from mlproj.data.columns import Column, Role, Type, assign_roles, read_values
-from mlproj.data.sources.csv import UNNAMED
+from mlproj.data.columns import ROW_NUMBERS, Column, Role, Type, assign_roles, read_values
 from mlproj.spec.data import ColumnType, DateFormat
 from mlproj.spec.project import Project
 
@@ -30,6 +29,8 @@ _CODE = r"^\s*[+-]?0[0-9]"
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 _OTHER_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}( .*)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+Numbers = NDArray[np.float64]
+Found = tuple[Column, Numbers | None]  # a column, with its values where all its cells are numbers
 
 
 def infer_columns(frame: pd.DataFrame, project: Project, *, labels: Sequence[str] | None = None) -> tuple[Column, ...]:
@@ -50,109 +51,75 @@ def infer_columns(frame: pd.DataFrame, project: Project, *, labels: Sequence[str
         >>> [(column.name, column.type, column.role) for column in infer_columns(frame, project)]
         [('age', 'number', 'feature'), ('zip', 'category', 'feature'), ('cat', 'boolean', 'label')]
     """
-    return survey_columns(frame, project, labels=labels).columns
+    return survey_columns(frame, project, labels=labels)[0]
 
 
-@dataclass(frozen=True)
-class Survey:
-    """What the columns of a table are, and the numbers that had to be read to find out.
+def survey_columns(
+    frame: pd.DataFrame, project: Project, *, labels: Sequence[str] | None = None
+) -> tuple[tuple[Column, ...], dict[str, Numbers]]:
+    """As `infer_columns`, with the numbers that had to be read, because reading them is most of the work.
 
-    Attributes:
-        columns: One entry per column.
-        numbers: Values (N,) of the features that are numbers, NaN where missing.
-        unclean: Names of the columns with cells that are not of their type.
-    """
-
-    columns: tuple[Column, ...]
-    numbers: Mapping[str, NDArray[np.float64]]
-    unclean: frozenset[str]
-
-
-def survey_columns(frame: pd.DataFrame, project: Project, *, labels: Sequence[str] | None = None) -> Survey:
-    """As `infer_columns`, with the numbers kept, because reading them is most of the work.
-
-    Args:
-        frame: Raw cells of the rows that may be seen.
-        project: Declares roles and, in `data.columns`, types.
-        labels: Label columns; by default those of `data.label`.
+    Returns:
+        One entry per column, and the values (N,), NaN where missing, of the features whose cells are all numbers.
     """
     names = [str(name) for name in frame.columns]
     roles = assign_roles(project, names, project.data.labels if labels is None else labels)
-    described = [
-        _describe(frame[name], project.data.columns.get(name), roles[name], wanted=name in project.data.include)
+    found = {
+        name: _describe(frame[name], project.data.columns.get(name), roles[name], wanted=name in project.data.include)
         for name in names
-    ]
-    return Survey(
-        tuple(found.column for found in described),
-        {
-            found.column.name: found.numbers
-            for found in described
-            if found.numbers is not None and found.column.role == "feature"
-        },
-        frozenset(found.column.name for found in described if found.has_bad),
-    )
+    }
+    numbers = {name: values for name, (_, values) in found.items() if values is not None and roles[name] == "feature"}
+    return tuple(column for column, _ in found.values()), numbers
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A column with the numbers read on the way, if it is one of numbers, and whether some cell was none."""
-
-    column: Column
-    numbers: NDArray[np.float64] | None = None
-    has_bad: bool = False
-
-
-def _describe(cells: "pd.Series[Any]", declared: ColumnType | None, role: Role, *, wanted: bool) -> _Found:
+def _describe(cells: "pd.Series[Any]", declared: ColumnType | None, role: Role, *, wanted: bool) -> Found:
     """What a column is declared to be, else guessed; `wanted` ones are never left out by a guess."""
     if declared is None:
-        found = _guess(cells)
-        guess = found.column
+        guess, numbers = _guess(cells)
         if guess.type == "ignore" and guess.unique and wanted:
             guess = replace(guess, type="category", note=guess.note.partition(";")[0].partition(": it is left")[0])
-        return replace(found, column=replace(guess, role=role))
+        return replace(guess, role=role), numbers
     kind: Type = "date" if isinstance(declared, DateFormat) else declared
     form = declared.date if isinstance(declared, DateFormat) else None
     try:
-        found = _count(kind, cells, form)
+        column, numbers = _count(kind, cells, form)
     except ValueError:  # no date format; `check_cells` reports it
-        found = _Found(Column(str(cells.name), kind, 0, len(cells), False, form), has_bad=True)
-    return replace(found, column=replace(found.column, guessed=False, role=role))
+        column, numbers = Column(str(cells.name), kind, 0, len(cells), False, form), None
+    return replace(column, guessed=False, role=role), numbers
 
 
-def _count(kind: Type, cells: "pd.Series[Any]", form: str | None = None) -> _Found:
+def _count(kind: Type, cells: "pd.Series[Any]", form: str | None = None) -> Found:
     """A column of a known type with its counts."""
     name = str(cells.name)
     if kind in ("category", "ignore"):
         texts = read_texts(cells)
-        return _Found(Column(name, kind, texts.null_count, len(pc.unique(texts.drop_null())), True))
+        return Column(name, kind, texts.null_count, len(pc.unique(texts.drop_null())), True), None
     column = Column(name, kind, 0, 0, True, form)
-    values, bad = read_values(cells, column)
-    return _count_values(column, values, bad)
+    return _count_values(column, *read_values(cells, column))
 
 
-def _count_values(column: Column, values: NDArray[np.float64], bad: NDArray[np.bool_] | None = None) -> _Found:
+def _count_values(column: Column, values: Numbers, bad: NDArray[np.bool_]) -> Found:
     present = ~np.isnan(values)
-    has_bad = bad is not None and bool(bad.any())
-    missing = len(values) - int(present.sum()) - (int(bad.sum()) if bad is not None else 0)
+    missing = int((~present & ~bad).sum())
     unique = len(pd.unique(values[present]))
     column = replace(column, missing=missing, unique=unique, infinite=int(np.isinf(values).sum()))
-    return _Found(column, values if column.type == "number" else None, has_bad)
+    return column, values if column.type == "number" and not bad.any() else None
 
 
-def _guess(cells: "pd.Series[Any]") -> _Found:
+def _guess(cells: "pd.Series[Any]") -> Found:
     name = str(cells.name)
     if cells.isna().all():
-        return _Found(Column(name, "ignore", len(cells), 0, True))
-    if name.startswith((UNNAMED, "__index_level_")):
+        return Column(name, "ignore", len(cells), 0, True), None
+    if name.startswith(ROW_NUMBERS):
         note = "has no name of its own and looks like row numbers: it is left out; name it in the file to use it"
-        return _Found(replace(_count("ignore", cells).column, note=note))
+        return replace(_count("ignore", cells)[0], note=note), None
     kind = kind_of(cells)
     if kind in {"number", "boolean", "date"}:
         return _count(kind, cells)
     return (_guess_clean_number(cells) if kind == "text" else None) or _guess_text(cells)
 
 
-def _guess_clean_number(cells: "pd.Series[Any]") -> _Found | None:
+def _guess_clean_number(cells: "pd.Series[Any]") -> Found | None:
     """The fast way for the most frequent case: every cell is a number and none is a code such as 007."""
     raw = pa.array(cells, type=pa.large_string(), from_pandas=True)
     try:
@@ -163,17 +130,17 @@ def _guess_clean_number(cells: "pd.Series[Any]") -> _Found | None:
     is_code = has_whole and pc.any(pc.match_substring_regex(raw, _CODE)).as_py()
     if is_code or np.isnan(values).all():
         return None
-    return _count_values(Column(str(cells.name), "number", 0, 0, True), values)
+    return _count_values(Column(str(cells.name), "number", 0, 0, True), values, np.zeros(len(values), np.bool_))
 
 
-def _guess_text(cells: "pd.Series[Any]") -> _Found:
+def _guess_text(cells: "pd.Series[Any]") -> Found:
     """The guess for a column of texts: by its distinct texts, which are few where it is no number."""
     texts = read_texts(cells)
     counted = pc.value_counts(texts.drop_null())
     distinct = pd.Series(counted.field("values").to_pandas(), dtype="str")
     counts = counted.field("counts").to_numpy()
     if not len(distinct):
-        return _Found(Column(str(cells.name), "ignore", len(cells), 0, True))
+        return Column(str(cells.name), "ignore", len(cells), 0, True), None
     if distinct.str.lower().isin(_WORDS).all():
         return _count("boolean", cells)
     numbers, not_number = read_numbers(distinct)
@@ -186,7 +153,7 @@ def _guess_text(cells: "pd.Series[Any]") -> _Found:
     if _share_of(_ISO_DATE, distinct, counts) >= MOSTLY:
         return _count("date", cells)
     column = Column(str(cells.name), "category", texts.null_count, len(distinct), True)
-    return _Found(_judge_category(column, distinct, counts, is_number & ~is_code))
+    return _judge_category(column, distinct, counts, is_number & ~is_code), None
 
 
 def _judge_category(

@@ -1,7 +1,9 @@
 """Split hygiene: what makes a figure on dev say less than it seems to. N examples.
 
 Each judge looks at one thing and returns findings: plain text for a person, a code for a test. Of test rows only hashes
-and counts are looked at, never features or labels.
+and counts are looked at, never features or labels. Arguments that judges share: `contents` (N,), the content hash of
+each row; `split` (N,), its split, "" where it is in none; `classes` (N,), its label as text, "" where it is missing;
+`source` (N,), its part of the data as a position in `paths` and `roles`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,15 +16,15 @@ from numpy.typing import NDArray
 
 from mlproj.data.columns import Column
 from mlproj.data.leaks import Suspect
-from mlproj.data.proofs import plan_proof
-from mlproj.data.sizes import half_width
+from mlproj.data.sizes import half_width, plan_proof
+from mlproj.data.words import some_of
 from mlproj.records.predictions import SPLITS, Texts
 from mlproj.spec.project import Project
 
-_SHOWN = 5
 _WIDE = 0.05  # half-width from which dev is called small
 _RARE = 0.05  # share of a class below which the plain error says little
 _FEW_GROUPS = 10
+_ID_ENDINGS = ("id", "key", "uuid", "file", "path", "name", "nr", "number")
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ def find_duplicates(contents: Texts, split: Texts, *, by_id: bool) -> list[Findi
     """Rows of a later split that equal a row of an earlier one in every feature.
 
     Args:
-        contents: Content hash of each row (N,).
-        split: Its split (N,), "" where it is in none.
+        contents: Content hashes.
+        split: Splits.
         by_id: Whether `data.id` names the rows, so that equal rows may be dealt apart.
 
     Example:
@@ -55,39 +57,32 @@ def find_duplicates(contents: Texts, split: Texts, *, by_id: bool) -> list[Findi
     """
     codes = pd.factorize(contents.astype(object))[0]
     inside: dict[str, NDArray[np.int64]] = {name: codes[split == name] for name in SPLITS}
+    cure = "without `data.id` equal rows stay together" if by_id else "a common `data.group` keeps them together"
     findings = []
     for earlier, later in combinations(SPLITS, 2):
         rows = inside[later]
-        n = int(pd.Series(rows).isin(inside[earlier]).sum()) if len(rows) and len(inside[earlier]) else 0
+        n = int(pd.Series(rows).isin(inside[earlier]).sum())
         if n:
-            cure = (
-                "without `data.id` equal rows stay together" if by_id else "a common `data.group` keeps them together"
-            )
             share = f"{n:,} of {len(rows):,} {later} rows ({_percent(n / len(rows))})"
             text = f"{share} equal a row of {earlier} in every feature: there, {later} measures memory ({cure})."
             findings.append(Finding("duplicates", text))
     return findings
 
 
-def find_conflicts(contents: Texts, labels: Texts) -> list[Finding]:
-    """Equal rows with different labels, which no model can get right.
-
-    Args:
-        contents: Content hash of each row that may be seen (N,).
-        labels: Its label as text (N,).
+def find_conflicts(contents: Texts, classes: Texts) -> list[Finding]:
+    """Equal rows with different labels, which no model can get right; `classes` without missing ones.
 
     Example:
         >>> find_conflicts(np.array(["a", "a", "b"]), np.array(["yes", "no", "no"]))[0].code
         'conflicting_labels'
     """
-    table = pd.DataFrame({"content": contents, "label": labels})
-    counts = table.value_counts().rename("n").reset_index()
+    counts = pd.DataFrame({"content": contents, "class": classes}).value_counts().rename("n").reset_index()
     by_content = counts.groupby("content")["n"].agg(["sum", "max", "size"])
     torn = by_content[by_content["size"] > 1]
     if torn.empty:
         return []
     n, floor = int(torn["sum"].sum()), int((torn["sum"] - torn["max"]).sum())
-    text = f"{n:,} of {len(labels):,} rows equal another row in every feature but have another label"
+    text = f"{n:,} of {len(classes):,} rows equal another row in every feature but have another label"
     return [
         Finding("conflicting_labels", f"{text}: whatever the model answers, at least {floor:,} of them stay wrong.")
     ]
@@ -111,15 +106,7 @@ def describe_suspects(suspects: Sequence[Suspect]) -> list[Finding]:
 def find_pooling(
     project: Project, split: Texts, source: NDArray[np.int64], paths: Sequence[str], roles: Sequence[str]
 ) -> list[Finding]:
-    """Dev and test that mix several sources, or come from different ones.
-
-    Args:
-        project: Says where each split comes from.
-        split: Split of each row (N,).
-        source: Part of each row (N,): position in `paths` and `roles`.
-        paths: Parts as written in project.yaml.
-        roles: What each part is.
-    """
+    """Dev and test that mix several parts of `data.source`, or come from different ones."""
     mixed = [part for part, role in enumerate(roles) if role == "target"]
     shares = {name: np.bincount(source[split == name], minlength=len(paths)) for name in ("dev", "test")}
     findings = []
@@ -127,30 +114,22 @@ def find_pooling(
     held = shares[name]
     if len(mixed) > 1 and (held[mixed] > 0).sum() > 1:
         order = sorted(mixed, key=lambda part: -held[part])
-        listed = [f"{_percent(held[part] / held.sum())} {paths[part]} ({held[part]:,})" for part in order[:_SHOWN]]
-        mix = f"{name} mixes the parts of `data.source`: {', '.join(listed)}{', …' if len(order) > _SHOWN else ''}"
+        listed = some_of(f"{_percent(held[part] / held.sum())} {paths[part]} ({held[part]:,})" for part in order)
         one = "dev and test should come from the one distribution that the product meets"
-        extra = paths[order[0]]
-        text = f"{mix}. If they differ, {one}: move the others (for example {extra}) to `data.extra`."
+        move = f"move the others (for example {paths[order[0]]}) to `data.extra`"
+        text = f"{name} mixes the parts of `data.source`: {listed}. If they differ, {one}: {move}."
         findings.append(Finding("pooled_distributions", text))
-    file = {name: getattr(project.splits, name) for name in ("dev", "test") if name in roles}
-    if len(file) == 1 and all(counts.any() for counts in shares.values()):
-        name, other = next(iter(file)), "test" if "dev" in file else "dev"
-        text = f"{name} comes from {file[name]}, {other} from `data.source`"
+    files = [name for name in ("dev", "test") if name in roles]
+    if len(files) == 1 and all(counts.any() for counts in shares.values()):
+        name, other = files[0], "test" if files == ["dev"] else "dev"
+        text = f"{name} comes from {getattr(project.splits, name)}, {other} from `data.source`"
         cure = "a figure on dev foretells test only if both come from one distribution."
         findings.append(Finding("dev_test_differ", f"{text}: {cure}"))
     return findings
 
 
 def describe_sources(classes: Texts, source: NDArray[np.int64], paths: Sequence[str], label: str) -> list[Finding]:
-    """Shares of the classes in each source, and classes that one of them lacks.
-
-    Args:
-        classes: Class of each row that may be seen (N,), "" where it is missing.
-        source: Its part (N,).
-        paths: Parts as written in project.yaml.
-        label: Name of the label.
-    """
+    """Shares of the classes of a label in each part of the data, and classes that one of them lacks."""
     known = classes != ""
     names, codes = np.unique(classes[known], return_inverse=True)
     counts = {
@@ -160,13 +139,11 @@ def describe_sources(classes: Texts, source: NDArray[np.int64], paths: Sequence[
     }
     findings, lines = [], []
     for path, held in counts.items():
-        order = np.argsort(-held, kind="stable")[:_SHOWN]
-        shown = ", ".join(f"{names[k]} {_percent(held[k] / held.sum())}" for k in order if held[k])
-        lines.append(f"{path}: {shown}{', …' if (held > 0).sum() > _SHOWN else ''}")
-        absent = [str(name) for name in names[held == 0]]
+        order = [k for k in np.argsort(-held, kind="stable") if held[k]]
+        lines.append(f"{path}: {some_of(f'{names[k]} {_percent(held[k] / held.sum())}' for k in order)}")
+        absent = [repr(str(name)) for name in names[held == 0]]
         if absent and len(counts) > 1:
-            listed = ", ".join(map(repr, absent[:_SHOWN])) + (", …" if len(absent) > _SHOWN else "")
-            text = f"{path} holds no {label} {listed}, which other parts of the data have"
+            text = f"{path} holds no {label} {some_of(absent)}, which other parts of the data have"
             findings.append(
                 Finding("class_missing_in_source", f"{text}: a model can tell classes apart by the source.")
             )
@@ -175,26 +152,21 @@ def describe_sources(classes: Texts, source: NDArray[np.int64], paths: Sequence[
 
 
 def find_class_gaps(classes: Texts, split: Texts, label: str, metric: str) -> list[Finding]:
-    """Classes that a split lacks, and classes so rare that the plain error hides them.
+    """Classes of a label that a split lacks, and classes so rare that the metric, if it is the plain error, hides them.
 
-    Args:
-        classes: Class of each row that may be seen (N,), "" where it is missing.
-        split: Its split (N,).
-        label: Name of the label.
-        metric: The metric that is optimised.
+    Example:
+        >>> classes, split = np.array(["yes", "no", "no"]), np.array(["train", "train", "dev"])
+        >>> print(find_class_gaps(classes, split, "cat", "f1")[0].text)
+        dev holds no cat 'yes' (1 in all): more data of them, or a larger split, would help.
     """
     findings = []
-    known = classes != ""
-    names, counts = np.unique(classes[known], return_counts=True)
+    names, counts = np.unique(classes[classes != ""], return_counts=True)
     for name in ("train", "dev"):
-        if not (split == name).any():
-            continue
-        held = set(np.unique(classes[split == name]).tolist())
+        held = set(classes[split == name].tolist())
         absent = [f"{k!r} ({n:,} in all)" for k, n in zip(names.tolist(), counts, strict=True) if k not in held]
-        if absent:
-            listed = ", ".join(absent[:_SHOWN]) + (", …" if len(absent) > _SHOWN else "")
+        if absent and held:
             cure = "more data of them, or a larger split, would help"
-            findings.append(Finding("class_missing", f"{name} holds no {label} {listed}: {cure}."))
+            findings.append(Finding("class_missing", f"{name} holds no {label} {some_of(absent)}: {cure}."))
     if len(names) > 1 and metric in ("error", "accuracy"):
         rare = int(counts.argmin())
         share = counts[rare] / counts.sum()
@@ -263,17 +235,11 @@ def describe_proof(promise: str, right: float, n: int, of: str, *, strict: bool 
 
 
 def recommend_id(project: Project, columns: Sequence[Column], n: int) -> list[Finding]:
-    """The advice to name an id, with a column that would do.
-
-    Args:
-        project: With or without `data.id`.
-        columns: What the columns are.
-        n: Rows that they were counted on.
-    """
+    """The advice to name an id where there is none, with a column that would do; `n` rows were counted."""
     if project.data.id is not None:
         return []
     fit = [c.name for c in columns if c.role in ("feature", "excluded") and c.unique == n and not c.missing]
-    fit = [name for name in fit if name.lower().endswith(("id", "key", "uuid", "file", "path", "name", "nr", "number"))]
+    fit = [name for name in fit if name.lower().endswith(_ID_ENDINGS)]
     text = "Examples are known by a hash of their features; a corrected cell makes a new example. Name an id column"
     hint = f": `data: {{id: {fit[0]}}}`." if fit else " (`data.id`) if the data have one."
     return [Finding("no_id", text + hint, is_warning=False)]

@@ -8,7 +8,7 @@ hashed by what it says (``1``, ``1.0`` and ``"1"`` are the same number), not by 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,20 +17,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlproj.data.cells import kind_of, read_texts
+from mlproj.data.columns import ROW_NUMBERS, assign_roles, find_absent, ignored_columns
+from mlproj.data.words import Place, row_place, some_of
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records.predictions import Texts
-from mlproj.spec.data import WeightColumn
 from mlproj.spec.project import Project
 
 HASH_DIGITS = 16
 """Hexadecimal digits kept of each SHA-256: 64 bits; among a million rows two differing ones collide with p = 3e-8."""
 _SEPARATOR, _ESCAPE = "\x1f", "\x1e"
 _BLOCK = 50_000  # rows hashed at a time, which bounds the memory for the joined text
-_SHOWN = 5
 _NUMBER = r"^[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI][nN][fF](?:inity)?|[nN][aA][nN])$"
 _MOMENT = r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[-+]\d\d:?\d\d)?$"
-_ROW_NUMBERS = ("Unnamed: ", "__index_level_")  # what writers call a column of row numbers
-Place = Callable[[int], str]
+DEAL_KEYS = ("data.id", "data.group", "data.time", "splits.column")
+"""Keys whose columns a deal needs."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def name_rows(
     *,
     labels: Sequence[str] = (),
     columns: Sequence[str] | None = None,
-    place: Place | None = None,
+    place: Place = row_place,
 ) -> RowNames:
     """The ids of a table's rows, and the units that are dealt as a whole.
 
@@ -68,11 +68,7 @@ def name_rows(
     Raises:
         InvalidInput: When the id or group column is not there, or ids are missing or repeated.
     """
-    problems = [
-        project.problem(f"data.{key}", f"the data have no column {name!r}", did_you_mean(name, frame.columns))
-        for key, name in (("id", project.data.id), ("group", project.data.group))
-        if name is not None and name not in frame.columns
-    ]
+    problems = find_absent(project, frame.columns, DEAL_KEYS)
     if problems:
         raise InvalidInput(problems)
     if project.data.id is None:
@@ -81,7 +77,7 @@ def name_rows(
         ids = _numbered(contents)
     else:
         columns = ()
-        ids = contents = _named_ids(project, frame[project.data.id], place or row_place)
+        ids = contents = _named_ids(project, frame[project.data.id], place)
     return RowNames(ids, _units(project, frame, contents), tuple(columns))
 
 
@@ -98,26 +94,18 @@ def hash_columns(project: Project, names: Sequence[str] | pd.Index, labels: Sequ
         >>> hash_columns(project, ["size", "note", "cat", "age"], ["cat"])
         ('age', 'size')
     """
-    data = project.data
-    ignored = {name for name, kind in data.columns.items() if kind == "ignore"}
-    weight = data.weight.column if isinstance(data.weight, WeightColumn) else None
-    unnamed = {name for name in names if str(name).startswith(_ROW_NUMBERS)}
-    out = {*labels, *data.exclude, *ignored, *unnamed, weight, data.group, project.splits.column}
-    if data.include:
-        only = {*data.include} | ({data.time} if data.time else set())
-        return tuple(sorted((only - out) & set(names)))
-    return tuple(sorted(set(names) - out))
+    roles = assign_roles(project, [str(name) for name in names], labels)
+    out = {*project.data.exclude, *ignored_columns(project)}
+    kept = {name for name, role in roles.items() if role in ("feature", "time", "id") and name not in out}
+    return tuple(sorted(name for name in kept if not name.startswith(ROW_NUMBERS)))
 
 
 def content_hashes(frame: pd.DataFrame, columns: Sequence[str]) -> Texts:
-    """SHA-256 of each row's cells, shortened: equal rows have equal hashes, whatever they were stored as.
+    """SHA-256 of each row's cells, shortened (N,): equal rows have equal hashes, whatever they were stored as.
 
     Args:
         frame: The table.
         columns: Columns to hash, in the order in which they count.
-
-    Returns:
-        Hexadecimal text (N,).
 
     Example:
         >>> text, number = pd.DataFrame({"a": ["1.0"]}), pd.DataFrame({"a": [1]})
@@ -140,35 +128,12 @@ def canonical_text(values: pd.Series) -> pa.Array:
     """
     match kind_of(values):
         case "number":
-            text = _canonical_number(values)
-        case "boolean":
-            text = pc.cast(_arrow(values), pa.string())
-        case "date":
+            text = _canonical_number(_arrow(values))
+        case "boolean" | "date":
             text = _moment_text(pc.cast(_arrow(values), pa.string()))
         case _:
             text = _canonical_words(read_texts(values))
     return pc.fill_null(pc.cast(text, pa.string()), "")
-
-
-def did_you_mean(name: str, known: Sequence[str] | pd.Index) -> str:
-    """A hint that names the closest of the known names, or lists them.
-
-    Example:
-        >>> did_you_mean("usr", ["user", "age"])
-        'Did you mean `user`?'
-    """
-    import difflib
-
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
-    if close:
-        return f"Did you mean `{close[0]}`?"
-    more = ", …" if len(known) > 12 else ""
-    return f"Its columns are: {', '.join(str(k) for k in list(known)[:12])}{more}."
-
-
-def row_place(position: int) -> str:
-    """The usual name of a row in messages."""
-    return f"row {position + 1}"
 
 
 def _hash_block(block: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -192,8 +157,7 @@ def _arrow(values: pd.Series) -> pa.Array:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-def _canonical_number(values: pd.Series) -> pa.Array:
-    array = _arrow(values)
+def _canonical_number(array: pa.Array) -> pa.Array:
     if pa.types.is_float32(array.type) or pa.types.is_float16(array.type):
         array = pc.cast(pc.cast(array, pa.float32()), pa.string())  # its shortest text is what a CSV file of it holds
     return _number_text(pc.cast(array, pa.float64(), safe=False))
@@ -249,8 +213,7 @@ def _named_ids(project: Project, values: pd.Series, place: Place) -> Texts:
     problems = []
     missing = np.flatnonzero(pc.is_null(texts).to_numpy(zero_copy_only=False))
     if len(missing):
-        rows = ", ".join(place(int(row)) for row in missing[:_SHOWN])
-        message = f"{len(missing):,} rows have no {values.name!r}: {rows}{', …' if len(missing) > _SHOWN else ''}"
+        message = f"{len(missing):,} rows have no {values.name!r}: {some_of(map(place, missing.tolist()))}"
         problems.append(project.problem("data.id", message, "Fill them in, or leave `data.id` out: a hash serves."))
     names = pd.Series(texts.to_pylist(), dtype=object)
     problems += _repeated(project, names, place)
@@ -264,9 +227,7 @@ def _repeated(project: Project, names: pd.Series, place: Place) -> list[Problem]
     if not again.any():
         return []
     rows = pd.Series(np.flatnonzero(again)).groupby(names[again].to_numpy(), sort=False).agg(list)
-    shown = "; ".join(
-        f"{name!r} in {', '.join(place(int(r)) for r in at[:_SHOWN])}" for name, at in rows.head().items()
-    )
+    shown = "; ".join(f"{name!r} in {some_of(map(place, at), rest='')}" for name, at in rows.head().items())
     message = f"{len(rows):,} ids of {project.data.id!r} occur more than once: {shown}{'; …' if len(rows) > 5 else ''}"
     hint = "Name a column that is different in every row; for several rows per person use `data.group`."
     return [project.problem("data.id", message, hint)]

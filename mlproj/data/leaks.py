@@ -6,7 +6,9 @@ rule was not made from (two halves, each predicting the other), so that a column
 suspect; and a small table proves nothing, so the interval has to agree.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +28,8 @@ _MOST_ROWS = 20_000
 _LEAST_ROWS, _LEAST_PER_CLASS = 50, 30
 _BINS, _PER_BIN, _NEIGHBOURS = 64, 10, 8
 _UNSURE = 0.1  # share of the constant answer's error that the upper limit of the suspect's error may reach
+Numbers = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -89,23 +93,20 @@ def find_suspects(
 
 
 def _judge(
-    codes: NDArray[np.int64],
-    values: NDArray[np.float64] | None,
-    y: NDArray[np.float64],
-    half: NDArray[np.bool_],
-    *,
-    regression: bool,
+    codes: NDArray[np.int64], values: Numbers | None, y: Numbers, half: Mask, *, regression: bool
 ) -> tuple[str, float, float] | None:
     """Measure, value and the constant answer's value where a feature is a suspect."""
     if regression:
-        r2 = _r2(y, _by_code_mean(codes, y, half))
+        rules = [lambda fit: _by_code_mean(codes, y, fit)]
         if values is not None:
-            r2 = max(r2, _r2(y, _by_neighbours(values, y, half)), _r2(y, _by_line(values, y, half)))
+            rules += [lambda fit: _by_neighbours(values, y, fit), lambda fit: _by_line(values, y, fit)]
+        r2 = max(_r2(y, _cross(half, rule)) for rule in rules)
         return ("r2", round(r2, 6), 0.0) if r2 >= R2 else None
     classes = np.unique(y, return_inverse=True)[1]
     counts = np.bincount(classes)
     constant = 1 - counts.max() / len(y)
-    error = float((_by_code_majority(codes, classes, half) != classes).mean())
+    answers = _cross(half, lambda fit: _by_code_majority(codes, classes, fit))
+    error = float((answers != classes).mean())
     if error <= (1 - CLOSED) * constant and wilson(error, len(y))[1] <= _UNSURE * constant:
         return "error", error, float(constant)
     if values is not None and len(counts) == 2 and counts.min() >= _LEAST_PER_CLASS:
@@ -127,57 +128,47 @@ def _bin(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right")).astype(np.int64)
 
 
-def _by_code_majority(
-    codes: NDArray[np.int64], classes: NDArray[np.int64], half: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """Each row's class by the majority among the other half's rows with the same code."""
-    answers = np.empty_like(classes)
+def _cross(half: Mask, rule: Callable[[Mask], NDArray[Any]]) -> NDArray[Any]:
+    """Answers (N,) for each half by a rule learned from the other one: `rule(fit)` learns from the rows `fit`."""
+    return np.where(half, rule(~half), rule(half))
+
+
+def _by_code_majority(codes: NDArray[np.int64], classes: NDArray[np.int64], fit: Mask) -> NDArray[np.int64]:
+    """Each row's class by the majority among the rows `fit` with the same code."""
     n_classes = int(classes.max()) + 1
-    for fit in (half, ~half):
-        usual = np.bincount(classes[fit], minlength=n_classes).argmax()
-        pairs, counts = np.unique(codes[fit] * n_classes + classes[fit], return_counts=True)
-        majority = np.full(int(codes.max()) + 1, usual)
-        order = np.argsort(counts, kind="stable")
-        majority[pairs[order] // n_classes] = pairs[order] % n_classes
-        answers[~fit] = majority[codes[~fit]]
-    return answers
+    majority = np.full(int(codes.max()) + 1, np.bincount(classes[fit], minlength=n_classes).argmax())
+    pairs, counts = np.unique(codes[fit] * n_classes + classes[fit], return_counts=True)
+    order = np.argsort(counts, kind="stable")  # the most frequent is written last
+    majority[pairs[order] // n_classes] = pairs[order] % n_classes
+    return majority[codes]
 
 
-def _by_code_mean(codes: NDArray[np.int64], y: NDArray[np.float64], half: NDArray[np.bool_]) -> NDArray[np.float64]:
-    answers = np.empty_like(y)
-    for fit in (half, ~half):
-        n = np.bincount(codes[fit], minlength=int(codes.max()) + 1)
-        total = np.bincount(codes[fit], weights=y[fit], minlength=len(n))
-        means = np.where(n > 0, total / np.maximum(n, 1), y[fit].mean())
-        answers[~fit] = means[codes[~fit]]
-    return answers
+def _by_code_mean(codes: NDArray[np.int64], y: Numbers, fit: Mask) -> Numbers:
+    """Each row's quantity by the mean of the rows `fit` with the same code."""
+    n = np.bincount(codes[fit], minlength=int(codes.max()) + 1)
+    total = np.bincount(codes[fit], weights=y[fit], minlength=len(n))
+    return np.where(n > 0, total / np.maximum(n, 1), y[fit].mean())[codes]
 
 
-def _by_neighbours(values: NDArray[np.float64], y: NDArray[np.float64], half: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Each row's quantity by the mean of the nearest rows of the other half; missing counts as lowest."""
+def _by_neighbours(values: Numbers, y: Numbers, fit: Mask) -> Numbers:
+    """Each row's quantity by the mean of the nearest rows of `fit`; missing counts as lowest."""
     filled = np.where(np.isnan(values), -np.inf, values)
-    answers = np.empty_like(y)
-    for fit in (half, ~half):
-        order = np.argsort(filled[fit], kind="stable")
-        total = np.concatenate([[0.0], np.cumsum(y[fit][order])])
-        middle = np.searchsorted(filled[fit][order], filled[~fit])
-        low = np.clip(middle - _NEIGHBOURS // 2, 0, max(len(order) - _NEIGHBOURS, 0))
-        high = np.minimum(low + _NEIGHBOURS, len(order))
-        answers[~fit] = (total[high] - total[low]) / (high - low)
-    return answers
+    order = np.argsort(filled[fit], kind="stable")
+    total = np.concatenate([[0.0], np.cumsum(y[fit][order])])
+    middle = np.searchsorted(filled[fit][order], filled)
+    low = np.clip(middle - _NEIGHBOURS // 2, 0, max(len(order) - _NEIGHBOURS, 0))
+    high = np.minimum(low + _NEIGHBOURS, len(order))
+    return (total[high] - total[low]) / (high - low)
 
 
-def _by_line(values: NDArray[np.float64], y: NDArray[np.float64], half: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Each row's quantity by a straight line through the other half."""
+def _by_line(values: Numbers, y: Numbers, fit: Mask) -> Numbers:
+    """Each row's quantity by a straight line through the rows `fit`."""
     finite = np.isfinite(values)
-    answers = np.empty_like(y)
-    for fit in (half, ~half):
-        x, z = values[fit & finite], y[fit & finite]
-        centre, spread = (x.mean(), x.var()) if len(x) else (0.0, 0.0)
-        slope = ((x - centre) * (z - z.mean())).mean() / spread if spread > 0 else 0.0
-        line = (z.mean() if len(z) else y[fit].mean()) + slope * (values - centre)
-        answers[~fit] = np.where(finite, line, y[fit].mean())[~fit]
-    return answers
+    x, z = values[fit & finite], y[fit & finite]
+    centre, spread = (x.mean(), x.var()) if len(x) else (0.0, 0.0)
+    slope = ((x - centre) * (z - z.mean())).mean() / spread if spread > 0 else 0.0
+    line = (z.mean() if len(z) else y[fit].mean()) + slope * (values - centre)
+    return np.where(finite, line, y[fit].mean())
 
 
 def _r2(y: NDArray[np.float64], answers: NDArray[np.float64]) -> float:

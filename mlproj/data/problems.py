@@ -1,17 +1,16 @@
-"""What cannot mean what was written: column names that are not there, and cells that are not of their type."""
+"""What cannot mean what was written: columns that are two things at once, and cells that are not of their type."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-import pandas as pd
-
-from mlproj.data.columns import Column, read_values
-from mlproj.data.sources.base import suggest
+from mlproj.data.columns import Column, ignored_columns, named_columns, read_values
 from mlproj.data.table import Table
-from mlproj.errors import Problem
-from mlproj.spec.data import WeightColumn, WeightRule
+from mlproj.data.words import some_of
+from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
-from mlproj.spec.where import columns_of, parse_where
 
+Made = TypeVar("Made")
 _WORDS = {
     "number": "no number",
     "boolean": "neither true nor false",
@@ -19,20 +18,46 @@ _WORDS = {
 }
 
 
-def check_names(project: Project, names: Sequence[str], labels: Sequence[str]) -> list[Problem]:
-    """Columns that project.yaml names and the data do not have, and columns that are named for two things.
+@dataclass(frozen=True)
+class Remarks:
+    """What there is to say about the data: gathered, not raised, so that one answer names it all.
 
-    Args:
-        project: As declared.
-        names: The columns there are.
-        labels: Label columns.
+    Attributes:
+        problems: Everything that is wrong.
+        warnings: What a user should know.
+        notes: What was found out, such as the task.
     """
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def attempt(self, make: Callable[[], Made]) -> Made | None:
+        """What `make` returns; None after gathering the problems that stopped it."""
+        try:
+            return make()
+        except InvalidInput as error:
+            self.problems.extend(error.problems)
+            return None
+
+
+def check_roles(project: Project, labels: Sequence[str]) -> list[Problem]:
+    """Columns that project.yaml names for two things at once; `labels` are the label columns."""
+    data, ignored = project.data, ignored_columns(project)
+    harmless = ("data.label", "data.exclude", "data.weight.where")  # an excluded label is a label all the same
     problems = [
-        project.problem(key, f"the data have no column {name!r}", _hint(name, names))
-        for key, name in _named_columns(project)
-        if name not in names
+        project.problem(key, f"{name!r} is the label; it cannot be this as well")
+        for key, name in named_columns(project)
+        if name in labels and not key.startswith(harmless) and (name in ignored or "columns." not in key)
     ]
-    return problems + _check_roles(project, labels)
+    both = [name for name in data.include if name in data.exclude or name in ignored]
+    problems += [
+        project.problem("data.include", f"{name!r} is included, and excluded or ignored as well", "Choose one.")
+        for name in both
+    ]
+    twice = sorted({name for name in labels if list(labels).count(name) > 1})
+    problems += [project.problem("data.label", f"{name!r} is named more than once") for name in twice]
+    return problems
 
 
 def check_cells(
@@ -80,63 +105,9 @@ def check_features(project: Project, columns: Sequence[Column]) -> list[Problem]
         elif column.unique == 1 and not column.missing:
             problems.append(project.problem(f"data.include.{i}", f"column {name!r} is constant"))
     if not any(column.is_input for column in columns):
-        left = ", ".join(f"{column.name!r} ({column.role}, {column.type})" for column in columns[:8])
-        hint = f"Columns are: {left}{', …' if len(columns) > 8 else ''}."
+        left = (f"{column.name!r} ({column.role}, {column.type})" for column in columns)
+        hint = f"Columns are: {some_of(left, 8)}."
         problems.append(project.problem("data", "no column is left as a feature", hint))
-    return problems
-
-
-def _named_columns(project: Project) -> Iterator[tuple[str, str]]:
-    """Each key that names a column, with the name."""
-    data = project.data
-    if isinstance(data.label, tuple):
-        yield from ((f"data.label.{i}", name) for i, name in enumerate(data.label))
-    single = {
-        "data.label": data.label if isinstance(data.label, str) else None,
-        "data.id": data.id,
-        "data.group": data.group,
-        "data.time": data.time,
-        "data.weight.column": data.weight.column if isinstance(data.weight, WeightColumn) else None,
-        "splits.column": project.splits.column,
-    }
-    yield from ((key, name) for key, name in single.items() if name is not None)
-    for key in ("exclude", "include"):
-        yield from ((f"data.{key}.{i}", name) for i, name in enumerate(getattr(data, key)))
-    yield from ((f"data.columns.{name}", name) for name in data.columns)
-    if isinstance(data.weight, WeightRule):
-        yield from (("data.weight.where", name) for name in dict.fromkeys(columns_of(parse_where(data.weight.where))))
-
-
-def _hint(name: str, names: Sequence[str]) -> str:
-    hint = suggest(name, list(names))
-    numbers = pd.to_numeric(pd.Series(list(names), dtype="str"), errors="coerce")
-    return f"{hint} Does the file have a header row?" if numbers.notna().mean() > 0.5 else hint
-
-
-def _check_roles(project: Project, labels: Sequence[str]) -> list[Problem]:
-    """Columns that are to be two things at once."""
-    data = project.data
-    others = [
-        ("data.id", data.id),
-        ("data.group", data.group),
-        ("data.time", data.time),
-        ("data.weight.column", data.weight.column if isinstance(data.weight, WeightColumn) else None),
-        ("splits.column", project.splits.column),
-        *((f"data.include.{i}", name) for i, name in enumerate(data.include)),
-        *((f"data.columns.{name}", name) for name, kind in data.columns.items() if kind == "ignore"),
-    ]
-    problems = [
-        project.problem(key, f"{name!r} is the label; it cannot be this as well")
-        for key, name in others
-        if name in labels
-    ]
-    both = [name for name in data.include if name in data.exclude or data.columns.get(name) == "ignore"]
-    problems += [
-        project.problem("data.include", f"{name!r} is included, and excluded or ignored as well", "Choose one.")
-        for name in both
-    ]
-    twice = sorted({name for name in labels if list(labels).count(name) > 1})
-    problems += [project.problem("data.label", f"{name!r} is named more than once") for name in twice]
     return problems
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlproj.errors import InvalidInput, Problem
+from mlproj.metrics.intervals import wilson
 from mlproj.spec.project import Project
 
 _SMALL, _LARGE = 100_000, 1_000_000
@@ -16,6 +17,8 @@ _SMALL_SHARE, _LARGE_SHARE = 0.2, 0.01
 _WITHOUT_OTHER = 1.5  # 70/30 instead of 60/20/20 where there is no separate test set
 _TRAIN_DEV_SHARE = 0.1  # most of the training distribution that an automatic train-dev set takes
 Z95 = 1.959963984540054
+RATES = {"recall": "positive", "specificity": "negative", "accuracy": "", "error": ""}
+"""Metrics whose number of examples is known before anything is trained, and the examples that they are a rate of."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,23 @@ class HeldOut:
     test: int
 
 
+@dataclass(frozen=True)
+class Proof:
+    """What proves a rate on n examples.
+
+    Attributes:
+        least: Fewest examples that prove it when all are answered right; None when none does (a limit of 100 %).
+        misses: Most wrong answers among the n that still prove it; −1 when even none does.
+    """
+
+    least: int | None
+    misses: int
+
+
 def automatic_share(n: int, *, alone: bool = False) -> float:
     """Share of dev, and of test, in n target examples: 20 % up to 10⁵, 1 % from 10⁶, log-linear in between.
 
-    Args:
-        n: Target examples.
-        alone: Whether the other of dev and test is absent: then it is half as much again (70/30).
+    Half as much again (70/30) when it is `alone`, the other of dev and test being absent.
 
     Example:
         >>> automatic_share(1000), automatic_share(1000, alone=True), automatic_share(2_000_000)
@@ -50,6 +64,36 @@ def half_width(n: int, p: float) -> float:
         0.0186
     """
     return Z95 * math.sqrt(max(p * (1 - p), 0.0) / n) if n else math.inf
+
+
+def plan_proof(right: float, n: int, *, strict: bool = False) -> Proof:
+    """How many examples, and how few wrong answers, prove that a rate of right answers reaches a limit.
+
+    With all of n right, Wilson's lower limit is n/(n + z²) (Wilson 1927), so n ≥ z²·L/(1 − L) proves L.
+
+    Args:
+        right: The limit L on the rate of right answers, in [0, 1].
+        n: Examples there are.
+        strict: Whether the rate has to exceed the limit.
+
+    Example:
+        >>> plan_proof(0.95, 200)
+        Proof(least=73, misses=3)
+    """
+    if right >= 1:
+        return Proof(None, -1)
+    least = max(1, math.ceil(Z95**2 * right / (1 - right) - 1e-9))
+    if strict and least / (least + Z95**2) <= right:
+        least += 1
+    low, high = -1, n
+    while low < high:  # the lower limit falls with every miss
+        middle = (low + high + 1) // 2
+        limit = wilson((n - middle) / n, n)[0] if n else 0.0
+        if limit > right or (limit == right and not strict):
+            low = middle
+        else:
+            high = middle - 1
+    return Proof(least, low)
 
 
 def plan_held_out(
@@ -76,7 +120,7 @@ def plan_held_out(
     automatic = [name for name, want in wants.items() if want is None]
     if fixed > n_free or (n_free > 0 and fixed + len(automatic) + least > n_free):
         raise InvalidInput([_too_much(project, wants, n_free, least)])
-    alone = len(automatic) == 1 and _is_absent(project, "test" if automatic == ["dev"] else "dev")
+    alone = len(automatic) == 1 and 0 in (project.splits.dev, project.splits.test)
     for name in automatic:
         room = (n_free - fixed - least) // len(automatic)
         wants[name] = min(max(1, round(automatic_share(n_free, alone=alone) * n_free)), room) if n_free else 0
@@ -140,10 +184,6 @@ def _count(project: Project, name: str, size: float, n: int, problems: list[Prob
         message = f"a share of {size:g} of {n:,} examples is less than one example"
         problems.append(project.problem(f"splits.{name}", message, "Ask for a number of examples (from 2), or 0."))
     return count
-
-
-def _is_absent(project: Project, name: str) -> bool:
-    return getattr(project.splits, name) == 0
 
 
 def _too_much(project: Project, wants: Mapping[str, int | None], n_free: int, least: int) -> Problem:

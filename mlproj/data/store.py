@@ -1,7 +1,8 @@
 """The stored deal: which unit lies in which split; a Parquet file that is the authority once it exists. U units.
 
 One file per project, `NAME.parquet`, written whole or not at all, under a lock, so that two processes that deal at the
-same moment agree on one deal.
+same moment agree on one deal. It is only kept if the wishes behind it are: a changed size or group column is refused
+with the way to deal anew, because silently keeping the old splits, or mixing test into train, would both be wrong.
 """
 
 import contextlib
@@ -10,9 +11,9 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from mlproj.data.cells import find_texts
 from mlproj.errors import InvalidInput, Problem, TrackingError
 from mlproj.records.predictions import Texts
 from mlproj.spec.project import Project
@@ -29,6 +31,11 @@ from mlproj.spec.project import Project
 VERSION = 1
 _KEY = b"mlproj.splits"
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
+_FACTS = ("seed", "redraws", "id_columns", "requested", "sizes", "shares", "cuts", "dealt")
+_SETTINGS = (
+    "splits.column", "splits.dev", "splits.test", "splits.train_dev", "splits.stratify",
+    "data.id", "data.group", "data.time",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class StoredDeal:
     cuts: Mapping[str, float] = field(default_factory=dict)
     dealt: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of units, splits and the rules for new units; equal for equal deals.
 
@@ -116,13 +123,13 @@ def read_deal(file: Path, project: Project) -> StoredDeal | None:
         if facts["version"] > VERSION:
             raise _unreadable(file, project, f"version {facts['version']} is newer than this mlproj knows ({VERSION})")
         units, split = (np.array(table[name].to_pylist(), dtype=np.str_) for name in ("unit", "split"))
-        stored = StoredDeal(units, split, **_facts_of(facts))
+        known = {name: facts[name] for name in _FACTS}
+        stored = StoredDeal(units, split, **known | {"id_columns": tuple(known["id_columns"])})
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise _unreadable(
-            file, project, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        ) from error
+        reason = (str(error).splitlines() or [""])[0]
+        raise _unreadable(file, project, f"{type(error).__name__}: {reason}") from error
     if stored.digest != facts.get("digest"):
         raise _unreadable(file, project, "its content does not match its own digest")
     return stored
@@ -135,28 +142,23 @@ def write_deal(file: Path, deal: StoredDeal) -> None:
         TrackingError: When the folder cannot be written.
     """
     facts = {name: getattr(deal, name) for name in _FACTS} | {"version": VERSION, "digest": deal.digest}
-    table = pa.table(
-        {"unit": pa.array(deal.units.tolist(), pa.string()), "split": pa.array(deal.split.tolist(), pa.string())}
-    )
+    columns = {"unit": deal.units, "split": deal.split}
+    table = pa.table({name: pa.array(texts.tolist(), pa.string()) for name, texts in columns.items()})
     table = table.replace_schema_metadata({_KEY: json.dumps(facts, sort_keys=True, default=dict).encode()})
+    temporary = file.with_name(f".{file.stem}-{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=".tmp")
-    except OSError as error:
-        raise _unwritable(file, error) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as sink:
+        with temporary.open("wb") as sink:
             pq.write_table(table, sink, compression="zstd")
             sink.flush()
             os.fsync(sink.fileno())
-        temporary.chmod(0o644)
         temporary.replace(file)
         _sync_folder(file.parent)
     except OSError as error:
         raise _unwritable(file, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def sort_units(units: Texts) -> NDArray[np.int64]:
@@ -171,17 +173,50 @@ def find_units(stored: StoredDeal, names: Texts) -> NDArray[np.int64]:
         >>> find_units(StoredDeal(np.array(["a", "b"]), np.array(["dev", "train"])), np.array(["b", "c"])).tolist()
         [1, -1]
     """
-    known = pa.array(stored.units.tolist(), pa.string())
-    at = pc.index_in(pa.array(names.tolist(), pa.string()), value_set=known)
-    return np.asarray(pc.fill_null(at, -1).to_numpy()).astype(np.int64)
+    return find_texts(pa.array(names.tolist(), pa.string()), stored.units.tolist())
 
 
-_FACTS = ("seed", "redraws", "id_columns", "requested", "sizes", "shares", "cuts", "dealt")
+def requested_of(project: Project) -> dict[str, Any]:
+    """What a project asks of its deal, by dotted path; None for automatic.
+
+    Example:
+        >>> from mlproj.spec.data import Data, Splits
+        >>> project = Project(name="cats", data=Data(source="a.csv", label="cat"), splits=Splits(dev=0.25))
+        >>> requested_of(project)["splits.dev"], requested_of(project)["splits.train_dev"]
+        (0.25, None)
+    """
+    found = {key: getattr(getattr(project, section), name) for key in _SETTINGS for section, name in [key.split(".")]}
+    return {key: None if value == "auto" else value for key, value in found.items()}
 
 
-def _facts_of(facts: Mapping[str, Any]) -> dict[str, Any]:
-    known = {name: facts[name] for name in _FACTS}
-    return known | {"id_columns": tuple(known["id_columns"])}
+def check_settings(project: Project, stored: StoredDeal) -> None:
+    """Makes sure that the stored deal is the one that project.yaml asks for.
+
+    Raises:
+        InvalidInput: Naming each changed key with its old and new value.
+    """
+    hint = "Put it back, or deal anew with `mlproj split --redraw`: dev and test then change, and reports say so."
+    problems = [
+        project.problem(key, f"is {_say(new)} now, but the stored splits were dealt with {_say(old)}", hint)
+        for key, new in requested_of(project).items()
+        for old in [stored.requested.get(key)]
+        if not _is_same(key, old, new, stored)
+    ]
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _is_same(key: str, old: Any, new: Any, stored: StoredDeal) -> bool:
+    """Whether two settings mean the same; an automatic size may be written out as what it came to."""
+    is_size = key in ("splits.dev", "splits.test", "splits.train_dev")
+    written_out = is_size and old is None and isinstance(new, int | float)
+    return old == new or (written_out and new == stored.sizes.get(key.removeprefix("splits."), 0))
+
+
+def _say(value: Any) -> str:
+    if value is None:
+        return "left out"
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def _sync_folder(folder: Path) -> None:

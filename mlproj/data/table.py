@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlproj.data.cells import kind_of, read_texts, to_text
+from mlproj.data.cells import kind_of, to_strings, to_text
+from mlproj.data.columns import assign_roles, ignored_columns
 from mlproj.data.dates import is_date
 from mlproj.data.sources import Reading, read_source
 from mlproj.data.where import evaluate_where
+from mlproj.data.words import some_of
 from mlproj.errors import InvalidInput, Problem
-from mlproj.spec.data import Part, WeightColumn
+from mlproj.spec.data import Part
 from mlproj.spec.project import Project
 
 MAX_SHOWN = 3
@@ -157,9 +159,7 @@ def _own_labels(project: Project, readings: Sequence[Reading]) -> tuple[str, ...
     """The label that the sources bring where `data.label` is not written."""
     label = next((reading.label for reading in readings if reading.label), None)
     if label is None:
-        names = [str(name) for name in readings[0].frame.columns]
-        listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-        hint = f"Add `label: COLUMN` under `data:`. Columns: {listed}."
+        hint = f"Add `label: COLUMN` under `data:`. Columns: {some_of(readings[0].frame.columns, 12)}."
         raise InvalidInput([project.problem("data.label", "is missing: which column is to be predicted?", hint)])
     return (label,)
 
@@ -173,7 +173,7 @@ def _unify(
         return frames
     names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
     problems = []
-    optional = optional_columns(project, names, labels)
+    optional = _optional_columns(project, names, labels)
     for frame, origin in zip(frames, origins, strict=True):
         absent = [name for name in names if name not in frame.columns and name not in optional]
         if absent:
@@ -183,25 +183,18 @@ def _unify(
     return _alike([frame.reindex(columns=names) for frame in frames], names)
 
 
-def optional_columns(project: Project, names: Sequence[str], labels: Sequence[str]) -> set[str]:
-    """Columns that need not be in every part: no feature, label, id or weight of their own.
-
-    Args:
-        project: Says what the columns are for.
-        names: All columns.
-        labels: Label columns.
-    """
-    data = project.data
-    weight = data.weight.column if isinstance(data.weight, WeightColumn) else None
-    ignored = {name for name, kind in data.columns.items() if kind == "ignore"}
-    optional = {*data.exclude, *ignored, data.group, data.time, project.splits.column}
-    if data.include:
-        optional |= set(names) - set(data.include)
-    return {str(name) for name in optional if name is not None} - {*labels, str(data.id), str(weight)}
+def _optional_columns(project: Project, names: Sequence[str], labels: Sequence[str]) -> set[str]:
+    """Columns that need not be in every part: no feature, label, id or weight of their own."""
+    roles = assign_roles(project, names, labels)
+    return {
+        name
+        for name, role in roles.items()
+        if role in ("excluded", "group", "time", "split") or (role == "feature" and name in ignored_columns(project))
+    }
 
 
 def _absent(project: Project, origin: PartOrigin, absent: list[str], present: list[str]) -> Problem:
-    shown = ", ".join(map(repr, absent[:MAX_SHOWN])) + (f" and {len(absent) - MAX_SHOWN} more" if absent[3:] else "")
+    shown = some_of(map(repr, absent), MAX_SHOWN, f" and {len(absent) - MAX_SHOWN} more")
     close = get_close_matches(absent[0], present, n=1)
     hint = f"It holds a column {close[0]!r}: is that the one? " if close else ""
     hint += "Columns that are no features may be missing: list them under `data.exclude`."
@@ -229,8 +222,3 @@ def _nullable(dtype: Any) -> Any:
     if pd.api.types.is_bool_dtype(dtype):
         return pd.BooleanDtype()
     return pd.Int64Dtype() if pd.api.types.is_integer_dtype(dtype) else dtype
-
-
-def to_strings(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """A raw column as text cells, missing where they are missing."""
-    return pd.Series(read_texts(column).to_pandas(), dtype="str").set_axis(column.index)

@@ -11,18 +11,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlproj.data.cells import measure_spread, read_numbers, read_texts, read_truths, to_text
-from mlproj.data.task import Task, is_several, read_known
+from mlproj.data.cells import find_texts, measure_spread, read_numbers, read_texts, read_truths, to_text
+from mlproj.data.task import Task, is_several, list_classes, order_classes, read_known
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Answers
 from mlproj.spec.project import Project
 
 Kind = Literal["binary", "multiclass", "regression"]
-POSITIVE_WORDS = frozenset({"1", "true", "yes"})
 _OPPOSITES = {"1": "0", "yes": "no", "true": "false", "y": "n", "t": "f"}
 _MAX_LOG = 700.0  # exp beyond it is infinite in float64
 
@@ -176,15 +174,13 @@ class Target:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Target":
         """The target that `to_json` wrote."""
-        lists = {"labels": tuple(document["labels"]), "classes": tuple(tuple(names) for names in document["classes"])}
-        return cls(**{**document, **lists})
+        classes = tuple(tuple(names) for names in document["classes"])
+        return cls(**{**document, "labels": tuple(document["labels"]), "classes": classes})
 
     def _codes(self, cells: "pd.Series[Any]") -> NDArray[np.int64]:
         """Class positions (N,), −1 where the label is missing."""
         known = read_known(cells)
-        texts = read_texts(cells)
-        found = pc.index_in(texts, value_set=pa.array(self.classes[0], texts.type))
-        codes = np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+        codes = find_texts(read_texts(cells), self.classes[0])
         self._refuse(cells, known & (codes < 0))
         return np.where(known, codes, -1)
 
@@ -192,71 +188,15 @@ class Target:
         if not bad.any():
             return
         row = int(bad.argmax())
-        allowed = "a number" if self.kind == "regression" else "yes or no" if self.several else _listed(self.classes[0])
+        allowed = (
+            "a number" if self.kind == "regression" else "yes or no" if self.several else list_classes(self.classes[0])
+        )
         message = f"row {row + 1} holds {to_text(cells.iloc[row])!r}; the label this model learned is {allowed}"
         raise InvalidInput([Problem(f"column {cells.name!r}", message)])
 
     def _from_learned(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
         values = z * self.std + self.mean
         return np.exp(np.minimum(values, _MAX_LOG)) if self.log else values
-
-
-def order_classes(project: Project, names: Sequence[str]) -> tuple[tuple[str, ...], bool]:
-    """The classes of a single label in their order, and whether the positive one is known.
-
-    Numbers are sorted as numbers, else as text; of two classes the positive one stands second.
-
-    Args:
-        project: With `data.positive`.
-        names: Class names.
-
-    Raises:
-        InvalidInput: When `data.positive` is not one of two classes.
-
-    Example:
-        >>> from mlproj.spec.data import Data
-        >>> order_classes(Project(name="p", data=Data(source="a.csv")), ["yes", "no"])
-        (('no', 'yes'), True)
-    """
-    classes = tuple(sorted(names, key=_sort_key(names)))
-    wanted = project.data.positive
-    if len(classes) != 2:
-        if wanted is not None:
-            message = f"is for a label with two classes; this one has {len(classes)}: {_listed(classes)}"
-            raise InvalidInput([project.problem("data.positive", message, "Leave it out.")])
-        return classes, False
-    text = None if wanted is None else to_text(wanted)
-    found = [name for name in classes if name == text] or [
-        name for name in classes if text and name.lower() == text.lower()
-    ]
-    if wanted is not None and not found:
-        message = f"{text!r} is not among the classes; they are {_listed(classes)}"
-        raise InvalidInput([project.problem("data.positive", message, f"Write one of {_listed(classes)}.")])
-    positive = found if wanted is not None else [name for name in classes if name.lower() in POSITIVE_WORDS]
-    if len(positive) != 1:
-        return classes, False
-    return tuple(name for name in classes if name != positive[0]) + (positive[0],), True
-
-
-def check_positive(project: Project, names: Sequence[str]) -> list[Problem]:
-    """What is wrong with `data.positive`, given the classes."""
-    try:
-        order_classes(project, names)
-    except InvalidInput as error:
-        return list(error.problems)
-    return []
-
-
-def _sort_key(names: Sequence[str]) -> Any:
-    numbers, bad = read_numbers(pd.Series(list(names), dtype="str"))
-    return float if len(names) and not bad.any() and not np.isnan(numbers).any() else str
-
-
-def _listed(classes: Sequence[str]) -> str:
-    shown = [repr(name) for name in classes[:6]]
-    more = [f"{len(classes) - 6} more"] if len(classes) > 6 else []
-    parts = [*shown, *more]
-    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
 def _yes_no(cells: "pd.Series[Any]") -> tuple[str, str]:

@@ -10,24 +10,20 @@ from numpy.typing import NDArray
 
 from mlproj.data.dates import Timeline, is_date
 from mlproj.data.sizes import HeldOut
-from mlproj.data.units import DEV, NONE, TEST, TRAIN, Codes, Rows
+from mlproj.data.units import DEV, NONE, TEST, TRAIN, Codes, Mask, Rows
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
 
-Cuts = Mapping[str, float]
 _CODE = {"dev": DEV, "test": TEST}
 
 
-def choose_cuts(
-    project: Project, rows: Rows, timeline: Timeline, free: NDArray[np.bool_], held_out: HeldOut
-) -> dict[str, float]:
+def choose_cuts(project: Project, rows: Rows, timeline: Timeline, held_out: HeldOut) -> dict[str, float]:
     """From which time on dev and test begin.
 
     Args:
         project: A date in `splits.dev` or `splits.test` is the cut itself.
         rows: The rows to deal.
         timeline: Their times.
-        free: Units (U,) that are to be dealt.
         held_out: Sizes for the splits without a date of their own.
 
     Returns:
@@ -37,7 +33,7 @@ def choose_cuts(
         InvalidInput: When no cut leaves something on both sides.
     """
     cuts = _requested_cuts(project, timeline)
-    candidates = rows.alive & rows.is_target & free[rows.unit] & ~np.isnan(timeline.times)
+    candidates = rows.alive & rows.is_target & rows.free[rows.unit] & ~np.isnan(timeline.times)
     for name, other, size in (("test", "dev", held_out.test), ("dev", "test", held_out.dev)):
         if name in cuts or not size:
             continue
@@ -46,7 +42,10 @@ def choose_cuts(
         if other in cuts and name == "dev":
             later = timeline.times >= cuts[other]
             claimed = rows.count(later & candidates) > 0  # a group with rows in test belongs to test
-            pool &= ~later & ~claimed[rows.unit]
+            pool &= ~later
+            if project.data.group is not None and pool.any() and claimed[rows.unit[pool]].all():
+                raise InvalidInput([no_early_group(project, int(pool.sum()), "test", "train and dev")])
+            pool &= ~claimed[rows.unit]
         elif other in cuts:
             pool &= timeline.times >= cuts[other]
             if getattr(project.splits, name) is None:  # automatic: at most half of what dev's date leaves
@@ -62,11 +61,10 @@ def _requested_cuts(project: Project, timeline: Timeline) -> dict[str, float]:
     """The cuts that project.yaml names itself."""
     sizes = {name: getattr(project.splits, name) for name in _CODE}
     dates = {name: size for name, size in sizes.items() if isinstance(size, str) and is_date(size)}
+    holds = f"is a date, but `data.time` ({project.data.time}) holds numbers"
     hint = "Write a number of the same kind in quotes, or a share or number of examples."
     problems = [
-        project.problem(
-            f"splits.{name}", f"{text!r} is a date, but `data.time` ({project.data.time}) holds numbers", hint
-        )
+        project.problem(f"splits.{name}", f"{text!r} {holds}", hint)
         for name, text in dates.items()
         if not timeline.is_date and not text.strip().isdecimal()
     ]
@@ -75,7 +73,7 @@ def _requested_cuts(project: Project, timeline: Timeline) -> dict[str, float]:
     return {name: timeline.read(text) for name, text in dates.items()}
 
 
-def split_by_time(values: NDArray[np.float64], cuts: Cuts) -> Codes:
+def split_by_time(values: NDArray[np.float64], cuts: Mapping[str, float]) -> Codes:
     """The split of each time: test or dev from their cuts on, train before (and where there is no time).
 
     Example:
@@ -88,14 +86,22 @@ def split_by_time(values: NDArray[np.float64], cuts: Cuts) -> Codes:
     return codes
 
 
-def units_by_time(rows: Rows, timeline: Timeline, cuts: Cuts) -> Codes:
+def units_by_time(rows: Rows, cuts: Mapping[str, float]) -> Codes:
     """The split that each unit's latest target row falls into (U,).
 
     A unit of `data.extra` alone is train, or −1 when it is as late as dev or test.
     """
-    with_target = split_by_time(rows.latest(timeline.times, rows.is_target), cuts)
-    alone = split_by_time(rows.latest(timeline.times, ~rows.is_target), cuts)
+    with_target = split_by_time(rows.latest(rows.is_target), cuts)
+    alone = split_by_time(rows.latest(~rows.is_target), cuts)
     return np.where(rows.n_target > 0, with_target, np.where(alone == TRAIN, TRAIN, NONE)).astype(np.int8)
+
+
+def no_early_group(project: Project, n: int, later: str, rest: str) -> Problem:
+    """Why `data.group` and `data.time` do not go together: whoever has one of the `n` early rows is in `later` too."""
+    group = project.data.group
+    message = f"each of the {n:,} rows from before {later} belongs to a {group} that appears in {later} as well"
+    hint = "A group never sits in two splits, and the date decides: leave out `data.group` or `data.time`."
+    return project.problem("data.group", f"{message}, so all of them are left out and {rest} would be empty", hint)
 
 
 def _nearest_cut(values: NDArray[np.float64], want: int) -> float | None:
@@ -107,12 +113,9 @@ def _nearest_cut(values: NDArray[np.float64], want: int) -> float | None:
     return float(moments[1:][::-1][np.argmin(np.abs(held - want)[::-1])])  # of two equally near cuts the later one
 
 
-def _no_cut(project: Project, timeline: Timeline, name: str, pool: NDArray[np.bool_], want: int) -> Problem:
-    moments = np.unique(timeline.times[pool])
-    found = (
-        f"all {int(pool.sum()):,} rows to cut have the time {timeline.text(moments[0])}"
-        if len(moments)
-        else "no rows are left to cut"
-    )
+def _no_cut(project: Project, timeline: Timeline, name: str, pool: Mask, want: int) -> Problem:
+    found = "no rows are left to cut"
+    if pool.any():
+        found = f"all {int(pool.sum()):,} rows to cut have the time {timeline.text(timeline.times[pool][0])}"
     hint = f"Set `splits.{name}` to a date of your own, ask for fewer examples, or to 0."
     return project.problem(f"splits.{name}", f"{want:,} later examples cannot be cut off: {found}", hint)

@@ -7,7 +7,7 @@ whole is true; `x == None` asks for the missing cells themselves.
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlproj.data.cells import is_missing, kind_of, read_days, read_numbers, read_texts, read_truths, to_text
-from mlproj.data.sources.base import suggest
+from mlproj.data.cells import is_missing, kind_of, read_days, read_numbers, read_texts, read_truths, to_mask, to_text
+from mlproj.data.words import suggest
 from mlproj.spec.where import And, Column, Compare, Expression, Literal_, Not, Or, parse_where
 
 Mask = NDArray[np.bool_]
@@ -38,6 +38,15 @@ class _Answer:
 
     true: Mask
     false: Mask
+
+    def and_(self, other: "_Answer") -> "_Answer":
+        return _Answer(self.true & other.true, self.false | other.false)
+
+    def or_(self, other: "_Answer") -> "_Answer":
+        return _Answer(self.true | other.true, self.false & other.false)
+
+    def not_(self) -> "_Answer":
+        return _Answer(self.false, self.true)
 
 
 def evaluate_where(expression: str | Expression, frame: pd.DataFrame) -> Mask:
@@ -61,14 +70,11 @@ def evaluate_where(expression: str | Expression, frame: pd.DataFrame) -> Mask:
 def _evaluate(tree: Expression, frame: pd.DataFrame) -> _Answer:
     match tree:
         case And(parts=parts):
-            answers = [_evaluate(part, frame) for part in parts]
-            return _Answer(_all(a.true for a in answers), _any(a.false for a in answers))
+            return reduce(_Answer.and_, [_evaluate(part, frame) for part in parts])
         case Or(parts=parts):
-            answers = [_evaluate(part, frame) for part in parts]
-            return _Answer(_any(a.true for a in answers), _all(a.false for a in answers))
+            return reduce(_Answer.or_, [_evaluate(part, frame) for part in parts])
         case Not(part=part):
-            answer = _evaluate(part, frame)
-            return _Answer(answer.false, answer.true)
+            return _evaluate(part, frame).not_()
         case Column(name=name):
             return _truth(name, _column(name, frame))
         case Compare(column=name, operator=sign, value=value):
@@ -77,7 +83,7 @@ def _evaluate(tree: Expression, frame: pd.DataFrame) -> _Answer:
 
 def _column(name: str, frame: pd.DataFrame) -> "pd.Series[Any]":
     if name not in frame.columns:
-        raise ValueError(f"there is no column {name!r}. {suggest(name, list(map(str, frame.columns)))}")
+        raise ValueError(f"there is no column {name!r}. {suggest(name, frame.columns)}")
     return frame[name]
 
 
@@ -93,12 +99,10 @@ def _truth(name: str, column: "pd.Series[Any]") -> _Answer:
 
 def _compare(name: str, column: "pd.Series[Any]", sign: str, value: Literal_ | tuple[Literal_, ...]) -> _Answer:
     if sign in _NEGATED:
-        answer = _compare(name, column, _NEGATED[sign], value)
-        return _Answer(answer.false, answer.true)
+        return _compare(name, column, _NEGATED[sign], value).not_()
     if isinstance(value, tuple):
-        answers = [_compare(name, column, "==", item) for item in value]
         no = np.zeros(len(column), np.bool_)
-        return _Answer(_any([no, *(a.true for a in answers)]), _all([~no, *(a.false for a in answers)]))
+        return reduce(_Answer.or_, [_compare(name, column, "==", item) for item in value], _Answer(no, ~no))
     if value is None:
         missing = is_missing(column)
         return _Answer(missing, ~missing)
@@ -110,13 +114,12 @@ def _compare(name: str, column: "pd.Series[Any]", sign: str, value: Literal_ | t
 def _compare_number(name: str, column: "pd.Series[Any]", sign: str, value: float | bool) -> _Answer:
     """Against a number or a truth; cells that are neither are unequal to it and have no order."""
     values, bad = read_truths(column) if isinstance(value, bool) else read_numbers(column)
-    present = ~np.isnan(values)
-    if bad.any() and not present.any():
+    if bad.any() and np.isnan(values).all():
         found = to_text(column.iloc[int(bad.argmax())])
         kind = "truths" if isinstance(value, bool) else "numbers"
         raise ValueError(f"column {name!r} holds no {kind} to compare with {value!r}, but for example {found!r}")
-    true = present & _SIGNS[sign](values, value)
-    return _Answer(true, (present & ~true) | (bad if sign == "==" else np.zeros_like(bad)))
+    answer = _order(values, sign, value)
+    return _Answer(answer.true, answer.false | bad) if sign == "==" else answer
 
 
 def _compare_text(column: "pd.Series[Any]", sign: str, value: str) -> _Answer:
@@ -124,38 +127,26 @@ def _compare_text(column: "pd.Series[Any]", sign: str, value: str) -> _Answer:
     as_column = pd.Series([value], dtype="str")
     number, not_number = read_numbers(as_column)
     if kind_of(column) in ("number", "boolean") and not not_number[0]:
-        return _known(*read_numbers(column), sign, float(number[0]))
+        return _order(read_numbers(column)[0], sign, float(number[0]))
     if _DATE.fullmatch(value):
         day, not_day = read_days(as_column)
         days, bad = read_days(column)
         if not not_day[0] and not bad.any():
-            return _known(days, bad, sign, float(day[0]))
+            return _order(days, sign, float(day[0]))
     if sign != "==" and not not_number[0]:
         numbers, bad = read_numbers(column)
         if not bad.any():
-            return _known(numbers, bad, sign, float(number[0]))
+            return _order(numbers, sign, float(number[0]))
     literal = read_texts(as_column).to_pylist()[0]  # as a cell would be read, so that `'7.0'` meets 7
     if literal is None and sign == "==":
         missing = is_missing(column)
         return _Answer(missing, ~missing)
     cells = read_texts(column)
-    true = _mask(pc.fill_null(_TEXT_SIGNS[sign](cells, literal or value), False))
-    return _Answer(true, _mask(pc.is_valid(cells)) & ~true)
+    true = to_mask(pc.fill_null(_TEXT_SIGNS[sign](cells, literal or value), False))
+    return _Answer(true, to_mask(pc.is_valid(cells)) & ~true)
 
 
-def _known(values: NDArray[np.float64], bad: Mask, sign: str, value: float) -> _Answer:
-    present = ~np.isnan(values) & ~bad
+def _order(values: NDArray[np.float64], sign: str, value: float) -> _Answer:
+    present = ~np.isnan(values)
     true = present & _SIGNS[sign](values, value)
     return _Answer(true, present & ~true)
-
-
-def _mask(values: Any) -> Mask:
-    return np.asarray(values.to_numpy(zero_copy_only=False), np.bool_)
-
-
-def _all(masks: Iterable[Mask]) -> Mask:
-    return reduce(np.logical_and, list(masks))
-
-
-def _any(masks: Iterable[Mask]) -> Mask:
-    return reduce(np.logical_or, list(masks))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlproj.data.columns import Column, assign_roles, read_typed, warn_columns
+from mlproj.data.columns import Column, assign_roles, warn_columns
 from mlproj.data.guess import infer_columns
 from mlproj.spec.data import Data, WeightRule
 from mlproj.spec.project import Project
@@ -131,20 +131,6 @@ def test_roles_follow_from_the_declaration() -> None:
 def test_rule_weights_leave_their_columns_features() -> None:
     data = Data(source="a.csv", label="y", weight=WeightRule(where="kind == 'adult'", value=10.0))
     assert assign_roles(Project(name="p", data=data), ["kind"], ["y"]) == {"kind": "feature"}
-
-
-def test_typed_cells_are_what_the_columns_say() -> None:
-    frame = pd.DataFrame(
-        {"n": ["1", "NA"], "b": ["yes", ""], "d": ["2024-01-31", None], "c": [" x ", "7.0"], "rest": ["1", "2"]},
-        dtype="str",
-    )
-    kinds = {"n": "number", "b": "boolean", "d": "date", "c": "category"}
-    typed = read_typed(frame, [Column(name, kind, 0, 1, True) for name, kind in kinds.items()])  # type: ignore[arg-type]
-    assert typed["n"].dtype == np.float64
-    assert typed["b"].tolist() == [True, pd.NA]
-    assert typed["d"].iloc[0] == pd.Timestamp("2024-01-31", tz="UTC")
-    assert typed["c"].tolist() == ["x", "7"]
-    assert typed["rest"].tolist() == ["1", "2"]
 
 
 @given(st.lists(st.text(max_size=8), max_size=30))

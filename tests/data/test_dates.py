@@ -15,7 +15,9 @@ def read(cells: list[Any], needed: bool = True, **columns: Any) -> Timeline:
     data = {"source": "a.csv", "label": "y", "time": "at", "columns": columns}
     project = Project.model_validate({"name": "p", "data": data})
     frame = pd.DataFrame({"at": cells})
-    return read_timeline(project, frame, np.full(len(cells), needed), lambda row: f"a.csv row {row + 2}")
+    timeline = read_timeline(project, frame, np.full(len(cells), needed), lambda row: f"a.csv row {row + 2}")
+    assert timeline is not None
+    return timeline
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binomtest, hypergeom
 
+from mlproj.data import units
 from mlproj.data.dates import Timeline
 from mlproj.data.deal import Deal, deal_splits
 from mlproj.data.sizes import automatic_share
@@ -55,19 +56,17 @@ def deal(
 ) -> Deal:
     n = len(rows.ids)
     extra = np.zeros(n, dtype=np.bool_) if rows.extra is None else rows.extra
-    return deal_splits(
-        project or project_of(**splits),
+    table = units.Rows(
         rows.ids,
         rows.ids if rows.units is None else rows.units,
         np.zeros(n, dtype=np.int64) if rows.strata is None else rows.strata,
         ~extra,
-        time=None if rows.time is None else Timeline(rows.time, is_date=is_date),
-        predefined=rows.given,
-        stored=stored,
-        redraws=redraws,
-        source=extra.astype(np.int64),
-        paths=("app", "web"),
+        None if rows.time is None else Timeline(rows.time, is_date=is_date),
+        rows.given,
+        extra.astype(np.int64),
+        ("app", "web"),
     )
+    return deal_splits(project or project_of(**splits), table, stored=stored, redraws=redraws)
 
 
 def by_id(dealt: Deal) -> dict[str, str]:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from mlproj.data.deal import Deal
-from mlproj.data.dealing import deal_table
+from mlproj.data.dealing import deal_table, keep_deal
 from mlproj.data.store import deal_file, read_deal
+from mlproj.data.table import PartOrigin, Table
 from mlproj.errors import InvalidInput
 from mlproj.spec.project import Project
 
@@ -25,11 +26,21 @@ def project_of(splits: dict[str, Any] | None = None, seed: int = 0, **data: Any)
 
 
 def deal(
-    project: Project, frame: pd.DataFrame, roles: tuple[str, ...] = ("target",), source: Any = None, **options: Any
+    project: Project,
+    frame: pd.DataFrame,
+    roles: tuple[Any, ...] = ("target",),
+    source: Any = None,
+    *,
+    store: Path | None = None,
+    save: bool = True,
+    **options: Any,
 ) -> Deal:
     where = np.zeros(len(frame), dtype=np.int64) if source is None else np.asarray(source)
-    paths = [f"{role}.csv" for role in roles]
-    return deal_table(project, frame, labels=("y",), source=where, paths=paths, roles=roles, **options)
+    origins = tuple(PartOrigin(f"{role}.csv", role, "data.source") for role in roles)
+    rows = Table(frame, where, np.arange(1, len(frame) + 1), origins, ("y",))
+    dealt = deal_table(project, rows, store=store, **options)
+    assert store is None or not save or keep_deal(project, dealt, store)
+    return dealt
 
 
 def test_the_stored_deal_is_found_again_after_growth_and_a_new_seed(tmp_path: Path) -> None:
@@ -101,7 +112,8 @@ def test_a_column_may_write_its_names_loosely_but_only_names_of_splits() -> None
     assert dealt.split[:4].tolist() == ["train", "dev", "train_dev", "test"]
     with pytest.raises(
         InvalidInput,
-        match=r"splits\.column: 'fold' holds 'valid' in row 2 \(4 such rows\), which is no split\n.*train_dev",
+        match=r"splits\.column: 'fold' holds 'valid' in target\.csv row 2 \(4 such rows\), which is no split\n"
+        r".*train_dev",
     ):
         deal(project_of({"column": "fold"}), frame.assign(fold=["train", "valid"] * 4))
 

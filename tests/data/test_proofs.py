@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlproj.data.proofs import plan_proof
+from mlproj.data.sizes import plan_proof
 from mlproj.metrics.intervals import wilson
 
 

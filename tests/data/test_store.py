@@ -115,25 +115,24 @@ def test_units_are_found_wherever_they_stand(stored: StoredDeal) -> None:
 
 
 DEAL_AT_ONCE = """
-import sys, numpy as np, pandas as pd
+import sys
 from pathlib import Path
-from mlproj.data.dealing import deal_table
+from mlproj.data import load_dataset
 from mlproj.spec.project import Project
-seed, root = int(sys.argv[1]), Path(sys.argv[2])
-project = Project.model_validate({"name": "cats", "seed": seed, "data": {"source": "a.csv", "label": "y"}})
-frame = pd.DataFrame({"x": range(300), "y": ["a", "b", "c"] * 100})
-parts = {"source": np.zeros(300, int), "paths": ["a.csv"], "roles": ["target"]}
-deal = deal_table(project, frame, labels=("y",), store=root, **parts)
-print(deal.digest)
+seed, file, store = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+project = Project.model_validate({"name": "cats", "seed": seed, "data": {"source": file, "label": "y"}})
+print(load_dataset(project, store=store).deal.digest)
 """
 
 
 def test_processes_that_deal_at_once_agree(tmp_path: Path) -> None:
     """Each has a seed of its own, so they agree only if one waited for the other and took its deal."""
+    file = tmp_path / "a.csv"
+    file.write_text("x,y\n" + "".join(f"{i},{'abc'[i % 3]}\n" for i in range(300)))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", DEAL_AT_ONCE, str(seed), str(tmp_path / "splits")],
+            [sys.executable, "-c", DEAL_AT_ONCE, str(seed), str(file), str(tmp_path / "splits")],
             stdout=subprocess.PIPE,
             text=True,
             env=environment,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlproj.data.strata import label_strata
+from mlproj.data.units import label_strata
 
 
 def test_classes_are_strata_whatever_they_are_stored_as() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from mlproj.data.target import Target, order_classes
+from mlproj.data.target import Target
+from mlproj.data.task import order_classes
 from mlproj.errors import InvalidInput
 from mlproj.spec.data import Data
 from mlproj.spec.project import Project

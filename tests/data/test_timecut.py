@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlproj.data.dates import Timeline
 from mlproj.data.deal import Deal, deal_splits
 from mlproj.data.store import StoredDeal
+from mlproj.data.units import Rows
 from mlproj.errors import InvalidInput
 from mlproj.spec.project import Project
 
@@ -37,7 +38,8 @@ def deal(
     target = np.ones(n, dtype=np.bool_) if extra is None else ~extra
     timeline = Timeline(time.astype(float), is_date)
     strata = np.zeros(n, dtype=np.int64)
-    return deal_splits(project, names, names if units is None else units, strata, target, time=timeline, stored=stored)
+    rows = Rows(names, names if units is None else units, strata, target, timeline)
+    return deal_splits(project, rows, stored=stored)
 
 
 def test_dev_and_test_are_later_than_train() -> None:
@@ -132,6 +134,19 @@ def test_train_rows_of_a_later_group_are_dropped_and_counted() -> None:
     assert (dealt.split[[0, 50]] == "").all()
     assert dealt.sizes["test"] == 10
     assert dealt.notes[-1].startswith("11 rows are left out: they are earlier or later than the split that their user")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"dev": 0.0}, r"each of the 90 rows from before dev and test belongs to a user .* and train would be empty"),
+        ({"dev": 10.0}, r"each of the 90 rows from before test belongs to a user .* train and dev would be empty"),
+    ],
+)
+def test_groups_that_all_appear_later_leave_nothing_to_train_on(sizes: dict[str, float], message: str) -> None:
+    units = np.array([f"g{i % 5}" for i in range(100)])
+    with pytest.raises(InvalidInput, match=r"data\.group: " + message + r"\n.*leave out `data\.group` or `data\.time`"):
+        deal(project_of("user", test=10.0, train_dev=0.0, **sizes), np.arange(100), units=units)
 
 
 def test_late_rows_of_extra_are_left_out() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlproj.data.words import some_of
 from mlproj.errors import InvalidInput, Problem
 
 DATA_SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -86,25 +87,7 @@ def suggest_file(file: Path, lead: str = "That folder holds") -> str:
     close = get_close_matches(file.name.partition(".")[0].lower(), list(by_stem), n=1, cutoff=0.6)
     if close:
         return f"Did you mean `{by_stem[close[0]]}`?"
-    listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    return f"{lead}: {listed}." if names else "Relative paths start from the project's folder."
-
-
-def suggest(name: str, known: list[str] | tuple[str, ...]) -> str:
-    """*Did you mean*, or the list of what there is.
-
-    Example:
-        >>> suggest("colr", ["colour", "age"])
-        'Did you mean `colour`?'
-        >>> suggest("x", ["colour", "age"])
-        'There are: colour, age.'
-    """
-    lowered = {str(entry).lower(): entry for entry in reversed(known)}
-    close = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean `{lowered[close[0]]}`?"
-    listed = ", ".join(map(str, known[:12])) + (f", … ({len(known)} in all)" if len(known) > 12 else "")
-    return f"There are: {listed}." if known else ""
+    return f"{lead}: {some_of(names)}." if names else "Relative paths start from the project's folder."
 
 
 def count_rows(n: int, first: int = 1) -> NDArray[Any]:

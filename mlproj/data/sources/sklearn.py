@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlproj.data.sources.base import AbstractSource, Reading, count_rows, refuse, suggest
+from mlproj.data.sources.base import AbstractSource, Reading, count_rows, refuse
+from mlproj.data.words import suggest
 
 PREFIX = "sklearn:"
 LABEL = "target"
