@@ -52,7 +52,10 @@ def choose_cuts(project: Project, rows: Rows, timeline: Timeline, held_out: Held
                 want = min(want, max(1, int(pool.sum()) // 2))
         cut = _nearest_cut(timeline.times[pool], want)
         if cut is None:
-            raise InvalidInput([_no_cut(project, timeline, name, pool, want)])
+            beyond = other in cuts and not pool.any()
+            raise InvalidInput(
+                [_beyond(project, timeline, other) if beyond else _no_cut(project, timeline, name, pool, want)]
+            )
         cuts[name] = cut
     return cuts
 
@@ -119,3 +122,11 @@ def _no_cut(project: Project, timeline: Timeline, name: str, pool: Mask, want: i
         found = f"all {int(pool.sum()):,} rows to cut have the time {timeline.text(timeline.times[pool][0])}"
     hint = f"Set `splits.{name}` to a date of your own, ask for fewer examples, or to 0."
     return project.problem(f"splits.{name}", f"{want:,} later examples cannot be cut off: {found}", hint)
+
+
+def _beyond(project: Project, timeline: Timeline, name: str) -> Problem:
+    """A date with no example on the side that it should leave to the other split."""
+    side, end = ("from then on", np.nanmax) if name == "dev" else ("before", np.nanmin)
+    found = f"{getattr(project.splits, name)!r} leaves no example {side}"
+    hint = f"The {'last' if name == 'dev' else 'first'} one is of {timeline.text(float(end(timeline.times)))}."
+    return project.problem(f"splits.{name}", found, hint)

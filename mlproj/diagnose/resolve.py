@@ -116,13 +116,13 @@ def rank_rungs(samples: Mapping[str, Sample], steps: Sequence[Step], chances: Se
     return [names[k] for k in np.argsort(-shares, kind="stable") if shares[k] > _NEGLIGIBLE * shares.sum()]
 
 
-def _coefficients(samples: Mapping[str, Sample], steps: Sequence[Step]) -> Floats:
-    """Gaps as combinations of rungs (G, R)."""
+def _coefficients(samples: Mapping[str, Sample], steps: Sequence[Step], *, without_human: bool = False) -> Floats:
+    """Gaps as combinations of rungs (G, R); `without_human` takes the other end of a bracket, a human error of zero."""
     names = list(samples)
     table = np.zeros((len(steps), len(names)))
     for row, step in enumerate(steps):
         table[row, names.index(step.lower)] += 1
-        if step.upper is not None:
+        if step.upper is not None and not (without_human and step.bracket):
             table[row, names.index(step.upper)] -= 1
     return table
 
@@ -195,21 +195,28 @@ class _Future:
         return float(np.mean(self._settled(rungs)))
 
     def _settled(self, rungs: Sequence[_Outlook]) -> Any:
-        """Whether each future (F,) ends in a name or in nothing to close."""
-        coefficients = _coefficients(self.samples, self.steps)
+        """Whether each future (F,) ends in a name or in nothing to close, at both ends of a bracket."""
+        ends = [self._judge(rungs, _coefficients(self.samples, self.steps))]
+        if any(step.bracket for step in self.steps):
+            ends.append(self._judge(rungs, _coefficients(self.samples, self.steps, without_human=True)))
+        return np.all(ends, axis=0).any(axis=0)
+
+    def _judge(self, rungs: Sequence[_Outlook], coefficients: Floats) -> Any:
+        """Which gap is named (G, F) and, in a last row, whether there is nothing to close."""
         up, down = np.maximum(coefficients, 0.0) ** 2, np.minimum(coefficients, 0.0) ** 2
         below, above = (np.stack(side) ** 2 for side in ([r.below for r in rungs], [r.above for r in rungs]))
         sizes = coefficients @ np.stack([r.error for r in rungs])  # with MOVER's limits, as the gaps have
         lows, highs = sizes - np.sqrt(up @ below + down @ above), sizes + np.sqrt(up @ above + down @ below)
         gaps, variances = coefficients @ np.stack([r.mean for r in rungs]), np.stack([r.variance for r in rungs])
-        sure, settled = NormalDist().inv_cdf(SURE), np.all(highs < self.worth, axis=0)
+        sure = NormalDist().inv_cdf(SURE)
+        judged = np.zeros((len(self.steps) + 1, N_FUTURES), dtype=np.bool_)
+        judged[-1] = np.all(highs < self.worth, axis=0)
         for k, step in enumerate(self.steps):
-            if not step.nameable:
-                continue
-            spread = np.sqrt((coefficients[k] - np.delete(coefficients, k, axis=0)) ** 2 @ variances)
-            ahead = np.all(gaps[k] - np.maximum(np.delete(gaps, k, axis=0), 0.0) > sure * spread, axis=0)
-            settled |= ahead & (lows[k] > self.worth)
-        return settled
+            if step.nameable:
+                spread = np.sqrt((coefficients[k] - np.delete(coefficients, k, axis=0)) ** 2 @ variances)
+                ahead = np.all(gaps[k] - np.maximum(np.delete(gaps, k, axis=0), 0.0) > sure * spread, axis=0)
+                judged[k] = ahead & (lows[k] > self.worth)
+        return judged
 
 
 def round_up(number: float) -> int:

@@ -111,7 +111,14 @@ def _limits(project: Project) -> Iterator[Flaw]:
             yield Flaw(path, f"{show(text)} is above 1, the most that {name} can be", _as_fraction(limit))
 
 
-def _human_level(project: Project) -> Iterator[Flaw]:
+def human_flaws(project: Project) -> Iterator[Flaw]:
+    """What cannot be a human level of the project's task, as far as the task is known.
+
+    Example:
+        >>> project = Project(name="x", task="classification", data={"source": "a.csv", "label": "y"}, human_level=5)
+        >>> [flaw.hint for flaw in human_flaws(project)]
+        ['Write 5 % as 0.05.']
+    """
     human = project.human
     if human is None or task_of(project) == "regression":
         return
@@ -237,7 +244,7 @@ _CHECKS: dict[Callable[[Project], Iterator[Flaw]], tuple[Path, ...]] = {
     _label: (("data", "source"),),
     _metrics: (),
     _limits: (),
-    _human_level: (),
+    human_flaws: (),
     _training: (),
     _weights: (("data", "weight"),),
     _roles: (),

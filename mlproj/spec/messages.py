@@ -123,6 +123,8 @@ def unknown_key(path: Path, data: Any) -> Flaw:
     if owners:
         hint = f"It belongs to kind {either(owners)}: change `kind`, or leave the key out."
         return Flaw(path, f"is no key of kind {kind}", hint)
+    if key in siblings:  # of another form than the one that the other keys speak of
+        return Flaw(path, "does not go with its other keys", f"Write {say(forms)}.")
     near = same(key, siblings) or _key_elsewhere(key, siblings) or closest(key, siblings)
     if near:
         return Flaw(path, "is no known key", f"Did you mean `{near}`?")
@@ -197,7 +199,7 @@ def _hint_for_type(value: str | bool | float, types: set[Any]) -> str:
         return f"Write it as a list: [{value if is_text else show(value)}]."
     if isinstance(value, str):
         return _hint_for_text(value, types)
-    if str in types:
+    if str in types and (isinstance(value, bool) or not types & {int, float}):
         return f'Put it in quotes: "{show(value)}".'
     return f"Write {value:.0f}." if int in types and isinstance(value, float) and value.is_integer() else ""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlproj.data import Dataset
 from mlproj.errors import InvalidInput, Problem
+from mlproj.spec.checks import human_flaws
 from mlproj.spec.goal import POSITIVE_CLASS_METRICS
 from mlproj.spec.model import MLP
 from mlproj.spec.project import Project
@@ -42,7 +43,8 @@ def resolve(project: Project, dataset: Dataset) -> Project:
         metric=project.metric.model_copy(update={"optimize": optimize}),
         training=training.model_copy(update={"batch_size": batch_size, "epochs": epochs, "loss": loss}),
     )
-    problems = [*_training_problems(resolved, dataset), *_metric_problems(resolved, dataset)]
+    problems = [project.problem(".".join(flaw.path), flaw.message, flaw.hint) for flaw in human_flaws(resolved)]
+    problems += [*_training_problems(resolved, dataset), *_metric_problems(resolved, dataset)]
     if problems:
         raise InvalidInput(problems)
     return resolved

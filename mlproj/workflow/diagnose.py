@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlproj.diagnose import GivenRung
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
+    from mlproj.workflow.train import Trained
 
 FILE_SUFFIXES = (".csv", ".parquet")
 
@@ -72,7 +73,7 @@ class Diagnosis:
 
 
 def diagnose_bias_variance(
-    run: Run | str | Path | None = None,
+    run: "Trained | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     predictions: Path | None = None,
@@ -85,9 +86,9 @@ def diagnose_bias_variance(
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on.
 
     Args:
-        run: Run id, unique prefix, name, `latest`, `best`, a predictions file, or a `Run`. Without it, and without
-            rungs that make a ladder by themselves, the newest finished training.
-        project: Project, project.yaml or folder; by default the current folder's, where there is one.
+        run: Run id, unique prefix, name, `latest`, `best`, a predictions file, a `Run`, or what `train` returned.
+            Without it, and without rungs that make a ladder by themselves, the newest finished training.
+        project: Project, project.yaml or folder; by default the one that was trained, or the current folder's.
         predictions: A predictions file, the long form of giving it as `run`.
         rung: Rungs by hand, such as ``train=8%:100000``; they replace what the run or file says.
         human: Human level, short for ``human=…`` among `rung`.
@@ -102,6 +103,9 @@ def diagnose_bias_variance(
     from mlproj.advise import next_command, remedies
     from mlproj.diagnose import ladder_of, parse_rungs
 
+    if run is not None and not isinstance(run, Run | str | Path):
+        project = run.project if project is None else project
+        run = run.run
     given = parse_rungs([*rung, *([f"human={human}"] if human is not None else [])])
     _check_options(min_gap, picture)
     if predictions is not None:
@@ -242,7 +246,8 @@ def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path
         raise InputError(f"{speak(found)} has no predictions (its status is {found.status}). Name another: mlproj runs")
     splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
     spec = spec_of(found, folder / "project.yaml", home)
-    told = spec.changed(human_level=home.human_level)  # which may have been measured after the training
+    if home.human_level is not None:  # it may have been measured after the training
+        spec = spec.changed(human_level=home.human_level)
     head = " · ".join([speak(found), *split_sizes(splits["sizes"])]) + store.note
     chosen = run if isinstance(run, str) else "latest" if run is None else found.id
     return Subject(
@@ -250,7 +255,7 @@ def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path
         found.name,
         chosen,
         read_predictions(folder / "predictions.parquet"),
-        told,
+        spec,
         replace(found, folder=folder),
         splits,
     )

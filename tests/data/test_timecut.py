@@ -88,7 +88,7 @@ def test_a_date_beyond_the_data_leaves_an_empty_split() -> None:
     with pytest.raises(InvalidInput, match=r"splits\.dev: dev would hold no examples\n.*another date or size"):
         deal(project_of(dev="2030-01-01", test=0.0), np.arange(100), is_date=True)
     with pytest.raises(
-        InvalidInput, match=r"splits\.test: 1 later examples cannot be cut off: no rows are left to cut"
+        InvalidInput, match=r"splits\.dev: '2030-01-01' leaves no example from then on\n  The last one is of 1970-04-10"
     ):
         deal(project_of(dev="2030-01-01"), np.arange(100), is_date=True)
 

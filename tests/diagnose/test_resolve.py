@@ -1,5 +1,7 @@
 """What would settle an unresolved ladder: the right rung, a number that works, and honesty where none does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,8 @@ from mlproj.diagnose.gaps import find_steps
 from mlproj.diagnose.resolve import rank_rungs, round_up
 from mlproj.diagnose.rungs import GivenRung
 from mlproj.diagnose.samples import Sample, take
+from mlproj.records import Ladder
+from mlproj.spec.goal import HumanLevel
 
 
 def rungs_of(**given: tuple[float, int | None]) -> dict[str, Sample]:
@@ -65,6 +69,21 @@ def test_sets_grow_together_where_one_alone_takes_many_times_the_examples() -> N
     # dev alone falls just short of an even chance, train alone would need 24,000
     found = ladder_of(None, given=parse_rungs(["human=2%", "train=0.704225%:284", "dev=2.923977%:171"]))
     assert found.verdict.resolve == {"grow": "dev", "by": pytest.approx(230, abs=50), "with": ["train"]}
+
+
+def test_a_human_level_of_the_other_distribution_must_hold_at_both_ends_of_its_bracket() -> None:
+    texts = ("train=2.3%:700", "train_dev=0.5%:200", "dev=4.3%:300")
+    human = HumanLevel(error=0.02, n=300, on="target")
+
+    def look(factor: float) -> Ladder:
+        grown = [replace(rung, n=round((rung.n or 0) * factor)) for rung in parse_rungs(texts)]
+        return ladder_of(None, given=grown, human=human, distributions_differ=True)
+
+    verdict = look(1).verdict
+    assert (verdict.state, verdict.candidates) == ("unresolved", ("data_mismatch",))
+    assert verdict.resolve is not None
+    assert verdict.resolve["by"] > 300  # with the human level taken as it is, a handful would do
+    assert look(1 + verdict.resolve["by"] / 300).verdict.named == "data_mismatch"
 
 
 def test_a_hopeless_tie_is_called_out_of_reach() -> None:

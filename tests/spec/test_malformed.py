@@ -99,6 +99,11 @@ CASES: list[tuple[str, list[str]]] = [
     (HEAD + "training: {schedule: {kind: staircase, every: 0}}\n", ["training.schedule.every: 0"]),
     # Data
     ("name: x\ndata: {source: [], label: y}\n", ["data.source: [] is not allowed"]),
+    (HEAD + "splits: {dev: -0.1}\n", ["splits.dev: -0.1 is not allowed; write a share below 1"]),
+    (
+        "name: x\ndata: {source: a.csv, label: y, weight: {column: w, value: 2}}\n",
+        ["data.weight.value: does not go with its other keys", "a mapping {column} or a mapping {where, value}"],
+    ),
     ("name: x\ndata: {source: 3, label: y}\n", ["data.source: 3 is not allowed", 'Put it in quotes: "3"']),
     ("name: x\ndata: {source: a.csv, label: 3}\n", ["data.label: 3 is not allowed", 'Put it in quotes: "3"']),
     ("name: x\ndata: {source: a.csv, label: []}\n", ["data.label: [] is not allowed"]),
@@ -165,6 +170,12 @@ def test_a_malformed_project_is_answered_with_what_is_allowed(text: str, fragmen
     assert message.startswith("project.yaml")
     for jargon in ("Input should", "pydantic", "constrained", "tagged", "(mapping)", "valid string", "Value error"):
         assert jargon not in message
+
+
+def test_a_negative_share_is_not_told_to_become_text() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_project(HEAD + "splits: {dev: -0.1}\n")
+    assert "quotes" not in str(caught.value)
 
 
 def test_all_problems_are_reported_in_one_go_and_in_order() -> None:

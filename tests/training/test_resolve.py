@@ -82,6 +82,15 @@ def test_a_threshold_is_for_yes_no_labels(make_project: MakeProject, line: pd.Da
     assert "metric.threshold: is for yes/no labels, but the label is a number" in said
 
 
+def test_a_human_level_in_percent_is_refused_once_the_label_shows_classes(
+    make_project: MakeProject, blobs: pd.DataFrame, line: pd.DataFrame
+) -> None:
+    said = refuse(make_project, blobs, human_level=5)
+    assert "human_level: 5 is above 1, but an error rate is a fraction\n  Write 5 % as 0.05." in said
+    project, dataset = make_project(line, human_level=5)
+    assert resolve(project, dataset).human_level == 5
+
+
 def test_batch_norm_needs_a_batch(make_project: MakeProject, blobs: pd.DataFrame) -> None:
     model = {"kind": "mlp", "batch_norm": True}
     assert "training.batch_size: batch norm needs at least 2 examples per batch" in refuse(

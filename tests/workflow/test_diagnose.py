@@ -104,6 +104,21 @@ def test_the_human_level_of_today_counts_for_runs_of_yesterday(make_flowers: Cal
     assert (rung.error, rung.n) == (0.01, 900)
 
 
+def test_a_human_level_that_only_the_run_was_given_counts_too(make_flowers: Callable[..., Path]) -> None:
+    home = make_flowers(SPEC.replace("human_level: {error: 0.02, n: 400, on: training}\n", ""))
+    assert "human_level" not in (home / "project.yaml").read_text()
+    mlproj.train(home, set=["human_level=0.03"])
+    rung = mlproj.diagnose_bias_variance(project=home).ladder.rung("human")
+    assert rung is not None
+    assert rung.error == 0.03
+
+
+def test_what_train_returned_is_diagnosed_wherever_one_stands(trained: Trained, tmp_path: Path) -> None:
+    document = mlproj.diagnose_bias_variance(trained).document()
+    assert document["run"]["id"] == trained.run.id
+    assert document["rungs"][0]["name"] == "human"
+
+
 def test_a_file_that_lacks_truth_is_named() -> None:
     Path("keras.csv").write_text("y_pred\nyes\nno\n", encoding="utf-8")
     with pytest.raises(InvalidInput, match=r"keras.csv: y_true: its dev rows have no y_true"):
