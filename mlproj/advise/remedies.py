@@ -122,6 +122,8 @@ def next_command(
     verdict = ladder.verdict
     again = commands.diagnose(ladder, subject, given, project)
     if verdict.state == "unresolved":
+        if "variance_or_data_mismatch" in verdict.candidates[:1] and (apart := _first_command(actions)):
+            return apart  # deals out a train-dev set: the two cannot be told apart without one
         return _settle(ladder, subject, given, project) or _first_command(actions) or again
     if verdict.state == "nothing_to_close":
         return _look_closer(ladder, subject, given, project, min_gap)

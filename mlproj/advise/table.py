@@ -78,6 +78,11 @@ def _bigger(case: Case) -> Changes | None:
     return _resized([min(max(2 * size, 32), 65_536) for size in model.sizes], model)
 
 
+def _is_linear(case: Case) -> bool:
+    model = case.project.model
+    return not isinstance(model, MLP) or not model.sizes
+
+
 def _deeper(case: Case) -> Changes | None:
     model = case.project.model
     if not isinstance(model, MLP) or not 0 < len(model.sizes) < 8:
@@ -183,7 +188,13 @@ def _stop_early(case: Case) -> Changes | None:
 _BIAS = "avoidable_bias"
 ACTIONS: tuple[Action, ...] = (
     Action(
-        _BIAS, "Train a bigger network", "it can represent more than this one does", "one training", "wider", _bigger
+        _BIAS,
+        "Train a bigger network",
+        "it can represent more than this one does",
+        "one training",
+        "wider",
+        _bigger,
+        presses=_is_linear,
     ),
     Action(
         _BIAS,

@@ -58,7 +58,7 @@ def deal_table(
     found.attempt(lambda: _check_dates(project, table))
     if names is None or found.problems:
         raise InvalidInput(found.problems)
-    paths = [origin.path for origin in table.origins]
+    paths = table.part_names
     rows = Rows(names.ids, names.units, strata, table.is_target, time, predefined, table.source, paths)
     deal = deal_splits(project, rows, stored=stored, redraws=redraws, id_columns=names.columns, place=table.place)
     return replace(deal, notes=(*deal.notes, *_note_alone(project, table, rows.alive)), base=base)

@@ -192,7 +192,7 @@ class _Judges:
         """Findings about the rows that may be seen, and about the hashes of all."""
         project, table, deal = self.case.project, self.case.table, self.case.deal
         seen = deal.seen
-        paths, roles = [origin.path for origin in table.origins], [origin.role for origin in table.origins]
+        paths, roles = table.part_names, [origin.role for origin in table.origins]
         contents = self._contents()
         groups = {name: len(np.unique(deal.units[deal.split == name])) for name in deal.sizes}
         findings = [

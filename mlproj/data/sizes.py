@@ -105,7 +105,7 @@ def plan_held_out(
         project: Its `splits` say the sizes; a file or a date there means 0 to deal by number.
         n_target: Labelled target examples, those that a column or file puts somewhere included.
         n_free: Those of them that are to be dealt.
-        given: How many a column or file puts into each split; an automatic size adds none to those.
+        given: How many a column or file puts into each split; they count towards its size.
         has_training: Whether something is left to train on when all free examples are held out.
 
     Raises:
@@ -123,7 +123,8 @@ def plan_held_out(
     alone = len(automatic) == 1 and 0 in (project.splits.dev, project.splits.test)
     for name in automatic:
         room = (n_free - fixed - least) // len(automatic)
-        wants[name] = min(max(1, round(automatic_share(n_free, alone=alone) * n_free)), room) if n_free else 0
+        more = round(automatic_share(n_target, alone=alone) * n_target) - given.get(name, 0)
+        wants[name] = max(0, min(max(0 if given.get(name) else 1, more), room)) if n_free else 0
     return HeldOut(wants["dev"] or 0, wants["test"] or 0)
 
 
@@ -165,7 +166,7 @@ def _requested(
     if isinstance(size, str):
         return 0
     if size is None:
-        return 0 if given.get(name) else None
+        return None
     return max(0, _count(project, name, size, n_target, problems) - given.get(name, 0))
 
 

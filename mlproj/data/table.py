@@ -32,11 +32,13 @@ class PartOrigin:
         role: `target` for the distribution that dev and test come from, `training` for further training data, `dev` or
             `test` for a file that is that split.
         key: Dotted path of its entry in project.yaml.
+        where: The rows that were kept, as written.
     """
 
     path: str
     role: Literal["target", "training", "dev", "test"]
     key: str
+    where: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,15 @@ class Table:
         message = f"column {str(cells.name)!r}: {self.place(int(rows[0]))} holds {found!r}, which is {what}"
         return f"{message}; also {more}{rest}" if more else message
 
+    @property
+    def part_names(self) -> list[str]:
+        """What each part is called: its path, with its `where` when several parts share the path."""
+        paths = [origin.path for origin in self.origins]
+        return [
+            f"{origin.path} where {origin.where}" if origin.where and paths.count(origin.path) > 1 else origin.path
+            for origin in self.origins
+        ]
+
     def select(self, rows: NDArray[Any]) -> "Table":
         """The table at `rows` (a mask or positions), copied, so that nothing of the other rows stays reachable."""
         positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
@@ -122,9 +133,9 @@ def _parts(project: Project) -> Iterator[tuple[Part, PartOrigin]]:
     data = project.data
     for i, part in enumerate(data.sources):
         key = f"data.source.{i}" if isinstance(data.source, tuple) else "data.source"
-        yield part, PartOrigin(part.path, "target", key)
+        yield part, PartOrigin(part.path, "target", key, part.where)
     for i, part in enumerate(data.extras):
-        yield part, PartOrigin(part.path, "training", f"data.extra.{i}")
+        yield part, PartOrigin(part.path, "training", f"data.extra.{i}", part.where)
     for name in HELD_OUT:
         size = getattr(project.splits, name)
         if isinstance(size, str) and not is_date(size):

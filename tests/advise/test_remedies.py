@@ -11,7 +11,7 @@ from mlproj.advise import next_command, remedies
 from mlproj.advise.table import ACTIONS
 from mlproj.diagnose import ladder_of, parse_rungs
 from mlproj.records import Ladder, Remedy
-from mlproj.spec.load import load_project
+from mlproj.spec.load import load_project, make_project
 from mlproj.spec.project import Project
 
 BIAS = ("human=0", "train=10%:20000", "dev=11%:20000")
@@ -238,3 +238,21 @@ def test_nothing_is_advised_against_a_gap_that_is_not_there() -> None:
     ladder = ladder_of(None, given=parse_rungs(["train=0:20", "dev=0.05:40"]))
     assert ladder.verdict.state == "unresolved"
     assert {remedy.gap for remedy in remedies(ladder)} == {"variance"}
+
+
+def test_a_linear_model_with_bias_is_first_told_to_become_a_network() -> None:
+    project = make_project({"name": "p", "data": {"source": "a.csv", "label": "y"}, "model": {"kind": "linear"}})
+    ladder = ladder_of(None, given=parse_rungs(["human=0", "train=0.2:5000", "dev=0.21:5000"]))
+    first = remedies(ladder, project=project, run="straight", outcome="early_stopped")[0]
+    assert first.command is not None
+    assert "--set model.kind=mlp" in first.command
+
+
+def test_a_gap_of_two_causes_first_asks_for_a_train_dev_set() -> None:
+    data = {"source": "a.csv", "extra": ["b.csv"], "label": "y"}
+    project = make_project({"name": "p", "data": data, "splits": {"train_dev": 0}})
+    given = parse_rungs(["human=0.02:100", "train=0.02:400", "dev=0.06:100"])
+    ladder = ladder_of(None, given=given, distributions_differ=True)
+    assert (ladder.verdict.state, ladder.verdict.candidates[0]) == ("unresolved", "variance_or_data_mismatch")
+    command = next_command(ladder, remedies(ladder, project=project, run="r"), subject="r", project=project)
+    assert "split --redraw --set splits.train_dev=" in command

@@ -65,7 +65,12 @@ def test_what_a_column_gives_counts_towards_the_wish() -> None:
     plan = plan_held_out(
         project_of(dev=50.0), n_target=200, n_free=150, given={"dev": 30, "test": 20}, has_training=False
     )
-    assert (plan.dev, plan.test) == (20, 0)
+    assert (plan.dev, plan.test) == (20, 20)  # automatic: 40 of 200, of which the column gives 20
+
+
+def test_a_column_that_gives_enough_leaves_the_empty_cells_to_train() -> None:
+    plan = plan_held_out(project_of(), n_target=200, n_free=100, given={"dev": 50, "test": 50}, has_training=False)
+    assert (plan.dev, plan.test) == (0, 0)
 
 
 @pytest.mark.parametrize(

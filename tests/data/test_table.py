@@ -9,6 +9,7 @@ import pytest
 
 from mlproj.data.table import read_tables
 from mlproj.errors import InvalidInput
+from mlproj.spec.load import make_project
 
 APP = "a,b,y\n1,x,yes\n2,y,no\n3,x,yes\n"
 WEB = "b,y,a\nz,no,9\nx,yes,8\n"
@@ -113,3 +114,14 @@ def test_selected_rows_share_no_memory_with_the_others(build: Any) -> None:
 def test_a_relative_path_starts_from_the_projects_folder(build: Any, tmp_path: Path) -> None:
     assert len(read_tables(build({"sub/app.csv": APP}))) == 3
     assert len(read_tables(build({"app.csv": APP}, source=str(tmp_path / "app.csv")))) == 3
+
+
+def test_parts_of_one_file_are_told_apart_by_their_rows(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text("a,origin,y\n1,phone,yes\n2,web,no\n3,web,yes\n", encoding="utf-8")
+    source, extra = ({"path": "all.csv", "where": f"origin == '{name}'"} for name in ("phone", "web"))
+    project = make_project(
+        {"name": "p", "data": {"source": source, "extra": [extra], "label": "y"}}, tmp_path / "project.yaml"
+    )
+    assert read_tables(project).part_names == ["all.csv where origin == 'phone'", "all.csv where origin == 'web'"]
+    alone = make_project({"name": "p", "data": {"source": source, "label": "y"}}, tmp_path / "project.yaml")
+    assert read_tables(alone).part_names == ["all.csv"]
