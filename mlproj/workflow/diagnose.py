@@ -100,8 +100,7 @@ def diagnose_bias_variance(
         InvalidInput: When rungs, file or metric cannot mean what was written.
         RunNotFound: When no run answers to `run`.
     """
-    from mlproj.advise import next_command, remedies
-    from mlproj.diagnose import ladder_of, parse_rungs
+    from mlproj.diagnose import parse_rungs
 
     if run is not None and not isinstance(run, Run | str | Path):
         project = run.project if project is None else project
@@ -114,28 +113,35 @@ def diagnose_bias_variance(
         run = predictions
     with _Store() as store:
         subject = _subject(store, run, project, given, metric)
-        told = subject.project
-        splits = subject.splits or {}
-        with _about(subject, given):
-            ladder = ladder_of(
-                subject.predictions,
-                given=given,
-                human=told.human if told else None,
-                metric=metric or (told.metric.optimize if told else None),
-                metric_is_asked=metric is not None,
-                distributions_differ=bool(splits.get("distributions_differ")),
-                sealed_test_n=splits.get("sizes", {}).get("test") or None,
-                min_gap=min_gap,
-            )
-        outcome = subject.run.outcome if subject.run else None
-        actions = remedies(ladder, project=told, run=subject.selector or None, outcome=outcome)
-        words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
-        diagnosis = Diagnosis(subject, ladder, actions, words)
+        diagnosis = _judge(subject, given, metric, min_gap)
         if picture is not None:
-            _draw(ladder, picture)
+            _draw(diagnosis.ladder, picture)
         if subject.run is not None and store.tracker is not None:
             _record(store.tracker, subject.run, diagnosis)
     return diagnosis
+
+
+def _judge(subject: Subject, given: "Sequence[GivenRung]", metric: str | None, min_gap: float | None) -> Diagnosis:
+    """The ladder of a subject, its remedies and the next command."""
+    from mlproj.advise import next_command, remedies
+    from mlproj.diagnose import ladder_of
+
+    told, splits = subject.project, subject.splits or {}
+    with _about(subject, given):
+        ladder = ladder_of(
+            subject.predictions,
+            given=given,
+            human=told.human if told else None,
+            metric=metric or (told.metric.optimize if told else None),
+            metric_is_asked=metric is not None,
+            distributions_differ=bool(splits.get("distributions_differ")),
+            sealed_test_n=splits.get("sizes", {}).get("test") or None,
+            min_gap=min_gap,
+        )
+    outcome = subject.run.outcome if subject.run else None
+    actions = remedies(ladder, project=told, run=subject.selector or None, outcome=outcome)
+    words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
+    return Diagnosis(subject, ladder, actions, words)
 
 
 def _check_options(min_gap: float | None, picture: Path | None) -> None:
