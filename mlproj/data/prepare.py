@@ -4,7 +4,7 @@ What is prepared still holds the test rows, so it never leaves this room: `load_
 seen, `examine` keeps counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.cells import read_truths, to_strings
-from mlproj.data.columns import Column, find_absent, warn_columns
+from mlproj.data.columns import Column, assign_roles, find_absent, warn_columns
 from mlproj.data.deal import Deal
 from mlproj.data.dealing import deal_table
 from mlproj.data.guess import infer_columns, survey_columns
@@ -114,6 +114,10 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         columns = infer_columns(table.frame, project, labels=table.labels)
         remarks.problems.extend(check_cells(project, table, columns))
         return Prepared(project, remarks)
+    if not _has_features(project, names, table):
+        columns = infer_columns(table.frame, project, labels=table.labels)
+        remarks.problems.extend(check_features(project, columns))
+        return Prepared(project, remarks, columns)
     labels = read_labels(project, table, remarks)
     project = project.changed(task=labels.task)
     weights = read_weights(project, table, labels.known, remarks)
@@ -134,6 +138,12 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         case = Case(project, table, shown, numbers, labels, weights, deal, columns)
     remarks.problems.extend(check_features(project, columns))
     return Prepared(project, remarks, columns, case)
+
+
+def _has_features(project: Project, names: Sequence[str], table: Table) -> bool:
+    """Whether project.yaml leaves any column to learn from; without one all rows are equal, and none can be dealt."""
+    roles = assign_roles(project, names, table.labels)
+    return any(role == "feature" and project.data.columns.get(name) != "ignore" for name, role in roles.items())
 
 
 def _clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, "pd.Series[Any]"]:

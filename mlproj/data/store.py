@@ -197,7 +197,7 @@ def check_settings(project: Project, stored: StoredDeal) -> None:
     """
     hint = "Put it back, or deal anew with `mlproj split --redraw`: dev and test then change, and reports say so."
     problems = [
-        project.problem(key, f"is {_say(new)} now, but the stored splits were dealt with {_say(old)}", hint)
+        project.problem(key, f"is {_say(new)} now, but {_say(old)} when the stored splits were dealt", hint)
         for key, new in requested_of(project).items()
         for old in [stored.requested.get(key)]
         if not _is_same(key, old, new, stored)
@@ -215,7 +215,7 @@ def _is_same(key: str, old: Any, new: Any, stored: StoredDeal) -> bool:
 
 def _say(value: Any) -> str:
     if value is None:
-        return "left out"
+        return "not given"
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else repr(value)
 
 

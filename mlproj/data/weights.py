@@ -9,6 +9,7 @@ from mlproj.data.table import Table
 from mlproj.data.where import evaluate_where
 from mlproj.spec.data import WeightColumn, WeightRule
 from mlproj.spec.project import Project
+from mlproj.spec.where import columns_of, parse_where
 
 Weights = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ def read_weights(project: Project, table: Table, known: NDArray[np.bool_], remar
         remarks: Takes what is wrong with them, and what a user should know.
     """
     match project.data.weight:
-        case WeightRule() as rule:
+        case WeightRule() as rule if set(columns_of(parse_where(rule.where))) <= set(table.frame.columns):
             return _by_rule(project, table, known, rule, remarks)
         case WeightColumn(column=name) if name in table.frame.columns:
             return _by_column(project, table, known, name, remarks)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from mlproj.data import load_dataset
 from mlproj.data.prepare import prepare
+from mlproj.errors import InvalidInput
+from mlproj.spec.load import make_project
 
 
 def test_a_dataset_holds_train_and_dev_and_counts_test(build: Any, flowers: pd.DataFrame) -> None:
@@ -225,3 +227,24 @@ def test_no_table_ends_in_anything_but_a_dataset_or_a_refusal(
     for part in load_dataset(project).parts.values():
         assert np.isfinite(part.x).all()
         assert len(part.x) == len(part.y) == len(part.frame) == len(part.ids)
+
+
+def test_without_any_feature_that_alone_is_said(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{'uv'[i % 2]}\n" for i in range(60)), encoding="utf-8")
+    project = make_project(
+        {"name": "p", "data": {"source": "t.csv", "label": "y", "columns": {"a": "ignore"}}}, tmp_path / "project.yaml"
+    )
+    with pytest.raises(InvalidInput, match="no column is left as a feature") as caught:
+        load_dataset(project)
+    assert len(caught.value.problems) == 1
+
+
+def test_an_unknown_column_in_a_weight_rule_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{'uv'[i % 2]}\n" for i in range(60)), encoding="utf-8")
+    weight = {"where": "zz == 3", "value": 2}
+    project = make_project(
+        {"name": "p", "data": {"source": "t.csv", "label": "y", "weight": weight}}, tmp_path / "project.yaml"
+    )
+    with pytest.raises(InvalidInput, match="no column 'zz'") as caught:
+        load_dataset(project)
+    assert len(caught.value.problems) == 1

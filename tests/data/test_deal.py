@@ -292,10 +292,10 @@ def test_a_dev_row_that_moves_to_extra_is_not_trained_on() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ({"dev": 20.0}, {"dev": 30.0}, r"splits\.dev: is 30 now, but the stored splits were dealt with 20\n.*--redraw"),
-        ({}, {"test": 0.0}, r"splits\.test: is 0 now, .* with left out"),
-        ({"stratify": False}, {}, r"splits\.stratify: is true now, .* with false"),
-        ({}, {"data": {"group": "g"}}, r"data\.group: is 'g' now, .* with left out"),
+        ({"dev": 20.0}, {"dev": 30.0}, r"splits\.dev: is 30 now, but 20 when the stored splits were dealt\n.*--redraw"),
+        ({}, {"test": 0.0}, r"splits\.test: is 0 now, but not given when"),
+        ({"stratify": False}, {}, r"splits\.stratify: is true now, but false when"),
+        ({}, {"data": {"group": "g"}}, r"data\.group: is 'g' now, but not given when"),
     ],
 )
 def test_changed_wishes_are_refused_with_the_way_to_deal_anew(
