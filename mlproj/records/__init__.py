@@ -10,6 +10,10 @@ from mlproj.records.fit import Outcome as Outcome
 from mlproj.records.fit import OutcomeKind as OutcomeKind
 from mlproj.records.fit import Promise as Promise
 from mlproj.records.fit import Run as Run
+from mlproj.records.job import Evaluate as Evaluate
+from mlproj.records.job import Failure as Failure
+from mlproj.records.job import Job as Job
+from mlproj.records.job import OnRung as OnRung
 from mlproj.records.ladder import Gap as Gap
 from mlproj.records.ladder import Ladder as Ladder
 from mlproj.records.ladder import Remedy as Remedy

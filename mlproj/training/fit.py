@@ -1,6 +1,10 @@
 """`fit`: from a project and its data to a trained model with everything later questions are asked of."""
 
 import time
+from dataclasses import replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mlproj.data import Dataset
 from mlproj.records import Fit, History, Outcome
@@ -15,6 +19,7 @@ from mlproj.training.examine import (
     metric_names,
     run_model,
     sample_parts,
+    take_rows,
 )
 from mlproj.training.loop import Course, Loop, OnEpoch
 from mlproj.training.resolve import resolve
@@ -24,7 +29,14 @@ from mlproj.training.targets import loss_weights, make_examples, make_objective,
 from mlproj.zoo import build, unstack
 
 
-def fit(project: Project, dataset: Dataset, *, seed: int | None = None, on_epoch: OnEpoch | None = None) -> Fit:
+def fit(
+    project: Project,
+    dataset: Dataset,
+    *,
+    seed: int | None = None,
+    rows: NDArray[Any] | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Fit:
     """Trains the project's model and keeps the weights that did best on dev.
 
     A training that diverges, or that Ctrl-C ends, returns as well, with an outcome that says so.
@@ -33,7 +45,10 @@ def fit(project: Project, dataset: Dataset, *, seed: int | None = None, on_epoch
         project: The project; what is `auto` is made explicit first.
         dataset: Its data, without the test set.
         seed: Seed of weights, batches and dropout; the project's when left out.
-        on_epoch: Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``).
+        rows: Positions in the training set of the examples to train on, which are `train` in all that comes out; None
+            for all of them.
+        on_epoch: Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``); may end the training, with
+            `pruned` or `interrupted`.
 
     Returns:
         Weights, history, outcome, predictions on train, train-dev and dev, metrics and resources.
@@ -42,6 +57,8 @@ def fit(project: Project, dataset: Dataset, *, seed: int | None = None, on_epoch
         InvalidInput: When spec and data do not go together.
     """
     begin = time.perf_counter()
+    if rows is not None:
+        dataset = replace(dataset, parts={**dataset.parts, "train": take_rows(dataset.parts["train"], rows)})
     project = resolve(project, dataset)
     seed = project.seed if seed is None else seed
     device = choose_device(project.training.device)
@@ -102,7 +119,9 @@ def _outcome(course: Course, examiner: Examiner) -> Outcome:
     if course.end == "diverged":
         return outcome.diverged(ending, course.seen)
     if course.end == "interrupted":
-        return outcome.interrupted(ending)
+        return outcome.interrupted(ending, course.seen)
+    if course.end == "pruned":
+        return outcome.pruned(ending)
     if course.end == "early_stopped" and stopping:
         return outcome.early_stopped(ending, stopping.patience)
     return outcome.completed(ending)

@@ -15,7 +15,9 @@ from mlproj.training.outcome import has_risen, non_finite_loss
 from mlproj.training.schedules import factors
 from mlproj.training.step import Learner, step
 
-OnEpoch = Callable[[int, int, Mapping[str, float]], None]
+OnEpoch = Callable[[int, int, Mapping[str, float]], OutcomeKind | None]
+"""Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``); an answer ends the training: `pruned` where
+others do better, `interrupted` when its time is up."""
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Course:
         best: The weights to keep.
         history: Values by ``SPLIT/METRIC``, one per finished epoch.
         end: Why it ended; None while it goes on.
-        seen: For a divergence: what was seen.
+        seen: For a divergence: what was seen; for an interruption: what stopped it.
         epochs: Finished epochs.
         updates: Updates made.
         train_loss: Training loss in evaluation mode after the last finished epoch.
@@ -89,23 +91,24 @@ class Loop:
         self.course = Course(self.untrained, train_loss=self.untrained.examination.train_loss)
 
     def run(self, on_epoch: OnEpoch | None = None) -> Course:
-        """Trains until the epochs are done, dev no longer improves, the numbers explode, or Ctrl-C.
+        """Trains until the epochs are done, dev no longer improves, the numbers explode, `on_epoch` says so, or Ctrl-C.
 
         Args:
-            on_epoch: Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``).
+            on_epoch: Called after each epoch; may end the training.
         """
         course = self.course
         try:
             while course.end is None:
                 self._epoch()
                 if on_epoch and course.end != "diverged":
-                    on_epoch(course.epochs, self.n_epochs, {name: v[-1] for name, v in course.history.items()})
+                    values = {name: v[-1] for name, v in course.history.items()}
+                    self._end_early(on_epoch(course.epochs, self.n_epochs, values))
         except KeyboardInterrupt:
-            course.end = "interrupted"
+            course.end, course.seen = "interrupted", "Ctrl-C"
             if course.epochs == 0 and course.updates:  # a part of an epoch is better than no training
                 self._examine(1)
         before = self.untrained.examination
-        if course.end != "interrupted" and has_risen(course.train_loss, before.train_loss):
+        if course.end not in ("interrupted", "pruned") and has_risen(course.train_loss, before.train_loss):
             self._diverge(f"the training loss rose from {before.train_loss:.4g} to {course.train_loss:.4g}")
         if course.end == "diverged" and before.key and course.best.key and before.key > course.best.key:
             course.best = self.untrained  # worse than no training at all is not worth keeping
@@ -161,6 +164,11 @@ class Loop:
             self.course.end = "completed"
         elif stopping and is_judged and epoch - self.course.best.epoch >= stopping.patience:
             self.course.end = "early_stopped"
+
+    def _end_early(self, kind: OutcomeKind | None) -> None:
+        """Ends the training as `on_epoch` wishes, unless it is over anyway."""
+        if kind is not None and self.course.end is None:
+            self.course.end, self.course.seen = kind, "its time budget"
 
     def _diverge(self, seen: str) -> None:
         self.course.end, self.course.seen = "diverged", seen

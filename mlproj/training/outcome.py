@@ -81,14 +81,25 @@ def early_stopped(ending: Ending, patience: int) -> Outcome:
     )
 
 
-def interrupted(ending: Ending) -> Outcome:
-    """The user pressed Ctrl-C.
+def pruned(ending: Ending) -> Outcome:
+    """The training was given up in favour of better ones.
 
     Args:
         ending: What is known at the end.
     """
+    where = f"dropped after epoch {ending.epochs:,} of {ending.n_epochs:,}, where others did better"
+    return Outcome("pruned", f"{where}; {ending.kept}.")
+
+
+def interrupted(ending: Ending, by: str) -> Outcome:
+    """The user pressed Ctrl-C, or the time was up.
+
+    Args:
+        ending: What is known at the end.
+        by: What stopped it.
+    """
     updates = _count(ending.updates, "update")
-    where = f"stopped by Ctrl-C after {ending.epochs:,} of {_count(ending.n_epochs, 'epoch')} ({updates})"
+    where = f"stopped by {by} after {ending.epochs:,} of {_count(ending.n_epochs, 'epoch')} ({updates})"
     return Outcome("interrupted", f"{where}; {ending.kept}.")
 
 

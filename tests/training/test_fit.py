@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 import mlproj
 from mlproj.metrics import measure
+from mlproj.records import OutcomeKind
 from mlproj.training import fit, predict, resolve
 from mlproj.training.step import step
 
@@ -273,6 +274,44 @@ def test_on_epoch_hears_of_every_epoch(make_project: MakeProject, blobs: pd.Data
     heard: list[tuple[int, int, float]] = []
     fit(project, dataset, on_epoch=lambda epoch, n, values: heard.append((epoch, n, values["dev/error"])))
     assert [(epoch, n) for epoch, n, _ in heard] == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("pruned", "dropped after epoch 3 of 20, where others did better; the weights of epoch"),
+        ("interrupted", "stopped by its time budget after 3 of 20 epochs ("),
+    ],
+)
+def test_on_epoch_may_end_the_training(
+    make_project: MakeProject, blobs: pd.DataFrame, kind: OutcomeKind, text: str
+) -> None:
+    project, dataset = make_project(blobs, training={"epochs": 20, "early_stopping": None})
+    whole = fit(project, dataset)
+    result = fit(project, dataset, on_epoch=lambda epoch, _, __: kind if epoch == 3 else None)
+    assert result.outcome.kind == kind
+    assert text in result.outcome.text
+    assert result.history.metrics == {name: values[:3] for name, values in whole.history.metrics.items()}
+    assert 1 <= result.best_epoch <= 3
+
+
+def test_a_training_that_is_over_is_not_ended_early(make_project: MakeProject, blobs: pd.DataFrame) -> None:
+    project, dataset = make_project(blobs, training={"epochs": 3})
+    assert fit(project, dataset, on_epoch=lambda *_: "pruned" if _[0] == 3 else None).outcome.kind == "completed"
+    project, dataset = make_project(blobs, training={"epochs": 9, "learning_rate": 1e30, "optimizer": "sgd"})
+    assert fit(project, dataset, on_epoch=lambda *_: "pruned").outcome.kind == "diverged"
+
+
+def test_rows_are_all_that_training_sees_of_train(make_project: MakeProject, blobs: pd.DataFrame) -> None:
+    project, dataset = make_project(blobs, data={"weight": {"where": "left > 0", "value": 2}}, training={"epochs": 3})
+    rows = np.array([5, 3, 40, 41, 42, 7])
+    result = fit(project, dataset, rows=rows)
+    train = result.predictions.part("train")
+    assert np.array_equal(train.ids, dataset.parts["train"].ids[rows])
+    assert train.weight is not None
+    assert len(result.predictions.part("dev")) == len(dataset.parts["dev"])
+    everything = np.arange(len(dataset.parts["train"]))
+    assert fit(project, dataset, rows=everything).history == fit(project, dataset).history
 
 
 def test_a_training_imports_no_compiler() -> None:

@@ -1,0 +1,60 @@
+"""What every engine promises."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Generator, Iterable
+from types import TracebackType
+from typing import Self
+
+from mlproj.records import Failure, Fit, Job, OnRung
+
+
+class AbstractEngine(ABC):
+    """Trains jobs on one data set. Used as a context manager; nothing it started outlives it.
+
+    Attributes:
+        name: What a search says it ran on.
+        workers: Most jobs that run at the same time.
+    """
+
+    name: str
+    workers: int
+
+    @abstractmethod
+    def evaluate(
+        self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
+    ) -> Generator[tuple[int, Fit | Failure]]:
+        """Trains jobs and hands out each result as it comes; closing the generator ends what still runs.
+
+        Args:
+            jobs: Taken one by one, whenever there is room for another; the next may depend on results so far.
+            on_epoch: Asked at rungs which jobs to drop; a dropped job ends with outcome `pruned`, after its next epoch
+                at the latest.
+            rungs: Epochs after which to ask; every epoch when empty.
+
+        Yields:
+            Position of the job among `jobs`, and its result.
+        """
+
+    def close(self) -> None:
+        """Ends what still runs and gives back what it held; may be called twice."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def cpu_count() -> int:
+    """Cores that this process may use: within its CPU affinity and the quota of its container.
+
+    Example:
+        >>> cpu_count() >= 1
+        True
+    """
+    import joblib
+
+    return int(joblib.cpu_count())

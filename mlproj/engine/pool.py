@@ -1,0 +1,204 @@
+"""The engine that trains in worker processes of this machine."""
+
+import multiprocessing
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING
+
+from mlproj.engine.engine import AbstractEngine, cpu_count
+from mlproj.engine.messages import Drop, Order, Rung, Setup
+from mlproj.engine.server import ForkServer, ServerError, take_server
+from mlproj.engine.shared import write_shared
+from mlproj.engine.watch import Board
+from mlproj.records import Failure, Fit, Job, OnRung
+
+if TYPE_CHECKING:
+    from mlproj.data import Dataset
+
+_DEATHS = 2
+"""Workers that a job may cost before it is given up."""
+Result = tuple[int, Fit | Failure]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A job on its way: where it stands among the jobs, and how often its worker has died."""
+
+    position: int
+    job: Job
+    deaths: int = 0
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A worker process, and what it does."""
+
+    connection: Connection
+    pid: int
+    server: ForkServer
+    task: _Task
+    began: float = 0.0
+
+    def end(self) -> int | None:
+        """Ends it if it still runs, and returns its exit code where that is known."""
+        self.connection.close()
+        return self.server.end(self.pid)
+
+
+class Pool(AbstractEngine):
+    """Trains in worker processes that are forked when they are needed, each with its share of the cores.
+
+    A worker that dies costs its job one retry on a new one. What was started here ends with `close`, and by itself
+    when this process dies.
+
+    Args:
+        dataset: What to train on; all workers share one copy.
+        workers: Most workers at the same time.
+
+    Raises:
+        MlprojError: When there is no room to lay out the data, or no process can be started.
+    """
+
+    name = "process"
+
+    def __init__(self, dataset: "Dataset", *, workers: int) -> None:
+        self.workers = workers
+        self._threads = max(1, cpu_count() // workers)
+        self._data = write_shared(dataset)
+        self._server = take_server()
+        self._idle: list[_Worker] = []
+        self._running: list[_Worker] = []
+        self._again: list[_Task] = []
+
+    def evaluate(
+        self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
+    ) -> Generator[Result]:
+        """Trains jobs on all workers; results come in the order in which they end.
+
+        A free worker gets its next job before the result it brought is handed out, so that none waits for whoever
+        takes the results.
+        """
+        if self._running:
+            raise RuntimeError("This pool is at work: close the generator of its last evaluate() first.")
+        tasks = (_Task(position, job) for position, job in enumerate(jobs))
+        board = None if on_epoch is None else Board(on_epoch)
+        asked = None if on_epoch is None else tuple(rungs)
+        results: list[Result] = []
+        try:
+            while True:
+                results += self._collect(board, patience=0.0 if results else None)
+                if len(results) <= self.workers:  # not ever further ahead of a slow taker
+                    self._feed(tasks, asked)
+                if results:
+                    yield results.pop(0)
+                elif not self._running:
+                    return
+        finally:
+            self._again.clear()
+            while self._running:
+                self._running.pop().end()
+
+    def close(self) -> None:
+        """Ends all workers and the process they are started from, and lets go of the data."""
+        for workers in (self._running, self._idle):
+            while workers:
+                workers.pop().end()
+        self._server.close()
+        self._data.close()
+
+    def _feed(self, tasks: Iterator[_Task], rungs: Collection[int] | None) -> None:
+        """Gives every free worker a job, for as long as there are jobs."""
+        while len(self._running) < self.workers:
+            task = self._again.pop() if self._again else next(tasks, None)
+            if task is None:
+                return
+            order = Order(task.position, pickle.dumps(task.job), task.job.budget, rungs)
+            worker = self._find_worker(task)
+            worker.task, worker.began = task, time.monotonic()
+            self._running.append(worker)
+            with suppress(OSError):  # a worker that is dead by now shows so when its result is awaited
+                worker.connection.send(order)
+
+    def _find_worker(self, task: _Task) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if not worker.connection.poll():
+                return worker
+            worker.end()  # an idle worker has nothing to say: what can be read is its end
+        try:
+            return self._hire(task)
+        except ServerError:
+            self._server.close()
+            self._server = ForkServer()
+            return self._hire(task)
+
+    def _hire(self, task: _Task) -> _Worker:
+        ours, theirs = multiprocessing.Pipe()
+        with theirs:
+            worker = _Worker(ours, self._server.fork(theirs.fileno(), self._data.fileno()), self._server, task)
+        with suppress(OSError):
+            ours.send(Setup(self._threads, list(sys.path)))
+        return worker
+
+    def _collect(self, board: Board | None, patience: float | None) -> list[Result]:
+        """Hears the workers that have something to say; waits for the first, at most so many seconds."""
+        results: list[Result] = []
+        spoke = wait([worker.connection for worker in self._running], patience) if self._running else []
+        for worker in [worker for worker in self._running if worker.connection in spoke]:
+            try:
+                message = worker.connection.recv()
+            except (EOFError, OSError):
+                results += self._bury(worker)
+                continue
+            if not isinstance(message, Rung):
+                self._running.remove(worker)
+                self._idle.append(worker)
+                results.append((worker.task.position, message))
+            elif board is not None:
+                self._drop(board.tell(worker.task.position, *message))
+        return results
+
+    def _drop(self, positions: Collection[int]) -> None:
+        for worker in self._running:
+            if worker.task.position in positions:
+                with suppress(OSError):
+                    worker.connection.send(Drop(worker.task.position))
+
+    def _bury(self, worker: _Worker) -> list[Result]:
+        """Has the job of a dead worker done again, or gives it up."""
+        self._running.remove(worker)
+        code = worker.end()
+        task = replace(worker.task, deaths=worker.task.deaths + 1)
+        if task.deaths >= _DEATHS:
+            return [(task.position, Failure(_explain(code, self.workers)))]
+        if task.job.budget is not None:
+            left = max(0.0, task.job.budget - (time.monotonic() - worker.began))
+            task = replace(task, job=replace(task.job, budget=left))
+        self._again.append(task)
+        return []
+
+
+def _explain(code: int | None, workers: int) -> str:
+    """How the processes of a job died, and what may help.
+
+    Example:
+        >>> _explain(-9, 4)
+        'Its process was killed twice (SIGKILL), most likely because memory ran out: try fewer `--workers` (now 4).'
+        >>> _explain(3, 4)
+        'Its process ended twice with exit code 3; see what it wrote to standard error.'
+        >>> _explain(-11, 4)
+        'Its process ended twice by signal 11 (Segmentation fault); see what it wrote to standard error.'
+    """
+    if code == -signal.SIGKILL:
+        help_ = f"try fewer `--workers` (now {workers})" if workers > 1 else "try a smaller `training.batch_size`"
+        return f"Its process was killed twice (SIGKILL), most likely because memory ran out: {help_}."
+    how = "" if code is None else f" with exit code {code}"
+    if code is not None and code < 0:
+        how = f" by signal {-code} ({signal.strsignal(-code)})"
+    return f"Its process ended twice{how}; see what it wrote to standard error."

@@ -1,0 +1,78 @@
+"""A worker: one process that trains one job after the other, and ends at once when its driver does."""
+
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+
+import torch
+
+from mlproj.data import Dataset
+from mlproj.engine.messages import Drop, Order, Rung, Setup
+from mlproj.engine.shared import read_shared
+from mlproj.engine.watch import Watch, attempt
+from mlproj.records import Failure, Fit
+
+
+class Inbox:
+    """What the driver says, read by a thread of its own, so that a word reaches a training under way.
+
+    Args:
+        connection: To the driver. When it ends the driver is gone, or wants this worker gone.
+
+    Attributes:
+        orders: Jobs to train.
+        dropped: Positions of jobs to give up.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.orders: SimpleQueue[Order] = SimpleQueue()
+        self.dropped: set[int] = set()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                message = self._connection.recv()
+                if isinstance(message, Drop):
+                    self.dropped.add(message.position)
+                else:
+                    self.orders.put(message)
+        finally:
+            os._exit(0)
+
+
+def work(connection_file: int, data_file: int) -> None:
+    """Trains what the driver orders, for as long as there is a driver.
+
+    Args:
+        connection_file: File descriptor of the connection to the driver.
+        data_file: That of the shared data set.
+    """
+    connection = Connection(connection_file)
+    try:
+        setup: Setup = connection.recv()
+        sys.path[:] = setup.path
+        torch.set_num_threads(setup.threads)
+        dataset, inbox = read_shared(data_file), Inbox(connection)
+        while True:
+            connection.send(_carry_out(inbox.orders.get(), dataset, inbox, connection))
+    except (EOFError, ConnectionError):
+        os._exit(0)  # the driver is gone
+
+
+def _carry_out(order: Order, dataset: Dataset, inbox: Inbox, connection: Connection) -> Fit | Failure:
+    def report(epoch: int, values: Mapping[str, float]) -> None:
+        connection.send(Rung(epoch, values))
+
+    watch = Watch(
+        order.budget,
+        report=None if order.rungs is None else report,
+        rungs=order.rungs or (),
+        is_dropped=lambda: order.position in inbox.dropped,
+    )
+    return attempt(lambda: pickle.loads(order.job), dataset, watch)  # noqa: S301  # written by our own driver

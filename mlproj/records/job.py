@@ -1,0 +1,63 @@
+"""A training to be done (`Job`), and what stands in for a `Fit` when it fails (`Failure`)."""
+
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from mlproj.records.fit import Fit
+from mlproj.spec.project import Project
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        project: What to train; what is `auto` is made explicit where it runs.
+        seed: Seed of weights, batches and dropout.
+        rows: Positions in the training set to train on; None for all of it.
+        budget: Seconds that it may compute, judged after each epoch; None for no limit.
+    """
+
+    project: Project
+    seed: int
+    rows: NDArray[Any] | None = None
+    budget: float | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A training that raised an exception or whose process died.
+
+    Attributes:
+        reason: What went wrong, in one line that a person can act on.
+        trace: The traceback, for whoever looks closer; empty where there is none.
+    """
+
+    reason: str
+    trace: str = ""
+
+
+OnRung = Callable[[int, Mapping[int, Mapping[str, float]]], Collection[int]]
+"""Asked with (epoch, values by ``SPLIT/METRIC`` for each job that has reached it); answers which jobs to drop."""
+
+
+class Evaluate(Protocol):
+    """Trains jobs, wherever that may be."""
+
+    def __call__(
+        self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
+    ) -> Generator[tuple[int, Fit | Failure]]:
+        """Trains jobs and hands out each result as it comes; closing the generator ends what still runs.
+
+        Args:
+            jobs: Taken one by one, whenever there is room for another; the next may depend on results so far.
+            on_epoch: Asked at rungs which jobs to drop; a dropped job ends with outcome `pruned`.
+            rungs: Epochs after which to ask; every epoch when empty.
+
+        Yields:
+            Position of the job among `jobs`, and its result.
+        """
+        ...

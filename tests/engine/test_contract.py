@@ -1,0 +1,151 @@
+"""What every engine promises, asked of both: the same numbers as `fit`, jobs taken one by one, failures as results."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlproj.data import Dataset
+from mlproj.engine import AbstractEngine, Here, Pool
+from mlproj.records import Evaluate, Failure, Fit, Job
+from mlproj.training import fit
+
+MakeJob = Callable[..., Job]
+LONG: dict[str, Any] = {"epochs": 5000, "early_stopping": None}
+
+
+@pytest.fixture(scope="module", params=["here", "process"])
+def engine(request: pytest.FixtureRequest, dataset: Dataset) -> Iterator[AbstractEngine]:
+    with Here(dataset) if request.param == "here" else Pool(dataset, workers=2) as engine:
+        yield engine
+
+
+def trained(result: Fit | Failure) -> Fit:
+    assert isinstance(result, Fit), result
+    return result
+
+
+def equal(a: Fit, b: Fit) -> bool:
+    """Whether two trainings came to the same, bit by bit."""
+    arrays: list[tuple[Any, Any]] = [(a.weights[name], b.weights[name]) for name in (*a.weights, *b.weights)]
+    arrays += [(a.predictions.ids, b.predictions.ids), (a.predictions.split, b.predictions.split)]
+    for mine, theirs in zip(a.predictions.labels.values(), b.predictions.labels.values(), strict=True):
+        arrays += [(mine.y_pred, theirs.y_pred), (mine.y_true, theirs.y_true), (mine.p, theirs.p)]
+    return (a.history, a.outcome, a.metrics) == (b.history, b.outcome, b.metrics) and all(
+        np.array_equal(mine, theirs) for mine, theirs in arrays
+    )
+
+
+def test_results_are_those_of_fit_bit_by_bit(engine: AbstractEngine, make_job: MakeJob, dataset: Dataset) -> None:
+    evaluate: Evaluate = engine.evaluate
+    model = {"kind": "mlp", "dropout": 0.3, "batch_norm": True}
+    jobs = [make_job(seed, model=model) for seed in range(5)] + [make_job(9, rows=np.arange(0, 90, 3))]
+    results = dict(evaluate(jobs))
+    assert sorted(results) == list(range(6))
+    for position, job in enumerate(jobs):
+        alone = fit(job.project, dataset, seed=job.seed, rows=job.rows)
+        assert equal(trained(results[position]), alone), position
+
+
+def test_jobs_are_taken_as_there_is_room_for_them(engine: AbstractEngine, make_job: MakeJob) -> None:
+    taken, done, ahead = 0, 0, []
+
+    def jobs() -> Iterator[Job]:
+        nonlocal taken
+        for seed in range(12):
+            taken += 1
+            yield make_job(seed)
+
+    for _ in engine.evaluate(jobs()):
+        done += 1
+        ahead.append(taken - done)
+    assert done == 12
+    assert max(ahead) <= (0 if engine.name == "here" else 2 * engine.workers + 1)
+
+
+def test_the_next_job_may_depend_on_results(engine: AbstractEngine, make_job: MakeJob) -> None:
+    results: list[Fit | Failure] = []
+    jobs = (make_job(seed) for seed in range(50) if len(results) < 4)
+    for _, result in engine.evaluate(jobs):
+        results.append(result)  # the jobs look at it meanwhile
+    assert 4 <= len(results) <= 4 + 2 * engine.workers
+
+
+def test_no_jobs_give_no_results(engine: AbstractEngine) -> None:
+    assert list(engine.evaluate([])) == []
+
+
+def test_an_exception_is_the_result_of_its_job_alone(engine: AbstractEngine, make_job: MakeJob) -> None:
+    results = dict(engine.evaluate([make_job(0), make_job(1, rows=np.array([10**6])), make_job(2)]))
+    assert isinstance(results[0], Fit)
+    assert isinstance(results[2], Fit)
+    failed = results[1]
+    assert isinstance(failed, Failure)
+    assert failed.reason.startswith("IndexError: index 1000000 is out of bounds")
+    assert "take_rows" in failed.trace
+
+
+def test_a_spec_that_does_not_fit_the_data_fails_with_its_own_message(
+    engine: AbstractEngine, make_job: MakeJob
+) -> None:
+    ((_, failed),) = engine.evaluate([make_job(metric={"optimize": "rmse"})])
+    assert isinstance(failed, Failure)
+    assert "project.yaml: metric: on train: rmse is a regression metric" in failed.reason
+
+
+def test_a_job_ends_when_its_time_is_up_after_one_epoch_at_least(engine: AbstractEngine, make_job: MakeJob) -> None:
+    jobs = [make_job(0, budget=0.0, training=LONG), make_job(1, budget=0.3, training=LONG), make_job(2, budget=60.0)]
+    results = {position: trained(result) for position, result in engine.evaluate(jobs)}
+    assert [results[position].outcome.kind for position in range(3)] == ["interrupted", "interrupted", "completed"]
+    assert results[0].history.epochs == results[0].best_epoch == 1
+    assert "stopped by its time budget after 1 of 5,000 epochs" in results[0].outcome.text
+    assert 0.3 <= results[1].seconds < 2
+    assert 1 < results[1].history.epochs < 5000
+
+
+def test_a_job_dropped_at_a_rung_ends_pruned_and_the_others_go_on(engine: AbstractEngine, make_job: MakeJob) -> None:
+    asked: list[tuple[int, list[int]]] = []
+
+    def drop(epoch: int, values: Mapping[int, Mapping[str, float]]) -> set[int]:
+        asked.append((epoch, sorted(values)))
+        assert all("dev/error" in shown for shown in values.values())
+        return {1} if epoch == 4 and 1 in values else set()
+
+    training = [{"epochs": epochs, "early_stopping": None} for epochs in (10, 5000, 10)]
+    jobs = [make_job(seed, training=each) for seed, each in enumerate(training)]
+    results = {position: trained(result) for position, result in engine.evaluate(jobs, on_epoch=drop, rungs=(2, 4))}
+    assert [results[position].outcome.kind for position in range(3)] == ["completed", "pruned", "completed"]
+    assert 4 <= results[1].history.epochs < 1000
+    assert "where others did better" in results[1].outcome.text
+    assert {epoch for epoch, _ in asked} == {2, 4}
+    assert (2, [0, 1, 2]) in asked
+
+
+def test_without_rungs_every_epoch_is_reported(engine: AbstractEngine, make_job: MakeJob) -> None:
+    epochs: list[int] = []
+
+    def hear(epoch: int, _: Mapping[int, Mapping[str, float]]) -> set[int]:
+        epochs.append(epoch)
+        return set()
+
+    list(engine.evaluate([make_job()], on_epoch=hear))
+    assert epochs == [1, 2, 3]
+
+
+def test_what_on_epoch_raises_reaches_the_caller(engine: AbstractEngine, make_job: MakeJob) -> None:
+    for error in (ZeroDivisionError, KeyboardInterrupt):
+
+        def ask(_: int, __: Mapping[int, Mapping[str, float]], error: type[BaseException] = error) -> set[int]:
+            raise error
+
+        with pytest.raises(error):
+            list(engine.evaluate([make_job()], on_epoch=ask))
+    assert len(list(engine.evaluate([make_job()]))) == 1
+
+
+def test_an_engine_can_be_left_in_the_middle_and_used_again(engine: AbstractEngine, make_job: MakeJob) -> None:
+    results = engine.evaluate(make_job(seed) for seed in range(100))
+    next(results)
+    results.close()
+    assert len(list(engine.evaluate([make_job(seed) for seed in range(4)]))) == 4
