@@ -10,27 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.base import Spec
-from mlproj.spec.checks import check
-from mlproj.spec.fields import ROOT, Form, forms_at, kinds_of, reach, specs_of, step
-from mlproj.spec.guess import meant
-from mlproj.spec.messages import Flaw, explain, show
-from mlproj.spec.messages import Path as Place
+from mlproj.spec.fields import ROOT
+from mlproj.spec.messages import show
 from mlproj.spec.overrides import apply_overrides
 from mlproj.spec.project import Origin, Project
+from mlproj.spec.space import space_flaws
+from mlproj.spec.validation import complete, validate
 from mlproj.spec.yaml import Document, read_yaml, read_yaml_file
 
 FILE = "project.yaml"
 _INIT = "`mlproj init` writes one; `mlproj --project PATH` names another."
-_MINIMAL: dict[Place, Any] = {
-    ("name",): "x",
-    ("data",): {"source": "sklearn:x"},
-    ("data", "source"): "sklearn:x",
-}
-"""What stands in for required keys, so that the rest can be checked although they are wrong or missing."""
 
 
 def load_project(
@@ -133,8 +124,9 @@ def _build(document: Document, origin: Origin, overrides: Sequence[str] = (), na
         raise InvalidInput(problems or [Problem("", fault, hint, origin.file)])
     data, lines, wrong = apply_overrides(document.data, document.lines, overrides)
     origin = Origin(origin.path, lines, origin.name)
-    data = _complete(data | ({} if name is None else {"name": name}), ROOT)
-    project, flaws = _validate(data)
+    data = complete(data | ({} if name is None else {"name": name}), ROOT)
+    project, flaws = validate(data)
+    flaws += space_flaws(project, frozenset(flaw.path for flaw in flaws)) if project else []
     problems += wrong
     for flaw in flaws:
         problem = origin.problem(".".join(flaw.path), flaw.message, flaw.hint)
@@ -143,63 +135,3 @@ def _build(document: Document, origin: Origin, overrides: Sequence[str] = (), na
     if problems or project is None:
         raise InvalidInput(sorted(problems, key=lambda problem: (problem.file.startswith("--"), problem.line or 0)))
     return project.located(origin)
-
-
-def _complete(data: Any, forms: Sequence[Form]) -> Any:
-    """Takes sections that are left empty as left out, and a missing `kind` as the default one."""
-    if isinstance(data, list):
-        return [_complete(entry, step(forms, str(index), data)) for index, entry in enumerate(data)]
-    if not isinstance(data, dict):
-        return data
-    defaults = {name: field.default for spec in specs_of(forms, data) for name, field in spec.model_fields.items()}
-    done: dict[str, Any] = {}
-    for key, value in data.items():
-        inner = step(forms, key, data)
-        takes_null = any(form.type is type(None) for form in inner)
-        if value is None and not takes_null and any(form.is_container for form in inner):
-            continue
-        is_of_kinds = isinstance(value, dict) and len(kinds_of(inner)) > 1
-        done[key] = _complete({"kind": defaults[key].kind} | value if is_of_kinds else value, inner)
-    return done
-
-
-def _validate(data: dict[str, Any]) -> tuple[Project | None, list[Flaw]]:
-    """The project, or all flaws: those of single fields, and what the sound fields say to each other.
-
-    Pydantic stops before the checks of a section when one of its keys is wrong, so wrong keys are taken away and the
-    rest is looked at again.
-    """
-    flaws: list[Flaw] = []
-    for _ in range(10):
-        try:
-            project = Project.model_validate_json(json.dumps(data))
-        except ValidationError as error:
-            known = frozenset(flaw.path for flaw in flaws)
-            found = explain(error, data)
-            flaws += [flaw for flaw in found if not any(flaw.path[: len(path)] == path for path in known)]
-            for flaw in found:
-                _mend(data, flaw.path)
-            continue
-        flaws += check(project, frozenset(flaw.path for flaw in flaws))
-        return (None if flaws else project), flaws
-    return None, flaws
-
-
-def _mend(data: dict[str, Any], path: Place) -> None:
-    """Takes a wrong value away; where it is required, an innocent one stands in for it."""
-    kinds = kinds_of(forms_at(path[:-1], data)) if path[-1:] == ("kind",) else {}
-    if len(kinds) > 1:
-        section = reach(data, path[:-1])
-        section["kind"] = meant(str(section["kind"]), kinds)
-        if section["kind"]:
-            return
-        path = path[:-1]
-    while path and path not in _MINIMAL:
-        parent = reach(data, path[:-1])
-        if isinstance(parent, dict) and path[-1] in parent:
-            del parent[path[-1]]
-            return
-        path = path[:-1]
-    if path:
-        parent = data if len(path) == 1 else data.setdefault(path[0], {})
-        parent[path[-1]] = _MINIMAL[path]

@@ -16,6 +16,7 @@ _EITHER_OR: dict[str, tuple[frozenset[str], ...]] = {
     "data.weight": (frozenset({"column"}), frozenset({"where", "value"})),
 }
 """Keys that exclude each other: setting one drops the others, which a resolved spec spells out."""
+_SPACE = ("search", "space")
 _INTERVAL = (frozenset({"n"}), frozenset({"half_width"}))
 
 
@@ -39,7 +40,7 @@ def apply_overrides(
     data, lines, problems = _copy(data), dict(lines), list[Problem]()
     for text in overrides:
         path, equals, value = text.partition("=")
-        keys = tuple(key.strip() for key in path.split("."))
+        keys = split_path(path)
         document = _read(value, forms_at(keys, data))
         if not equals or not all(keys):
             hint = "Write --set path=value, for example --set training.epochs=20."
@@ -48,9 +49,53 @@ def apply_overrides(
             for wrong in document.problems:
                 problems.append(Problem(path.strip(), wrong.message, wrong.hint, SET))
         else:
-            fault = _set(data, lines, keys, _as_list(document.data, value, forms_at(keys, data)))
+            fault = set_key(data, lines, keys, _as_list(document.data, value, forms_at(keys, data)))
             problems += [Problem(path.strip(), fault, "", SET)] if fault else []
     return data, lines, problems
+
+
+def split_path(path: str) -> tuple[str, ...]:
+    """The keys of a dotted path; below `search.space` the rest is one key, which is itself a dotted path.
+
+    Example:
+        >>> split_path("search.space.training.learning_rate"), split_path("model.width")
+        (('search', 'space', 'training.learning_rate'), ('model', 'width'))
+    """
+    keys = tuple(key.strip() for key in path.split("."))
+    return (*_SPACE, ".".join(keys[2:])) if keys[:2] == _SPACE and len(keys) > 2 else keys
+
+
+def set_key(root: Any, lines: dict[str, int], keys: tuple[str, ...], value: Any) -> str:
+    """Sets one value in plain data, opening the sections above it and dropping what it contradicts.
+
+    Args:
+        root: The data, which is changed.
+        lines: Line of each dotted path in it; what is set gets line 0 and is never dropped.
+        keys: The path.
+        value: The value.
+
+    Returns:
+        What is wrong, or nothing.
+
+    Example:
+        >>> data = {"model": {"kind": "mlp", "layers": 2, "width": 64}}
+        >>> set_key(data, {}, ("model", "hidden"), [8, 4]), data
+        ('', {'model': {'kind': 'mlp', 'hidden': [8, 4]}})
+    """
+    place: Any = root
+    for depth, key in enumerate(keys[:-1], 1):
+        inner = child(place, key)
+        if not isinstance(inner, dict | list):
+            inner = _opened(keys[:depth], inner, root)
+            if not _put(place, key, inner):
+                return _no_entry(place, keys[: depth - 1], key)
+            lines.setdefault(".".join(keys[:depth]), 0)
+        place = inner
+    if isinstance(place, dict):
+        _drop_rivals(place, lines, keys, value, root)
+    _forget(lines, ".".join(keys))
+    lines[".".join(keys)] = 0
+    return "" if _put(place, keys[-1], value) else _no_entry(place, keys[:-1], keys[-1])
 
 
 def _copy(value: Any) -> Any:
@@ -75,24 +120,6 @@ def _as_list(value: Any, text: str, forms: Sequence[Form]) -> Any:
         entries = read_yaml(f"[{value}]")
         return value if entries.problems else entries.data
     return [value] if len(lists) == len(forms) else value
-
-
-def _set(root: Any, lines: dict[str, int], keys: tuple[str, ...], value: Any) -> str:
-    """Sets one value, opening the sections above it; returns what is wrong, or nothing."""
-    place: Any = root
-    for depth, key in enumerate(keys[:-1], 1):
-        inner = child(place, key)
-        if not isinstance(inner, dict | list):
-            inner = _opened(keys[:depth], inner, root)
-            if not _put(place, key, inner):
-                return _no_entry(place, keys[: depth - 1], key)
-            lines.setdefault(".".join(keys[:depth]), 0)
-        place = inner
-    if isinstance(place, dict):
-        _drop_rivals(place, lines, keys, value, root)
-    _forget(lines, ".".join(keys))
-    lines[".".join(keys)] = 0
-    return "" if _put(place, keys[-1], value) else _no_entry(place, keys[:-1], keys[-1])
 
 
 def _put(place: Any, key: str, value: Any) -> bool:

@@ -11,6 +11,7 @@ from mlproj.spec.base import Spec, Words
 from mlproj.spec.data import Data, Splits
 from mlproj.spec.goal import Human, HumanLevel, MetricSpec
 from mlproj.spec.model import MLP, Model
+from mlproj.spec.search import Search
 from mlproj.spec.training import Training
 
 
@@ -66,6 +67,8 @@ class Project(Spec):
     """What is trained."""
     training: Training = Training()
     """How it is trained."""
+    search: Search | None = None
+    """Which values `mlproj search` tries, and how."""
 
     _origin: Origin = PrivateAttr(default_factory=Origin)
 

@@ -34,7 +34,7 @@ def to_yaml(project: Project) -> str:
         data:
           source: sklearn:iris
     """
-    return "".join(f"{line}\n" for line in _block(_resolved(project), ""))
+    return "".join(f"{line}\n" for line in _block(resolved(project), ""))
 
 
 def flatten(project: Project) -> dict[str, str]:
@@ -44,7 +44,7 @@ def flatten(project: Project) -> dict[str, str]:
         >>> flatten(Project(name="x", data={"source": "a.csv", "label": ["cat", "dog"]}))["data.label"]
         '["cat", "dog"]'
     """
-    return dict(_leaves(_resolved(project), ""))
+    return dict(_leaves(resolved(project), ""))
 
 
 def spec_hash(project: Project) -> str:
@@ -54,8 +54,23 @@ def spec_hash(project: Project) -> str:
         >>> len(spec_hash(Project(name="x", data={"source": "a.csv", "label": "y"})))
         64
     """
-    text = json.dumps(_resolved(project), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(resolved(project), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def resolved(part: Spec) -> dict[str, Any]:
+    """A spec as plain data, defaults written out, without what is empty by default; null stays where it says something.
+
+    Example:
+        >>> resolved(Project(name="x", data={"source": "sklearn:iris"}))["model"]["width"]
+        64
+    """
+    dump: dict[str, Any] = {}
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        if not (value == field.default and value in (None, (), {})):
+            dump[name] = _plain(value)
+    return dump
 
 
 def quote(text: str) -> str:
@@ -74,19 +89,9 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _resolved(part: Spec) -> dict[str, Any]:
-    """A spec as plain data without what is empty by default; null stays where it says something."""
-    dump: dict[str, Any] = {}
-    for name, field in type(part).model_fields.items():
-        value = getattr(part, name)
-        if not (value == field.default and value in (None, (), {})):
-            dump[name] = _plain(value)
-    return dump
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, Spec):
-        return _resolved(value)
+        return resolved(value)
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, float) and value.is_integer() and 2 <= abs(value) < _WHOLE:

@@ -38,7 +38,6 @@ CASES: list[tuple[str, list[str]]] = [
         ["data.lable", "Did you mean `label`?", "data.label: is missing"],
     ),
     ("name: cats\ndata: {file: a.csv, target: y}\n", ["mean `source`?", "mean `label`?", "data.source: is missing"]),
-    (HEAD + "search: {trials: 3}\n", ["project.yaml:3: search: is no known key"]),
     (HEAD + "augment: {mirror: true}\n", ["project.yaml:3: augment: is no known key"]),
     # Missing keys
     (DATA, ["name: is missing", "`name: flowers`"]),

@@ -17,7 +17,7 @@ from mlproj.spec.render import flatten, quote, spec_hash, to_yaml
 from mlproj.spec.yaml import read_yaml
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-PLAIN = {str: TEXTS, bool: st.booleans(), type(None): st.none()}
+PLAIN = {str: TEXTS, bool: st.booleans(), type(None): st.none(), Any: TEXTS | st.integers() | st.lists(st.booleans())}
 RULED = {
     "a condition such as kind == 'adult'": st.sampled_from(["a > 1", "`b c` == 'x: y'", "not d", "e in [1, 'f']"]),
     'a limit such as ">= 0.95" or "<= 20"': st.sampled_from([">= 0.95", "<= 20", "> 1e-3", "< 5 %"]),
@@ -41,7 +41,8 @@ def _values(form: Form) -> st.SearchStrategy[Any]:
             st.sampled_from(known or ["a", "yes", "1", "b: c"]), _any(forms_of(inner[1])), max_size=3
         )
     if origin is tuple:
-        return st.lists(_any(forms_of(inner[0])), min_size=1, max_size=3)
+        n = len(inner) if inner[-1] is not Ellipsis else None  # a pair, or as many as one likes
+        return st.lists(_any(forms_of(inner[0])), min_size=n or 1, max_size=n or 3)
     if form.is_spec:
         return _sections(form.type)
     return PLAIN[form.type] if form.type in PLAIN else _numbers(form)
