@@ -13,6 +13,8 @@ from mlproj.metrics.contract import is_feasible as is_feasible
 from mlproj.metrics.contract import rank_key as rank_key
 from mlproj.metrics.estimates import estimate as estimate
 from mlproj.metrics.evidence import metric_problem as metric_problem
+from mlproj.metrics.paired import Paired as Paired
+from mlproj.metrics.paired import paired_difference as paired_difference
 from mlproj.metrics.promises import promises as promises
 from mlproj.metrics.scores import as_loss as as_loss
 from mlproj.metrics.scores import measure as measure

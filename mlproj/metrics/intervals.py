@@ -213,16 +213,16 @@ def mean_loss(
     return unit_mean(gather_units(loss, weight, group), level)
 
 
-def unit_mean(units: Units, level: float = 0.95) -> Estimate:
-    """As `mean_loss`, from units that are already gathered."""
+def unit_mean(units: Units, level: float = 0.95, floor: float = 0.0) -> Estimate:
+    """As `mean_loss`, from units that are already gathered; no mean can lie below `floor`."""
     value, variance, g = units.value, units.variance, len(units)
     if g < 2:
-        return Estimate(value, 0.0, inf, 1.0, "none: a single example bounds nothing")
+        return Estimate(value, floor, inf, 1.0, "none: a single example bounds nothing")
     if variance == 0:
         return Estimate(value, value, value, float(g), "all examples lose the same")
     lower, upper, method = _studentised_quantiles(units, level)
     error = sqrt(variance)
-    return Estimate(value, max(value - upper * error, 0.0), value - lower * error, units.n_kish, method)
+    return Estimate(value, max(value - upper * error, floor), value - lower * error, units.n_kish, method)
 
 
 def _studentised_quantiles(units: Units, level: float) -> tuple[float, float, str]:
