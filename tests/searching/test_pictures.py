@@ -1,0 +1,145 @@
+"""Pictures of a search: what they show is right, and every kind of search can be drawn."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlproj.searching.panels import gather_points, near_one, place
+from mlproj.searching.pictures import draw_importance, draw_search
+from mlproj.searching.scales import value_at
+from mlproj.searching.trials import Trial, TrialState
+from mlproj.spec.search import Choice, Int, Log, OneMinusLog, Space, Uniform
+
+SPACE: Space = {
+    "training.learning_rate": Log(log=(1e-4, 1.0)),
+    "training.beta1": OneMinusLog(one_minus_log=(0.9, 0.999)),
+    "model.width": Int(int=(16, 128)),
+    "model.layers": Int(int=(1, 4)),
+    "model.dropout": Uniform(uniform=(0.0, 0.5)),
+    "model.hidden": Choice(choice=([64, 32], None, True, "a word that is much too long $for$ an axis", 0.5)),
+}
+
+
+def trial(number: int, *, study: str = "round-1", state: TrialState = "complete", **metrics: float) -> Trial:
+    rng = np.random.default_rng(number)
+    params = {path: value_at(dimension, rng.random()) for path, dimension in SPACE.items()}
+    kept = metrics if state == "complete" else {}
+    return Trial(number, study, number, params, state, kept, f"run{number}", "", 2.0)
+
+
+def test_every_picture_of_a_search_is_written(tmp_path: Path) -> None:
+    trials = [trial(n, error=0.1 + 0.01 * (n % 7), recall=0.9 + 0.02 * (n % 4)) for n in range(20)]
+    trials += [
+        trial(20, state="failed"),
+        trial(21, state="running"),
+        trial(22, study="round-2", error=0.05, recall=1.0),
+    ]
+    files = draw_search(
+        tmp_path / "search", trials, SPACE, optimize="error", satisfy={"recall": ">= 0.95"}, importance={"a": 0.7}
+    )
+    assert {file.name for file in files} == {
+        "parameters.png", "parallel.png", "best_so_far.png", "importance.png", "trials.csv"
+    }  # fmt: skip
+    assert all(file.stat().st_size > 1000 for file in files)
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files if file.suffix == ".png")
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        [],
+        [trial(0, state="failed")],
+        [trial(0, state="running")],
+        [trial(0, error=0.0)],
+        [trial(0, error=float("nan")), trial(1, error=float("inf"))],
+        [trial(n, error=0.25) for n in range(4)],
+        [trial(0, error=0.1), trial(1, error=1e300)],
+    ],
+)
+def test_a_search_that_found_little_is_drawn_as_well(tmp_path: Path, trials: list[Trial]) -> None:
+    files = draw_search(tmp_path, trials, SPACE, optimize="error", satisfy={"recall": ">= 0.95"})
+    assert "importance.png" not in {file.name for file in files}
+    assert all(file.exists() for file in files)
+
+
+@pytest.mark.parametrize("path", list(SPACE))
+def test_a_search_of_one_key_is_drawn(tmp_path: Path, path: str) -> None:
+    trials = [trial(n, mcc=0.1 * n) for n in range(5)]
+    assert draw_search(tmp_path, trials, {path: SPACE[path]}, optimize="mcc", satisfy={})
+
+
+def test_importance_of_nothing_is_drawn(tmp_path: Path) -> None:
+    draw_importance(tmp_path / "i.png", {"a": 0.0, "b": 0.0}, "error")
+    assert (tmp_path / "i.png").exists()
+
+
+def test_trials_are_a_table(tmp_path: Path) -> None:
+    trials = [trial(1, state="failed"), trial(0, f1=0.9, loss=0.3, recall=0.97)]
+    draw_search(tmp_path, trials, SPACE, optimize="f1", satisfy={"recall": ">= 0.95"})
+    with (tmp_path / "trials.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        "number", "study", "state", "feasible", *SPACE, "f1", "recall", "loss", "seconds", "run_id", "reason"
+    ]  # fmt: skip
+    assert [(row["number"], row["state"], row["feasible"], row["f1"]) for row in rows] == [
+        ("0", "complete", "true", "0.9"),
+        ("1", "failed", "", ""),
+    ]
+    assert float(rows[0]["training.learning_rate"]) == trials[1].params["training.learning_rate"]
+
+
+def test_points_know_rounds_and_the_best() -> None:
+    trials = [trial(2, study="round-2", error=0.1, recall=0.5), trial(0, error=0.3, recall=1.0), trial(1, error=0.2)]
+    points = gather_points(trials, "error", {"recall": ">= 0.95"})
+    assert [each.number for each in points.trials] == [0, 1, 2]
+    assert points.rounds.tolist() == [0, 0, 1]
+    assert points.feasible.tolist() == [True, False, False]
+    assert points.best == 0
+    assert points.values.tolist() == pytest.approx([30, 20, 10])
+    assert points.low < 10
+    assert points.high > 30
+
+
+def test_a_few_trials_that_went_astray_do_not_squeeze_the_others() -> None:
+    trials = [trial(n, rmse=1 + 0.01 * n) for n in range(30)] + [trial(30, rmse=1e6)]
+    points = gather_points(trials, "rmse", {})
+    assert points.high < 2
+    assert points.beyond.tolist() == [False] * 30 + [True]
+    scores = gather_points([trial(n, r2=0.9 - 0.001 * n) for n in range(30)] + [trial(30, r2=-50.0)], "r2", {})
+    assert scores.low > 0
+    assert scores.beyond.tolist() == [False] * 30 + [True]
+
+
+def test_the_best_by_contract_is_always_on_the_axis() -> None:
+    trials = [trial(n, error=0.01 * n, recall=0.1) for n in range(1, 30)] + [trial(30, error=0.9, recall=1.0)]
+    points = gather_points(trials, "error", {"recall": ">= 0.95"})
+    assert points.best == 29
+    assert not points.beyond[29]
+
+
+def test_choices_and_small_whole_numbers_are_spread_around_their_place() -> None:
+    layers = [place(SPACE["model.layers"], 3, n) for n in range(50)]
+    assert len(set(layers)) == 50
+    assert all(abs(x - 3) <= 0.25 for x in layers)
+    hidden = [place(SPACE["model.hidden"], True, n) for n in range(50)]
+    assert all(abs(x - 2) <= 0.25 for x in hidden)
+    assert place(SPACE["model.width"], 64, 5) == 64
+
+
+def test_ticks_near_one_are_round() -> None:
+    assert near_one(OneMinusLog(one_minus_log=(0.9, 0.9999))) == [0.9, 0.99, 0.999, 0.9999]
+    assert near_one(OneMinusLog(one_minus_log=(0.9, 0.99))) == [0.9, 0.95, 0.99]
+    assert near_one(OneMinusLog(one_minus_log=(0.97, 0.98))) == [0.97, 0.98]
+    assert near_one(OneMinusLog(one_minus_log=(0.0, 0.5))) == [0.0, 0.5]
+
+
+def test_the_best_so_far_counts_feasible_trials_only() -> None:
+    values = [0.5, 0.3, 0.4, 0.1, 0.2]
+    trials = [trial(n, error=value, recall=float(n != 3)) for n, value in enumerate(values)]
+    rows, climb = gather_points(trials, "error", {"recall": "> 0"}).climb
+    assert rows.tolist() == [0, 1, 2, 4]
+    assert climb.tolist() == pytest.approx([50, 30, 30, 20])
+    rows, climb = gather_points(trials, "recall", {}).climb
+    assert climb.tolist() == [100] * 5
