@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.project import split as split
     from mlproj.workflow.runs import runs as runs
     from mlproj.workflow.runs import ui as ui
+    from mlproj.workflow.search import search as search
     from mlproj.workflow.train import train as train
 
 __version__ = "0.1.0"
@@ -51,6 +52,7 @@ _HOMES = {
     "model": "mlproj.workflow.project",
     "runs": "mlproj.workflow.runs",
     "schema": "mlproj.workflow.project",
+    "search": "mlproj.workflow.search",
     "split": "mlproj.workflow.project",
     "train": "mlproj.workflow.train",
     "ui": "mlproj.workflow.runs",

@@ -1,4 +1,4 @@
-"""Progress of a training: a bar with time left on a terminal, a line a minute off it."""
+"""Progress of a training or a search: a bar with time left on a terminal, a line a minute off it."""
 
 import time
 from collections.abc import Mapping
@@ -8,23 +8,29 @@ from typing import TYPE_CHECKING, Self
 import typer
 
 from mlproj.cli.shell import Shell, is_terminal
+from mlproj.cli.text import figure
+from mlproj.spec.duration import spoken
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
+    from mlproj.searching import Progress
+    from mlproj.workflow.desk import Begun
     from mlproj.workflow.train import Started
 
 SECONDS_BETWEEN_LINES = 60.0
 
 
-class TrainingProgress:
-    """Says what is trained, then how far it is; everything goes to standard error except the first line."""
+class _Progress:
+    """A bar on a terminal, a line a minute off it; everything goes to standard error except the first lines."""
+
+    unit: str
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._began = time.monotonic()
-        self._last_line = self._began
-        self._bar: Progress | None = None
+        self._began = self._last_line = time.monotonic()
+        self._bar: Bar | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
@@ -36,36 +42,65 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def start(self, started: "Started") -> None:
-        """Prints the first line, and opens the bar on a terminal."""
-        self._shell.say(started.head)
-        for warning in started.warnings:
-            self._shell.say(f"warning: {warning}")
+    def _open(self, lines: tuple[str, ...], warnings: tuple[str, ...], total: int) -> None:
+        for line in (*lines, *(f"warning: {warning}" for warning in warnings)):
+            self._shell.say(line)
         self._began = self._last_line = time.monotonic()
-        if is_terminal() and not self._shell.quiet:
-            self._open(started.epochs)
+        if not is_terminal() or self._shell.quiet:
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    def epoch(self, epoch: int, epochs: int, values: Mapping[str, float]) -> None:
+        self._bar = Progress(
+            TextColumn(self.unit), MofNCompleteColumn(), BarColumn(), TextColumn("{task.fields[values]}"),
+            console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._task = self._bar.add_task(self.unit, total=total, values="")
+        self._bar.start()
+
+    def _move(self, done: int, total: int, values: str, left: float, *, most: str) -> None:
         """Moves the bar, or prints a line when a minute has passed since the last."""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=epoch, values=_brief(values))
+            self._bar.update(self._task, completed=done, total=total, values=f"{values}  {spoken(left)} left")
             return
         now = time.monotonic()
         if not self._shell.quiet and now - self._last_line >= SECONDS_BETWEEN_LINES:
-            left = (now - self._began) / epoch * (epochs - epoch)
-            typer.echo(f"epoch {epoch} of {epochs}, {_brief(values)}, at most {_duration(left)} left", err=True)
+            typer.echo(f"{self.unit} {done:,} of {total:,}, {values}, {most} {spoken(left)} left", err=True)
             self._last_line = now
 
-    def _open(self, epochs: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._bar = Progress(
-            TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.fields[values]}"),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
-        )  # fmt: skip
-        self._task = self._bar.add_task("epoch", total=epochs, values="")
-        self._bar.start()
+class TrainingProgress(_Progress):
+    """Says what is trained, then how far it is."""
+
+    unit = "epoch"
+
+    def start(self, started: "Started") -> None:
+        """Prints the first line, and opens the bar on a terminal."""
+        self._open((started.head,), started.warnings, started.epochs)
+
+    def epoch(self, epoch: int, epochs: int, values: Mapping[str, float]) -> None:
+        """Shows how far the training is."""
+        left = (time.monotonic() - self._began) / epoch * (epochs - epoch)
+        self._move(epoch, epochs, _brief(values), left, most="at most")
+
+
+class SearchProgress(_Progress):
+    """Says what is searched, then how many trials are done, the best so far and the time left."""
+
+    unit = "trial"
+
+    def start(self, begun: "Begun") -> None:
+        """Prints the first lines, and opens the bar on a terminal."""
+        self._metric = begun.metric
+        self._open((begun.head, begun.plan, *(f"note: {note}" for note in begun.notes)), begun.warnings, begun.trials)
+
+    def trial(self, progress: "Progress") -> None:
+        """Shows how far the search is."""
+        best = progress.best
+        value = best.metrics.get(self._metric) if best else None
+        values = f"best {self._metric} {figure(self._metric, value)}" if best else "no result yet"
+        failed = f", {progress.failed:,} failed" if progress.failed else ""
+        self._move(progress.done, progress.total, values + failed, progress.left, most="about")
 
 
 def _brief(values: Mapping[str, float]) -> str:
@@ -77,14 +112,3 @@ def _brief(values: Mapping[str, float]) -> str:
     """
     chosen = [name for name in values if name == "train/loss" or (name.startswith("dev/") and name != "dev/loss")]
     return ", ".join(f"{name} {values[name]:.3g}" for name in (chosen or list(values))[:3])
-
-
-def _duration(seconds: float) -> str:
-    """A duration in words.
-
-    Example:
-        >>> _duration(75)
-        '1 min 15 s'
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

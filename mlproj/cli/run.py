@@ -1,4 +1,4 @@
-"""Commands that train or look at runs: demo, train, runs, ui."""
+"""Commands that train or look at runs: demo, train, search, runs, ui."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     command(app, "demo", short_help="First run, offline: two projects, two verdicts.")(demo)
     command(app, "train", short_help="Train the model and track the run.")(train)
+    command(app, "search", short_help="Search for better hyperparameters, from coarse to fine.")(search)
     command(app, "runs")(runs)
     command(app, "ui")(ui)
 
@@ -23,7 +24,7 @@ def demo(
         Path, typer.Argument(metavar="DIR", help="Where to put the two projects.", show_default=False)
     ] = Path("mlproj-demo"),
 ) -> None:
-    """Train two bundled projects offline and show each ladder, verdict and next command."""
+    """Search two bundled projects offline and show the ladder of each best model, its verdict and the next command."""
     from mlproj.cli.text import demo_text
     from mlproj.workflow.demo import demo as show
 
@@ -45,6 +46,54 @@ def train(shell: Shell, set: SetOption = None, like: LikeOption = None, name: Na
         trained = fit(shell.path, set=set or (), like=like, name=name, on_start=progress.start, on_epoch=progress.epoch)
     shell.result(train_text(trained), trained.document())
     if trained.fit.outcome.kind == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+
+
+def search(
+    shell: Shell,
+    set: SetOption = None,
+    like: LikeOption = None,
+    name: NameOption = None,
+    trials: Annotated[
+        int | None, typer.Option(metavar="N", help="Trainings over all rounds. [default: search.trials]")
+    ] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Computing time, such as 10m or 1h30m; sleep does not count.")
+    ] = None,
+    sampler: Annotated[
+        str | None, typer.Option(metavar="NAME", help="random, tpe, grid or qmc. [default: search.sampler]")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Trainings at the same time. [default: one per core]")
+    ] = None,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="auto, or process for worker processes always.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the search that was cut off.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Start another search although one is unfinished.")] = False,
+) -> None:
+    """Try many hyperparameters, from coarse to fine, and keep the best; --resume goes on where a search was cut off."""
+    from mlproj.cli.progress import SearchProgress
+    from mlproj.cli.search_text import search_text
+    from mlproj.workflow.search import search as look
+
+    with SearchProgress(shell) as progress:
+        searched = look(
+            shell.path,
+            set=set or (),
+            like=like,
+            name=name,
+            trials=trials,
+            time_budget=time_budget,
+            sampler=sampler,
+            workers=workers,
+            engine=engine,
+            resume=resume,
+            new=new,
+            on_start=progress.start,
+            on_trial=progress.trial,
+        )
+    document = searched.document()
+    shell.result(search_text(document), document)
+    if searched.found.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
 

@@ -1,11 +1,13 @@
 """Results as text for people: tables that read at a glance, plain characters that can be pasted anywhere."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlproj.records import Promise
+from mlproj.spec.duration import spoken
 
 if TYPE_CHECKING:
     from mlproj.data.columns import Column
@@ -59,6 +61,20 @@ def figure(metric: str, value: float | None) -> str:
     return f"{100 * value:.1f} %" if metric in RATES else f"{value:.4g}"
 
 
+def show(value: Any) -> str:
+    """A tried value with few digits.
+
+    Example:
+        >>> show(0.0123456), show(64), show([64, 32]), show("adam"), show(0.99912)
+        ('0.0123', '64', '[64, 32]', 'adam', '0.9991')
+    """
+    if isinstance(value, float) and 0.9 < value < 1:
+        return f"{value:.4g}"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def train_text(trained: "Trained") -> str:
     """How a training ended, its figures by split, its contract, and the next command."""
     fit = trained.fit
@@ -106,13 +122,14 @@ def _interval(promise: Promise) -> str:
 
 
 def runs_text(listing: "Listing") -> str:
-    """The trainings as a table, newest first; the best by contract is marked, diagnoses are counted."""
+    """Trainings and searches, newest first; the best by contract is marked, trials and diagnoses are counted."""
     from mlproj.workflow.runs import TRAINED, ago, contract_of
 
     if not listing.runs:
         return "No runs yet. Train one: mlproj train"
-    rows, others = [], [run for run in listing.runs if run.kind == "diagnosis"]
-    for run in (run for run in listing.runs if run.kind != "diagnosis"):
+    rows = []
+    counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis")}
+    for run in (run for run in listing.runs if run.kind not in counts):
         metric, satisfy = contract_of(run)
         shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in TRAINED else []
         values = "  ".join(f"{name} {figure(name, run.metrics[f'dev/{name}'])}" for name in shown)
@@ -123,8 +140,10 @@ def runs_text(listing: "Listing") -> str:
     parts = [table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)]
     if listing.best:
         parts.append(f"* best by contract ({listing.metric}) on the newest dev set (`best`)")
+    plural = {"trial": "trials of searches", "diagnosis": "diagnoses"}
+    others = [f"{n:,} {plural[kind]}" if n > 1 else f"1 {kind}" for kind, n in counts.items() if n]
     if others:
-        parts.append(f"and {len(others)} diagnos{'is' if len(others) == 1 else 'es'} (--json lists all)")
+        parts.append(f"and {' and '.join(others)} (--json lists all)")
     return "\n".join(parts)
 
 
@@ -146,6 +165,10 @@ def run_text(shown: "Shown") -> str:
         ]
     if shown.text:
         parts += ["", shown.text]
+    if shown.search:
+        from mlproj.cli.search_text import search_text
+
+        parts += ["", search_text(shown.search)]
     folder = f"\nartifacts: {run.folder}" if run.folder else ""
     return "\n".join([*parts, f"{folder}\nspec: {shown.more}" if shown.more else folder]).rstrip("\n")
 
@@ -215,5 +238,13 @@ def split_text(dealt: "Dealt", out: Path | None) -> str:
 
 
 def demo_text(part: "DemoPart") -> str:
-    """One project of the demo in a dozen lines: its ladder, verdict and next command."""
-    return f"{part.title}\n{part.text}\n"
+    """One project of the demo in a dozen lines: what the search found, the ladder, verdict and next command."""
+    found, metric = part.searched.insight, part.searched.insight["metric"]
+    said = [f"== {part.folder} · {part.about}"]
+    if found["best"]:
+        tried = ", ".join(f"{path} {show(value)}" for path, value in found["best"]["params"].items())
+        said.append(
+            f"{found['complete']} trials in {spoken(part.searched.found.seconds)}; the best, "
+            f"dev {metric} {figure(metric, found['best']['value'])}: {tried}"
+        )
+    return "\n".join([*said, part.diagnosis.head, part.text]) + "\n"

@@ -4,6 +4,7 @@
 keeps the same promises without a disk. The driver never imports MLflow.
 """
 
+from mlproj.track.channel import Channel as Channel
 from mlproj.track.client import MlflowTracker as MlflowTracker
 from mlproj.track.git import GitState as GitState
 from mlproj.track.git import capture_git as capture_git

@@ -74,11 +74,20 @@ class Backend:
 
     # --------------------------------------------------------------- writing
 
-    def start(self, run_id: str | None, name: str, params: Mapping[str, str], tags: Mapping[str, str], at: int) -> str:
-        """Creates a run.
+    def start(
+        self,
+        run_id: str | None,
+        earlier: str | None,
+        name: str,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        at: int,
+    ) -> str:
+        """Creates a run, or opens an earlier one again.
 
         Args:
             run_id: The id it is to have; None lets the server choose.
+            earlier: Id of a run to go on with; its parameters stay as they are.
             name: Its name.
             params: Parameters.
             tags: Tags.
@@ -89,6 +98,11 @@ class Backend:
         """
         client = self._client(create=True)
         assert self._experiment_id is not None
+        if earlier is not None:
+            client.update_run(earlier, status="RUNNING")
+            self._open.add(earlier)
+            self._write(earlier, tags=tags)
+            return earlier
         with _next_id(run_id):
             run = client.create_run(self._experiment_id, start_time=at, tags=dict(tags), run_name=name)
         if run_id not in (None, run.info.run_id):

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -57,14 +57,21 @@ class AbstractChannel(ABC):
 
 
 class Channel(AbstractChannel):
-    """A child process that imports MLflow, prepares the store and carries out requests one after the other."""
+    """A child process that imports MLflow, prepares the store and carries out requests one after the other.
 
-    def __init__(self, store: Store, experiment: str) -> None:
+    Args:
+        store: Where the runs are kept.
+        experiment: Name of the experiment.
+        keep: File descriptors that the child holds until it ends, such as a lock that covers what it still writes
+            after the driver died.
+    """
+
+    def __init__(self, store: Store, experiment: str, *, keep: Sequence[int] = ()) -> None:
         self._label = store.label
         try:
             self._scratch = Path(tempfile.mkdtemp(prefix="mlproj-track-"))
             self._log = self._scratch / "log.txt"
-            self._process = _spawn(self._log)
+            self._process = _spawn(self._log, keep)
         except OSError as error:  # no room for temporary files or for a process
             raise TrackingError(explain(error, store)) from error
         self._lock = threading.Lock()
@@ -147,7 +154,7 @@ class Channel(AbstractChannel):
         return TrackingError(f"The process that keeps the runs in {self._label} {how}. {said}")
 
 
-def _spawn(log: Path) -> "subprocess.Popen[bytes]":
+def _spawn(log: Path, keep: Sequence[int]) -> "subprocess.Popen[bytes]":
     """Starts the child, with the driver's import path, in a session of its own: Ctrl-C is for the driver alone."""
     path = [entry or str(Path.cwd()) for entry in sys.path]
     with log.open("wb") as output:
@@ -158,6 +165,7 @@ def _spawn(log: Path) -> "subprocess.Popen[bytes]":
             stderr=output,
             env=os.environ | _QUIET,
             start_new_session=True,
+            pass_fds=keep,
         )
 
 

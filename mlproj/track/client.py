@@ -81,6 +81,7 @@ class MlflowTracker(AbstractTracker):
         name: str | None = None,
         params: Mapping[str, object] = NOTHING,
         tags: Mapping[str, object] = NOTHING,
+        run_id: str | None = None,
     ) -> str:
         """Starts a run; its id is known at once unless a server has to give it."""
         self._last_start = max(self._last_start + 1, _now())  # distinct, so that "newest" has one meaning
@@ -92,11 +93,11 @@ class MlflowTracker(AbstractTracker):
             "at": self._last_start,
         }
         own_id = uuid.uuid4().hex if urlsplit(self._store.uri).scheme.partition("+")[0] in _DATABASES else None
-        answer = self._channel.send("start", run_id=own_id, **request)
+        answer = self._channel.send("start", run_id=own_id, earlier=run_id, **request)
         self._has_written = True
-        run_id = own_id or answer.result()
-        self._open[run_id] = _Open(answers=[answer])
-        return run_id
+        started = run_id or own_id or str(answer.result())
+        self._open[started] = _Open(answers=[answer])
+        return started
 
     def log(self, run_id: str, metrics: Mapping[str, float], *, step: int = 0) -> None:
         """Logs metrics by ``SPLIT/METRIC``; every two seconds they are written."""

@@ -42,12 +42,17 @@ class MemoryTracker(AbstractTracker):
         name: str | None = None,
         params: Mapping[str, object] = NOTHING,
         tags: Mapping[str, object] = NOTHING,
+        run_id: str | None = None,
     ) -> str:
-        """Starts a run."""
+        """Starts a run, or opens an earlier one again."""
+        kept = clean_tags({**tags, "mlproj.kind": kind})
+        if run_id in self._runs:
+            earlier = self._runs[run_id]
+            self._runs[run_id] = replace(earlier, status="RUNNING", tags={**earlier.tags, **kept})
+            return run_id
         run_id = uuid.uuid4().hex
         folder = self._home / run_id
         folder.mkdir()
-        kept = clean_tags({**tags, "mlproj.kind": kind})
         self._runs[run_id] = Run(
             run_id, name or invent_name(), kind, "RUNNING", time.time(), None, clean_params(params), {}, kept, folder
         )

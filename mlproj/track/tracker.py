@@ -30,6 +30,7 @@ class AbstractTracker(ABC):
         name: str | None = None,
         params: Mapping[str, object] = NOTHING,
         tags: Mapping[str, object] = NOTHING,
+        run_id: str | None = None,
     ) -> str:
         """Starts a run.
 
@@ -38,6 +39,7 @@ class AbstractTracker(ABC):
             name: Its name; one is invented when there is none.
             params: Dotted paths of project.yaml and their values.
             tags: Further tags.
+            run_id: An earlier run to go on with: it is open again, with what it holds and these tags.
 
         Returns:
             The run's id.

@@ -1,4 +1,4 @@
-"""`mlproj demo`: two bundled projects from nothing to a verdict, offline."""
+"""`mlproj demo`: two bundled projects from nothing to a search, a ladder and a verdict, offline."""
 
 import runpy
 import shutil
@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from mlproj.workflow.diagnose import Diagnosis, diagnose_bias_variance
-from mlproj.workflow.train import Trained, train
+from mlproj.workflow.search import Searched, search
 
 PROJECTS = ("digits", "blurry-digits")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One project of the demo, trained and diagnosed."""
+    """One project of the demo, searched and diagnosed."""
 
     folder: Path
-    trained: Trained
+    searched: Searched
     diagnosis: Diagnosis
 
     @property
-    def title(self) -> str:
-        """What the project is, and how the training ended."""
-        return f"== {self.folder} · {self.trained.project.about}\n{self.diagnosis.head}"
+    def about(self) -> str:
+        """What the project is."""
+        return self.searched.project.about or self.searched.project.name
 
     @property
     def text(self) -> str:
@@ -32,12 +32,12 @@ class Shown:
         return self.diagnosis.text(brief=True)
 
     def document(self) -> dict[str, Any]:
-        """Training and diagnosis as JSON."""
-        return {"project": str(self.folder), "train": self.trained.document(), "diagnosis": self.diagnosis.document()}
+        """Search and diagnosis as JSON."""
+        return {"project": str(self.folder), "search": self.searched.document(), "diagnosis": self.diagnosis.document()}
 
 
 def demo(folder: Path = Path("mlproj-demo")) -> Iterator[Shown]:
-    """Train two bundled projects offline and show each ladder, verdict and next command.
+    """Search two bundled projects offline and show the ladder of each best model, its verdict and the next command.
 
     Args:
         folder: Where the projects are put; what lies there already is used as it is.
@@ -48,8 +48,8 @@ def demo(folder: Path = Path("mlproj-demo")) -> Iterator[Shown]:
     for name in PROJECTS:
         home = folder / name
         prepare(name, home)
-        trained = train(home)
-        yield Shown(home, trained, diagnose_bias_variance(trained.run, project=home))
+        searched = search(home, new=True)
+        yield Shown(home, searched, diagnose_bias_variance(searched.run, project=home))
 
 
 def prepare(name: str, home: Path) -> None:

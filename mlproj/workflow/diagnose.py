@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlproj.diagnose import GivenRung
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
+    from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
 FILE_SUFFIXES = (".csv", ".parquet")
@@ -73,7 +74,7 @@ class Diagnosis:
 
 
 def diagnose_bias_variance(
-    run: "Trained | Run | str | Path | None" = None,
+    run: "Trained | Searched | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     predictions: Path | None = None,
@@ -86,8 +87,8 @@ def diagnose_bias_variance(
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on.
 
     Args:
-        run: Run id, unique prefix, name, `latest`, `best`, a predictions file, a `Run`, or what `train` returned.
-            Without it, and without rungs that make a ladder by themselves, the newest finished training.
+        run: Run id, unique prefix, name, `latest`, `best`, a predictions file, a `Run`, or what `train` or `search`
+            returned. Without it, and without rungs that make a ladder by themselves, the newest finished training.
         project: Project, project.yaml or folder; by default the one that was trained, or the current folder's.
         predictions: A predictions file, the long form of giving it as `run`.
         rung: Rungs by hand, such as ``train=8%:100000``; they replace what the run or file says.
@@ -240,11 +241,11 @@ def _file(path: Path, project: "Project | None", metric: str | None) -> Subject:
 
 def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
     from mlproj.records.files import read_predictions
-    from mlproj.workflow.runs import find_run, load, speak, spec_of, split_sizes
+    from mlproj.workflow.runs import find_run, load, model_of, speak, spec_of, split_sizes
 
     home = load(project if project is not None else ".")
     tracker = store.open(home)
-    found = tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, run)
+    found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, run))
     if found.kind not in ("train", "search", "trial", "record"):
         raise InputError(f"{speak(found)} is a {found.kind}, not a model. Name a training: mlproj runs")
     folder = tracker.fetch(found.id, "")

@@ -1,10 +1,13 @@
 """Runs in the store: listing them, finding the one that is meant, showing it, and the UI."""
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from mlproj.track import AbstractTracker, Store
 
 TRAINED = ("train", "search")
+BEST = "mlproj.best"
+"""Tag of a search: the run of its best trial."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Shown:
         head: First line: the run and the store.
         text: What it found, for a diagnosis.
         more: Command that prints the resolved spec; empty where it holds none.
+        search: What it found, for a search.
     """
 
     run: Run
@@ -54,6 +60,7 @@ class Shown:
     head: str
     text: str = ""
     more: str = ""
+    search: Mapping[str, Any] | None = None
 
 
 def runs(project: Project | str | Path = ".") -> Listing:
@@ -80,9 +87,11 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
         found = find_run(tracker, run)
         ladder = tracker.fetch(found.id, "ladder.txt") if found.kind == "diagnosis" else None
         spec = stored_spec(tracker, found) if _has_spec(found) else None
+        insight = tracker.fetch(found.id, "search.json") if found.kind == "search" and spec else None
         yaml, text = (file.read_text(encoding="utf-8") if file else "" for file in (spec, ladder))
+        search = json.loads(insight.read_text(encoding="utf-8")) if insight else None
     more = join(project, "runs", found.name, "--yaml") if yaml else ""
-    return Shown(found, yaml, f"{speak(found)}{store_note(store)}", text.rstrip("\n"), more)
+    return Shown(found, yaml, f"{speak(found)}{store_note(store)}", text.rstrip("\n"), more, search)
 
 
 def _has_spec(run: Run) -> bool:
@@ -116,7 +125,9 @@ def load(project: Project | str | Path, *, set: Sequence[str] = ()) -> Project:
     return load_project(project, overrides=set)
 
 
-def spec_of(run: Run, file: Path, home: Project, *, set: Sequence[str] = ()) -> Project:
+def spec_of(
+    run: Run, file: Path, home: Project, *, set: Sequence[str] = (), more: Mapping[str, Any] = MappingProxyType({})
+) -> Project:
     """The resolved spec of a run, as a project that lies where `home` lies.
 
     Args:
@@ -124,30 +135,52 @@ def spec_of(run: Run, file: Path, home: Project, *, set: Sequence[str] = ()) -> 
         file: Its stored project.yaml.
         home: The project that the run belongs to.
         set: Changes to it.
+        more: Sections that stand in where the run has none.
     """
-    spec = load_project(home.root, base=read_yaml_file(file).data, base_name=run.name, overrides=set)
+    spec = load_project(home.root, base={**more, **read_yaml_file(file).data}, base_name=run.name, overrides=set)
     return home.changed(**{name: getattr(spec, name) for name in Project.model_fields})
 
 
-def open_tracker(project: Project, *, must_exist: bool = False, writes: bool = True) -> "tuple[Store, AbstractTracker]":
+def open_tracker(
+    project: Project, *, must_exist: bool = False, writes: bool = True, keep: Sequence[int] = ()
+) -> "tuple[Store, AbstractTracker]":
     """The project's store and a tracker for it.
 
     Args:
         project: The project.
         must_exist: Whether there must be runs in it already.
         writes: Whether runs will be written; reading alone is quicker.
+        keep: File descriptors, such as a lock, that are held until the last record is written.
 
     Raises:
         RunNotFound: When `must_exist` and there is no store yet.
     """
-    from mlproj.track import MlflowTracker, store_for
+    from mlproj.track import Channel, MlflowTracker, store_for
 
     store = store_for(project)
     if must_exist and not store.exists():
         raise RunNotFound(
             f"{project.name} has no runs yet: {store.label} does not exist. Train one first: mlproj train"
         )
-    return store, MlflowTracker(store, project.name, writes=writes)
+    return store, MlflowTracker(store, project.name, writes=writes, connect=partial(Channel, keep=keep))
+
+
+def find_model(tracker: "AbstractTracker", selector: str | None) -> Run:
+    """The trained model that a selector means: as `find_run`, but a search stands for its best trial."""
+    return model_of(tracker, find_run(tracker, selector))
+
+
+def model_of(tracker: "AbstractTracker", run: Run) -> Run:
+    """The run that holds a run's model: the best trial of a search, any other run itself.
+
+    Raises:
+        RunNotFound: When the search has no best trial.
+    """
+    if run.kind != "search":
+        return run
+    if BEST not in run.tags:
+        raise RunNotFound(f"{speak(run)} has no finished trial. Go on with it: mlproj search --resume")
+    return tracker.run(run.tags[BEST])
 
 
 def find_run(tracker: "AbstractTracker", selector: str | None) -> Run:

@@ -1,9 +1,6 @@
 """`mlproj train`: load, split, build, train, examine, record."""
 
-import json
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +12,10 @@ from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Fit, Promise, Run
 from mlproj.spec.project import Project
-from mlproj.spec.render import flatten, spec_hash, to_yaml
+from mlproj.spec.render import flatten, spec_hash
+from mlproj.workflow.record import store_fit
 from mlproj.workflow.runs import (
-    find_run,
+    find_model,
     finite,
     load,
     open_tracker,
@@ -114,12 +112,13 @@ def train(
     store, tracker = open_tracker(project)
     with tracker:
         if like:
-            found = find_run(tracker, like)
+            found = find_model(tracker, like)
             project = spec_of(found, stored_spec(tracker, found), project, set=set)
         from mlproj.data import load_dataset
         from mlproj.track import capture_git
         from mlproj.training import fit, resolve  # torch is imported here, while MLflow is imported next door
 
+        project = project.changed(search=None)  # what a search may try is no part of one training
         dataset = load_dataset(project, store=store.splits, before_saving=partial(resolve, project))
         project = resolve(project, dataset)
         git = capture_git(project.root)
@@ -128,7 +127,8 @@ def train(
             on_start(_started(run, project, dataset, store_note(store)))
         result = fit(project, dataset, on_epoch=on_epoch)
         contract = _contract(project, result)
-        folder = _record(tracker, run, project, dataset, result, patch=git.patch)
+        store_fit(tracker, run.id, project, dataset, result, patch=git.patch)
+        folder = tracker.fetch(run.id, "")
     return Trained(_finished(run, result, folder), result, contract, project, _next(project, run.name, result))
 
 
@@ -211,92 +211,6 @@ def _contract(project: Project, fit: Fit) -> tuple[Promise, ...]:
 
     dev = fit.predictions.part("dev")
     return promises(project.metric.satisfy, dev.labels, weight=dev.weight, resources=fit.resources) if len(dev) else ()
-
-
-def _record(
-    tracker: "AbstractTracker", run: Run, project: Project, dataset: "Dataset", fit: Fit, *, patch: str | None
-) -> Path | None:
-    """Writes history, artifacts and model, then ends the run, in that order."""
-    from mlproj.track import Model
-
-    for name, values in fit.history.metrics.items():
-        for epoch, value in enumerate(values, start=1):
-            tracker.log(run.id, {name: value}, step=epoch)
-    kept = slice(fit.best_epoch - 1, fit.best_epoch) if fit.best_epoch else slice(0)
-    last = {name: value for name, values in fit.history.metrics.items() for value in values[kept]}  # the losses too
-    last |= {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
-    tracker.log(
-        run.id, last | {f"dev/{name}": value for name, value in fit.resources.items()}, step=fit.history.epochs + 1
-    )
-    staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
-    try:
-        write_artifacts(staging, project, dataset, fit, patch=patch)
-        model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold)
-        tracker.artifacts(run.id, staging, model=model)
-        tracker.finish(
-            run.id, status="FINISHED", tags={"mlproj.outcome": fit.outcome.kind, "mlproj.message": fit.outcome.text}
-        )
-        return tracker.fetch(run.id, "")
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit, *, patch: str | None) -> None:
-    """Everything a later question about the run may need, without retraining.
-
-    Args:
-        folder: Where to write: project.yaml, splits.json, predictions.parquet, checkpoint.safetensors,
-            confusion matrices and per-class tables, and dirty.patch where the git work tree has changes.
-        project: The resolved spec.
-        dataset: What was trained on.
-        fit: What came out.
-        patch: Uncommitted changes of the project's git work tree, if any.
-    """
-    from safetensors.numpy import save_file
-
-    from mlproj.records.files import write_predictions
-
-    (folder / "project.yaml").write_text(to_yaml(project), encoding="utf-8")
-    splits = {
-        "sizes": dict(dataset.deal.sizes),
-        "from": {split: dict(parts) for split, parts in dataset.deal.sources.items()},
-        "distributions_differ": dataset.deal.distributions_differ,
-        "redraws": dataset.deal.redraws,
-        "digest": dataset.deal.digest,
-    }
-    (folder / "splits.json").write_text(json.dumps(splits, indent=1), encoding="utf-8")
-    write_predictions(fit.predictions, folder / "predictions.parquet")
-    save_file(dict(fit.weights), folder / "checkpoint.safetensors")
-    write_confusion(folder, fit)
-    if patch:
-        (folder / "dirty.patch").write_text(patch, encoding="utf-8")
-
-
-def write_confusion(folder: Path, fit: Fit) -> None:
-    """Confusion matrix and per-class table of dev (train where there is no dev), one pair of files per label."""
-    from mlproj.metrics import confusion, per_class
-
-    split = "dev" if "dev" in fit.predictions.splits else "train"
-    part = fit.predictions.part(split)
-    for label, answers in part.labels.items():
-        if not answers.is_classification:
-            continue
-        suffix = f"_{label}" if label else ""
-        counts = confusion(answers, part.weight)
-        _write_csv(
-            folder / f"confusion_matrix{suffix}.csv",
-            ("true \\ predicted", *answers.classes),
-            [(name, *row) for name, row in zip(answers.classes, counts.tolist(), strict=True)],
-        )
-        rows = per_class(answers, part.weight)
-        _write_csv(folder / f"per_class{suffix}.csv", rows[0]._fields, rows)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    import csv
-
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
 
 
 def _finished(run: Run, fit: Fit, folder: Path | None) -> Run:

@@ -1,0 +1,283 @@
+"""What a search works with: its runs in the store, its trials, and what is written at its end."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlproj.advise.commands import join
+from mlproj.errors import InvalidInput
+from mlproj.records import Failure, Fit, Run
+from mlproj.spec.project import Project
+from mlproj.spec.render import flatten, spec_hash, to_yaml
+from mlproj.workflow.record import store_fit
+from mlproj.workflow.runs import BEST, split_sizes, store_note
+
+if TYPE_CHECKING:
+    from mlproj.data import Dataset
+    from mlproj.engine import AbstractEngine
+    from mlproj.searching import Found, Matrix, SearchStudy, Trial
+    from mlproj.track import AbstractTracker, GitState, Store
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A search that is about to make its trials.
+
+    Attributes:
+        head: First line: the run, the splits and the store.
+        plan: Second line: trials, rounds, sampler, engine.
+        notes: What differs from what was asked for.
+        warnings: What the data made mlproj wonder about.
+        metric: The metric to optimise.
+        trials: Trials over all rounds.
+    """
+
+    head: str
+    plan: str
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    metric: str
+    trials: int
+
+
+def short_name(study: "SearchStudy") -> str:
+    """What a search is called, such as search-1."""
+    return study.name.rpartition("/")[2]
+
+
+@dataclass
+class Desk:
+    """What a search works with.
+
+    Attributes:
+        home: The project as project.yaml says it now.
+        project: The project as it is searched: as written, with task, metric and `search.space` explicit.
+        dataset: Its data.
+        store: Where runs are kept.
+        tracker: The same, open.
+        study: Where the search is written down.
+        engine: Where it trains.
+        git: State of the project's git work tree.
+        repairs: What had to be mended before it could go on.
+        run_id: Its run.
+        name: Name of its run.
+    """
+
+    home: Project
+    project: Project
+    dataset: "Dataset"
+    store: "Store"
+    tracker: "AbstractTracker"
+    study: "SearchStudy"
+    engine: "AbstractEngine"
+    git: "GitState"
+    repairs: tuple[str, ...] = ()
+    run_id: str = ""
+    name: str = ""
+
+    @property
+    def rows(self) -> Path:
+        """Where the trials' answers lie until the search ends."""
+        return self.store.root / "cache" / "searches" / self.run_id
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of every run of the search."""
+        data = {"mlproj.data_hash": self.dataset.data_hash, "mlproj.dev_hash": self.dataset.dev_hash}
+        return data | dict(self.git.tags)
+
+    def begin(self, name: str | None) -> None:
+        """Opens the run of the search, or opens it again."""
+        self.name = self.study.plan.get("name") or name or short_name(self.study)
+        earlier = self.study.plan.get("run_id")
+        known = {run.id for run in self.tracker.runs(kinds=("search",))} if earlier else {}
+        tags = self.tags | {"mlproj.spec_hash": spec_hash(self.project), "mlproj.study": self.study.name}
+        self.run_id = self.tracker.start(
+            kind="search",
+            name=self.name,
+            params=flatten(self.project),
+            tags=tags,
+            run_id=earlier if earlier in known else None,
+        )
+        self.study.update_plan(run_id=self.run_id, name=self.name)
+
+    def begun(self) -> "Begun":
+        """What to say before the first trial."""
+        search_spec = self.project.search
+        assert search_spec is not None
+        from mlproj.searching import sizes_of, trials_of
+
+        sizes = sizes_of(search_spec, search_spec.space or {})
+        head = f"{self.name} ({self.run_id[:8]}) · {' · '.join(split_sizes(self.dataset.deal.sizes))}"
+        n, rounds = sum(sizes), len(sizes)
+        parts = [f"{n:,} trial{'s' * (n != 1)}{f' in {rounds} rounds' * (rounds > 1)}", search_spec.sampler]
+        parts += [f"{len(search_spec.space or ())} hyperparameters"]
+        parts += [f"{self.engine.workers} worker{'s' * (self.engine.workers != 1)}"]
+        notes = list(self.repairs)
+        if n < search_spec.trials:
+            notes.append(f"a grid of {n:,} points is what fits into {search_spec.trials:,} trials")
+        done = sum(trial.state in ("complete", "failed") for trial in trials_of(self.study))
+        if done:
+            notes.append(f"going on after {done:,} of {n:,} trials")
+        if differing := self._differing():
+            notes.append(f"project.yaml has changed in {differing}; the search goes on with the spec it began with")
+        metric = str(self.project.metric.optimize)
+        return Begun(head + store_note(self.store), " · ".join(parts), tuple(notes), self.dataset.warnings, metric, n)
+
+    def _differing(self) -> str:
+        """Keys in which project.yaml has changed since the search began."""
+        now, then = flatten(self.home), flatten(self.project)
+        keys = [key for key in {**now, **then} if now.get(key) != then.get(key) and not key.startswith("search.")]
+        return ", ".join(keys) if "run_id" in self.study.plan else ""
+
+    def finish(self, found: "Found") -> tuple[Run, dict[str, Any]]:
+        """Writes what the search found, ends its run, and notes that it is over.
+
+        Returns:
+            The run, and what there is to say about the search, as JSON knows it.
+        """
+        from mlproj.searching import describe
+
+        staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
+        try:
+            matrix = self._matrix(staging, found)
+            insight = describe(found, self.project, matrix)
+            insight["widen"] = self._widen(insight["edges"])
+            tags = self._write(staging, found, insight)
+            self.tracker.artifacts(self.run_id, staging)
+            status = "FINISHED" if found.best else "KILLED"
+            self.tracker.finish(self.run_id, status=status, tags=tags)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        self.study.end(found.stopped)
+        if found.stopped == "trials":
+            shutil.rmtree(self.rows, ignore_errors=True)
+        return self.tracker.run(self.run_id), insight
+
+    def _widen(self, edges: Sequence[Mapping[str, Any]]) -> str | None:
+        """The command that searches again beyond the edges at which the best was found; None without such an edge."""
+        settings = [f"search.space.{edge['path']}={json.dumps(edge['widened'])}" for edge in edges]
+        words = [word for setting in settings for word in ("--set", setting)]
+        return join(self.home, "search", "--like", self.name, *words) if words else None
+
+    def _matrix(self, folder: Path, found: "Found") -> "Matrix | None":
+        """The answers of all trials on dev as one file."""
+        from mlproj.searching import write_matrix
+
+        run_ids = {trial.number: trial.run_id for trial in found.complete if trial.run_id}
+        try:
+            return write_matrix(folder / "dev_predictions.npz", self.rows, run_ids)
+        except KeyError:  # nothing finished, or the cache was cleared
+            return None
+
+    def _write(self, folder: Path, found: "Found", insight: Mapping[str, Any]) -> dict[str, str]:
+        """The files and figures of the search; returns the tags that end its run."""
+        from mlproj.searching import best_so_far, draw_search
+
+        (folder / "project.yaml").write_text(to_yaml(self.project), encoding="utf-8")
+        (folder / "search.json").write_text(json.dumps(insight, indent=1, allow_nan=False), encoding="utf-8")
+        metric, satisfy = str(self.project.metric.optimize), self.project.metric.satisfy
+        assert self.project.search is not None
+        space = self.project.search.space or {}
+        if found.complete:
+            draw_search(
+                folder / "search",
+                found.trials,
+                space,
+                optimize=metric,
+                satisfy=satisfy,
+                importance=insight["importance"],
+            )
+        for step, best in enumerate(best_so_far(found.complete, metric, satisfy), start=1):
+            self.tracker.log(self.run_id, _on_dev(best), step=step)
+        if found.best is not None:
+            self.tracker.log(self.run_id, _on_dev(found.best), step=len(found.complete) + 1)
+        words = {"trials": "all trials were made", "budget": "the time budget was used up"}
+        tags = {
+            "mlproj.outcome": "interrupted" if found.stopped == "interrupted" else "completed",
+            "mlproj.message": f"{insight['complete']} trials finished, {insight['failed']} failed; "
+            + words.get(found.stopped, "it was interrupted"),
+        }
+        return tags | ({BEST: found.best.run_id or ""} if found.best else {})
+
+
+class Lab:
+    """Trains for a search and records its trials."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.evaluate = desk.engine.evaluate
+        self._is_open: set[str] = set()
+        self._known: dict[str, Run] | None = None
+
+    def begin(self, trial: "Trial", project: Project) -> str:
+        """Opens a run for a trial."""
+        from mlproj.training import resolve
+
+        desk = self._desk
+        with suppress(InvalidInput):  # the training will say so, and the run shows what was tried
+            project = resolve(project, desk.dataset)
+        tags = desk.tags | {
+            "mlflow.parentRunId": desk.run_id,
+            "mlproj.trial": trial.key,
+            "mlproj.number": str(trial.number),
+            "mlproj.spec_hash": spec_hash(project),
+        }
+        part = trial.study.rpartition("/")[2]
+        kind = "seed" if part == "seeds" else "trial"
+        name = f"{desk.name}-{kind}-{trial.number}"
+        run_id = desk.tracker.start(kind="trial", name=name, params=flatten(project), tags=tags)
+        self._is_open.add(run_id)
+        return run_id
+
+    def record(self, trial: "Trial", project: Project, fit: Fit, *, whole: bool) -> None:
+        """Stores what came out and ends the run."""
+        from mlproj.searching import write_row
+        from mlproj.training import resolve
+
+        desk = self._desk
+        assert trial.run_id is not None
+        if not trial.study.endswith("/seeds") and fit.outcome.kind != "interrupted":
+            write_row(desk.rows, trial.number, fit.predictions.part("dev"))
+        project = resolve(project, desk.dataset)
+        store_fit(desk.tracker, trial.run_id, project, desk.dataset, fit, patch=desk.git.patch, whole=whole)
+        self._is_open.discard(trial.run_id)
+
+    def fail(self, trial: "Trial", failure: Failure) -> None:
+        """Ends the run of a trial that failed, with the reason and, where there is one, the traceback."""
+        assert trial.run_id is not None
+        tracker = self._desk.tracker
+        with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
+            if failure.trace:
+                (Path(folder) / "traceback.txt").write_text(failure.trace, encoding="utf-8")
+                tracker.artifacts(trial.run_id, Path(folder))
+            tracker.finish(trial.run_id, status="FAILED", tags={"mlproj.message": failure.reason})
+        self._is_open.discard(trial.run_id)
+
+    def drop(self, trial: "Trial") -> None:
+        """Ends the run of a trial that is cut off."""
+        if trial.run_id in self._is_open:
+            self._is_open.discard(trial.run_id)
+            self._desk.tracker.finish(trial.run_id, status="KILLED")
+
+    def found(self, trial: "Trial") -> Mapping[str, float] | None:
+        """The metrics on dev of a trial whose run was finished before the search was cut off."""
+        if self._known is None:
+            runs = self._desk.tracker.runs(kinds=("trial",), statuses=("FINISHED",))
+            parent = self._desk.run_id
+            ours = [run for run in runs if run.tags.get("mlflow.parentRunId") == parent]
+            self._known = {run.tags.get("mlproj.trial", ""): run for run in ours if run.outcome != "interrupted"}
+        run = self._known.get(trial.key)
+        if run is None:
+            return None
+        prefix = "dev/"
+        return {name.removeprefix(prefix): value for name, value in run.metrics.items() if name.startswith(prefix)}
+
+
+def _on_dev(trial: "Trial") -> dict[str, float]:
+    return {f"dev/{name}": value for name, value in trial.metrics.items()}

@@ -1,0 +1,123 @@
+"""Putting a trained model into the store: figures, files, the model itself, and the end of its run."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlproj.records import Fit
+from mlproj.spec.project import Project
+from mlproj.spec.render import to_yaml
+
+if TYPE_CHECKING:
+    from mlproj.data import Dataset
+    from mlproj.track import AbstractTracker
+
+
+def store_fit(
+    tracker: "AbstractTracker",
+    run_id: str,
+    project: Project,
+    dataset: "Dataset",
+    fit: Fit,
+    *,
+    patch: str | None = None,
+    whole: bool = True,
+) -> None:
+    """Writes history, artifacts and model, then ends the run, in that order.
+
+    Args:
+        tracker: Where the run is open.
+        run_id: The run.
+        project: The resolved spec.
+        dataset: What was trained on.
+        fit: What came out.
+        patch: Uncommitted changes of the project's git work tree, if any.
+        whole: Whether predictions, checkpoint and model are stored; without them only the figures are.
+
+    Raises:
+        TrackingError: When anything could not be stored.
+    """
+    for epoch in range(fit.history.epochs):
+        at_end = {name: values[epoch] for name, values in fit.history.metrics.items() if epoch < len(values)}
+        tracker.log(run_id, at_end, step=epoch + 1)
+    kept = slice(fit.best_epoch - 1, fit.best_epoch) if fit.best_epoch else slice(0)
+    last = {name: value for name, values in fit.history.metrics.items() for value in values[kept]}  # the losses too
+    last |= {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
+    tracker.log(
+        run_id, last | {f"dev/{name}": value for name, value in fit.resources.items()}, step=fit.history.epochs + 1
+    )
+    ending = {"mlproj.outcome": fit.outcome.kind, "mlproj.message": fit.outcome.text}
+    if not whole:
+        tracker.finish(run_id, tags=ending)
+        return
+    from mlproj.track import Model
+
+    staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
+    try:
+        write_artifacts(staging, project, dataset, fit, patch=patch)
+        model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold)
+        tracker.artifacts(run_id, staging, model=model)
+        tracker.finish(run_id, tags=ending)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit, *, patch: str | None) -> None:
+    """Everything a later question about the run may need, without retraining.
+
+    Args:
+        folder: Where to write: project.yaml, splits.json, predictions.parquet, checkpoint.safetensors,
+            confusion matrices and per-class tables, and dirty.patch where the git work tree has changes.
+        project: The resolved spec.
+        dataset: What was trained on.
+        fit: What came out.
+        patch: Uncommitted changes of the project's git work tree, if any.
+    """
+    from safetensors.numpy import save_file
+
+    from mlproj.records.files import write_predictions
+
+    (folder / "project.yaml").write_text(to_yaml(project), encoding="utf-8")
+    splits = {
+        "sizes": dict(dataset.deal.sizes),
+        "from": {split: dict(parts) for split, parts in dataset.deal.sources.items()},
+        "distributions_differ": dataset.deal.distributions_differ,
+        "redraws": dataset.deal.redraws,
+        "digest": dataset.deal.digest,
+    }
+    (folder / "splits.json").write_text(json.dumps(splits, indent=1), encoding="utf-8")
+    write_predictions(fit.predictions, folder / "predictions.parquet")
+    save_file(dict(fit.weights), folder / "checkpoint.safetensors")
+    write_confusion(folder, fit)
+    if patch:
+        (folder / "dirty.patch").write_text(patch, encoding="utf-8")
+
+
+def write_confusion(folder: Path, fit: Fit) -> None:
+    """Confusion matrix and per-class table of dev (train where there is no dev), one pair of files per label."""
+    from mlproj.metrics import confusion, per_class
+
+    split = "dev" if "dev" in fit.predictions.splits else "train"
+    part = fit.predictions.part(split)
+    for label, answers in part.labels.items():
+        if not answers.is_classification:
+            continue
+        suffix = f"_{label}" if label else ""
+        counts = confusion(answers, part.weight)
+        _write_csv(
+            folder / f"confusion_matrix{suffix}.csv",
+            ("true \\ predicted", *answers.classes),
+            [(name, *row) for name, row in zip(answers.classes, counts.tolist(), strict=True)],
+        )
+        rows = per_class(answers, part.weight)
+        _write_csv(folder / f"per_class{suffix}.csv", rows[0]._fields, rows)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    import csv
+
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])

@@ -1,0 +1,295 @@
+"""`mlproj search`: many trainings, from coarse to fine, and what they found out."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlproj.advise.commands import join
+from mlproj.errors import InputError, InvalidInput, Problem
+from mlproj.records import Run
+from mlproj.spec.duration import seconds_of
+from mlproj.spec.load import load_project
+from mlproj.spec.project import Project
+from mlproj.spec.render import to_yaml
+from mlproj.spec.search import Search
+from mlproj.spec.space import space_problems
+from mlproj.spec.yaml import read_yaml
+from mlproj.workflow.desk import Begun, Desk, Lab, short_name
+from mlproj.workflow.runs import find_run, load, open_tracker, spec_of, stored_spec
+from mlproj.workflow.train import check_name
+
+if TYPE_CHECKING:
+    from mlproj.data import Dataset
+    from mlproj.searching import Found, Progress, SearchStudy
+    from mlproj.track import AbstractTracker
+
+OVER = ("trials", "failed")
+"""How a search ends that cannot be gone on with."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search that lies in the store.
+
+    Attributes:
+        run: Its run, which stands for its best trial.
+        project: The project as it was searched.
+        found: What it found.
+        insight: What there is to say about it, as JSON knows it.
+        engine: Where it trained: here or process.
+        workers: Trainings at the same time.
+        next: The command to run next.
+    """
+
+    run: Run
+    project: Project
+    found: "Found"
+    insight: dict[str, Any]
+    engine: str
+    workers: int
+    next: str
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `mlproj search`."""
+        return {
+            "run_id": self.run.id,
+            "name": self.run.name,
+            "study": self.found.study,
+            **self.insight,
+            "stopped": self.found.stopped,
+            "engine": self.engine,
+            "workers": self.workers,
+            "seconds": round(self.found.seconds, 3),
+            "slept": round(self.found.slept, 3),
+            "next": self.next,
+        }
+
+
+def search(
+    project: Project | str | Path = ".",
+    *,
+    set: Sequence[str] = (),
+    like: str | None = None,
+    name: str | None = None,
+    trials: int | None = None,
+    time_budget: str | float | None = None,
+    sampler: str | None = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    resume: bool = False,
+    new: bool = False,
+    on_start: Callable[[Begun], None] | None = None,
+    on_trial: Callable[["Progress"], None] | None = None,
+) -> Searched:
+    """Search for better hyperparameters: random, coarse to fine, resumable, tracked.
+
+    Args:
+        project: A project, a project.yaml or a folder holding one.
+        set: Changes such as ``search.trials=32``.
+        like: Run whose resolved spec is the starting point instead of project.yaml.
+        name: Name of the search's run.
+        trials: Trials over all rounds; `search.trials` when left out.
+        time_budget: Computing time, such as ``10m`` or a number of seconds; a sleeping machine does not count.
+        sampler: random, tpe, grid or qmc; `search.sampler` when left out.
+        workers: Trainings at the same time; one per core when left out.
+        engine: auto, or process for worker processes even if there is only one.
+        resume: Go on with the search that was cut off.
+        new: Start another search although one is unfinished.
+        on_start: Called once, before the first trial.
+        on_trial: Called after each training.
+
+    Raises:
+        InputError: When spec, data or options are wrong, or a search is unfinished and neither `resume` nor `new` says
+            what to do; nothing was started.
+        MlprojError: When every trial fails.
+    """
+    options = _Options(tuple(set), like, name, trials, time_budget, sampler, workers, engine, resume, new)
+    budget = options.check()
+    with ExitStack() as stack:
+        desk = _open(stack, options, project)
+        from mlproj.searching import HopelessSearch, Searching, Stopwatch
+
+        desk.begin(name)
+        if on_start:
+            on_start(desk.begun())
+        lab = Lab(desk)
+        searching = Searching(desk.study, desk.project, lab, stopwatch=Stopwatch(budget), on_trial=on_trial)
+        try:
+            found = searching.run()
+        except HopelessSearch:
+            desk.study.end("failed")
+            raise
+        run, insight = desk.finish(found)
+        words = ("diagnose", "bias-variance", run.name) if found.best else ("search", "--resume")
+        pool, home = desk.engine, desk.home
+        return Searched(run, desk.project, found, insight, pool.name, pool.workers, join(home, *words))
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What a search was asked for."""
+
+    set: tuple[str, ...]
+    like: str | None
+    name: str | None
+    trials: int | None
+    time_budget: str | float | None
+    sampler: str | None
+    workers: int | None
+    engine: str
+    resume: bool
+    new: bool
+
+    def check(self) -> float | None:
+        """The time budget in seconds.
+
+        Raises:
+            InvalidInput: When an option cannot mean what was written, or options contradict each other.
+        """
+        from mlproj.engine import engine_problems
+
+        check_name(self.name)
+        problems = []
+        if self.resume and self.new:
+            problems.append(Problem("--resume", "goes on with a search, --new starts another", "Leave one out."))
+        if self.resume:
+            kept = {"--set": self.set, "--like": self.like, "--name": self.name, "--trials": self.trials}
+            kept |= {"--sampler": self.sampler}
+            problems += [
+                Problem(option, "a resumed search keeps its own spec", "Leave it out, or start another with --new.")
+                for option, value in kept.items()
+                if value
+            ]
+        problems += engine_problems(self.engine, self.workers)
+        if problems:
+            raise InvalidInput(problems)
+        return None if self.time_budget is None else seconds_of(self.time_budget, "--time-budget")
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """All changes to the spec, options with a key of their own among them."""
+        keys = {"trials": self.trials, "sampler": self.sampler}
+        return (*self.set, *(f"search.{key}={value}" for key, value in keys.items() if value is not None))
+
+
+def _open(stack: ExitStack, options: _Options, project: Project | str | Path) -> Desk:
+    """Everything that a search needs; what takes longest is started first."""
+    from mlproj.engine import make_engine, warm_up
+    from mlproj.track import store_for
+
+    home = load(project, set=() if options.like else options.changes)
+    store = store_for(home)
+    from mlproj.searching import begin_study, driver_lock, latest_study, open_storage
+
+    lock = stack.enter_context(driver_lock(store.root))
+    tracker = stack.enter_context(open_tracker(home, keep=(lock.fd,))[1])
+    warm_up(options.engine, options.workers)
+    repairs: list[str] = []
+    url, journal = home.search.storage if home.search else None, store.root / "optuna.journal"
+    open_studies = partial(open_storage, journal, url, say=repairs.append)
+    latest = latest_study(open_studies(), home.name) if url or journal.exists() else None
+    _check_unfinished(home, latest, options)
+    spec = _stored(home, latest) if options.resume and latest else _fresh(home, tracker, options)
+    from mlproj.data import load_dataset
+    from mlproj.track import capture_git
+    from mlproj.training import resolve
+
+    dataset = load_dataset(spec, store=store.splits, before_saving=partial(_check_dev, spec))
+    if options.resume and latest:
+        _check_data(home, latest, dataset)
+    resolved = resolve(spec, dataset)
+    spec = spec.changed(task=resolved.task, metric=resolved.metric)
+    engine = stack.enter_context(make_engine(options.engine, dataset, options.workers))
+    if options.resume and latest:
+        study = latest
+    else:
+        study = begin_study(
+            open_studies(),
+            home.name,
+            _plan(spec, dataset),
+            optimize=str(spec.metric.optimize),
+            satisfy=spec.metric.satisfy,
+            seed=spec.seed,
+        )
+    git = capture_git(home.root)
+    return Desk(home, spec, dataset, store, tracker, study, engine, git, tuple(repairs))
+
+
+def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _Options) -> None:
+    """Whether it is clear if a search begins or goes on."""
+    is_over = latest is None or latest.ended in OVER
+    if options.resume and is_over:
+        which = "there is none" if latest is None else f"{short_name(latest)} has made all its trials"
+        raise InputError(f"No search to go on with: {which}. Start one: {join(project, 'search')}")
+    if latest is None or is_over or options.resume or options.new:
+        return
+    from mlproj.searching import trials_of
+
+    words = {"budget": "its time budget was used up", "interrupted": "it was interrupted"}
+    state = words.get(latest.ended or "", "it was cut off")
+    done = sum(trial.state in ("complete", "failed") for trial in trials_of(latest))
+    raise InputError(
+        f"{short_name(latest)} is unfinished: {state} after {done} of {latest.plan['trials']} trials.\n"
+        f"Go on with it:  {join(project, 'search', '--resume')}\n"
+        f"Start another:  {join(project, 'search', '--new')}"
+    )
+
+
+def _fresh(home: Project, tracker: "AbstractTracker", options: _Options) -> Project:
+    """The spec of a new search, with its space written out."""
+    from mlproj.searching import default_space, sizes_of
+
+    spec = home
+    if options.like:
+        run = find_run(tracker, options.like)  # of a search its own spec, not its best trial's
+        own = {"search": home.search.model_dump(mode="json")} if home.search else {}
+        spec = spec_of(run, stored_spec(tracker, run), home, set=options.changes, more=own)
+    search_spec = spec.search or Search()
+    space = search_spec.space or default_space(spec)
+    if problems := space_problems(spec, space):
+        raise InvalidInput(problems)
+    sizes_of(search_spec, space)  # says when a grid does not fit, before anything is started
+    return spec.changed(search=search_spec.model_copy(update={"space": dict(space)}))
+
+
+def _stored(home: Project, study: "SearchStudy") -> Project:
+    """The spec that a search began with."""
+    spec = load_project(home.root, base=read_yaml(study.plan["project"]).data, base_name=short_name(study))
+    return home.changed(**{name: getattr(spec, name) for name in Project.model_fields})
+
+
+def _plan(spec: Project, dataset: "Dataset") -> dict[str, Any]:
+    """What a search has to know when it is gone on with."""
+    from mlproj.searching import sizes_of
+
+    assert spec.search is not None
+    assert spec.search.space is not None
+    trials = sum(sizes_of(spec.search, spec.search.space))
+    return {
+        "project": to_yaml(spec),
+        "data_hash": dataset.data_hash,
+        "dev_hash": dataset.dev_hash,
+        "trials": trials,
+    }
+
+
+def _check_dev(project: Project, dataset: "Dataset") -> None:
+    """Whether a search can be made with these data: what it compares is dev."""
+    from mlproj.training import resolve
+
+    resolve(project, dataset)
+    if "dev" not in dataset.parts:
+        hint = "Give dev a share, such as 0.2."
+        raise InvalidInput([project.problem("splits.dev", "there is no dev set to compare trials on", hint)])
+
+
+def _check_data(project: Project, study: "SearchStudy", dataset: "Dataset") -> None:
+    """Whether the data are those that a search began with."""
+    if dataset.data_hash != study.plan["data_hash"]:
+        raise InputError(
+            f"The data or their splits changed since {short_name(study)} began: its trials would not compare.\n"
+            f"Bring the data back, or start another: {join(project, 'search', '--new')}"
+        )
