@@ -33,7 +33,10 @@ HOPELESS = 8
 class Lab(Protocol):
     """What a search is handed: where to train, and where to record."""
 
-    evaluate: Evaluate
+    @property
+    def evaluate(self) -> Evaluate:
+        """Trains jobs."""
+        ...
 
     def begin(self, trial: Trial, project: Project) -> str:
         """Opens a run for a trial; returns its id."""
@@ -252,8 +255,9 @@ class Searching:
                     round_.tell(trial, metrics, trial.seconds)
                 else:
                     round_.lose(trial, "the search was cut off")
-        into |= {trial.number: trial for trial in round_.trials() if trial.state in ("complete", "failed")}
-        self._before += len(into)
+        made = {trial.number: trial for trial in round_.trials() if trial.state in ("complete", "failed")}
+        into |= made
+        self._before += len(made)
         return round_.unfinished(numbers)
 
     def _work(

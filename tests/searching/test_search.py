@@ -1,0 +1,231 @@
+"""The loop of a search on a problem whose answer is known: a laboratory that trains nothing but a formula."""
+
+import math
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlproj.records import Answers, Failure, Fit, History, Job, OnRung, Outcome, Predictions
+from mlproj.searching import HopelessSearch, Progress, Searching, Stopwatch, begin_study, latest_study, open_storage
+from mlproj.searching.search import Found, best_so_far, trials_of
+from mlproj.searching.shield import shielded
+from mlproj.searching.trials import Trial
+from mlproj.spec.load import make_project
+from mlproj.spec.project import Project
+
+OPTIMUM = 0.01
+
+
+@dataclass
+class Clock:
+    """A clock that moves when it is told to."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Formula:
+    """Trains by formula: the error is the distance of log10 of the learning rate from that of 0.01."""
+
+    clock: Clock = field(default_factory=Clock)
+    seconds: float = 1.0
+    workers: int = 1
+    fails: Callable[[Job], bool] = lambda _: False
+    stop_after: int | None = None
+    begun: list[Trial] = field(default_factory=list)
+    recorded: dict[str, bool] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    known: dict[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def evaluate(
+        self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
+    ) -> Generator[tuple[int, Fit | Failure]]:
+        for position, job in enumerate(jobs):
+            if self.stop_after is not None and len(self.recorded) >= self.stop_after:
+                raise KeyboardInterrupt
+            is_cut = job.budget is not None and job.budget < self.seconds
+            self.clock.now += min(self.seconds, job.budget) if job.budget is not None else self.seconds
+            yield position, Failure("the formula failed") if self.fails(job) else fit_of(job, is_cut)
+
+    def begin(self, trial: Trial, project: Project) -> str:
+        self.begun.append(trial)
+        return f"run-{len(self.begun)}"
+
+    def record(self, trial: Trial, project: Project, fit: Fit, *, whole: bool) -> None:
+        assert trial.run_id is not None
+        self.recorded[trial.run_id] = whole
+
+    def fail(self, trial: Trial, failure: Failure) -> None:
+        self.failed.append(failure.reason)
+
+    def drop(self, trial: Trial) -> None:
+        self.dropped.append(trial.key)
+
+    def found(self, trial: Trial) -> Mapping[str, float] | None:
+        return self.known.get(trial.key)
+
+
+def fit_of(job: Job, is_cut: bool) -> Fit:
+    error = abs(math.log10(job.project.training.learning_rate / OPTIMUM)) + 0.001 * (job.seed % 7)
+    answers = Answers(np.zeros(1, np.int64), np.zeros(1, np.int64), ("no", "yes"))
+    outcome = Outcome("interrupted", "stopped by its time budget") if is_cut else Outcome("completed", "all epochs")
+    predictions = Predictions(np.array(["a"]), np.array(["dev"]), {"": answers})
+    history = History({"dev/loss": (error + 1,)})
+    return Fit({}, history, outcome, predictions, 1, None, {"dev": {"error": error}}, {"latency_ms": 1.0}, 1.0)
+
+
+def project_of(*, trials: int = 32, rounds: int = 2, seeds: int = 1, sampler: str = "random") -> Project:
+    space = {"training.learning_rate": {"log": [1e-4, 1.0]}, "training.beta1": {"one_minus_log": [0.9, 0.999]}}
+    search = {"trials": trials, "rounds": rounds, "seeds": seeds, "sampler": sampler, "space": space}
+    return make_project(
+        {"name": "cats", "data": {"source": "sklearn:iris"}, "metric": {"optimize": "error"}, "search": search}
+    )
+
+
+def run(folder: Path, project: Project, lab: Formula, **options: float) -> Found:
+    storage = open_storage(folder / "optuna.journal")
+    study = latest_study(storage, "cats") or begin_study(storage, "cats", {}, optimize="error", satisfy={}, seed=0)
+    stopwatch = Stopwatch(options.get("budget"), monotonic=lab.clock, wall=lab.clock)
+    return Searching(study, project, lab, stopwatch=stopwatch).run()
+
+
+def told(found: Found) -> list[tuple[object, ...]]:
+    """What a search found, without what differs from run to run."""
+    trials = [(trial.number, trial.params, trial.metrics) for trial in found.trials]
+    return [*trials, *((finalist.trial.number, finalist.metrics) for finalist in found.finalists)]
+
+
+def test_the_second_round_looks_closer_and_finds_better(tmp_path: Path) -> None:
+    found = run(tmp_path, project_of(trials=64), Formula())
+    first, second = ([t.metrics["error"] for t in found.trials if f"round-{n}" in t.study] for n in (1, 2))
+    assert (len(first), len(second)) == (32, 32)
+    assert np.median(second) < 0.7 * np.median(first)
+    assert found.best is not None
+    assert found.best.metrics["error"] == min(first + second)
+    assert [trial.number for trial in found.trials] == list(range(64))
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "grid"])
+@pytest.mark.parametrize("cut", [1, 9, 20])
+def test_an_interrupted_search_goes_on_to_the_same_result(tmp_path: Path, sampler: str, cut: int) -> None:
+    project = project_of(trials=24, sampler=sampler, seeds=2)
+    whole = run(tmp_path / "whole", project, Formula())
+    first = run(tmp_path / "cut", project, Formula(stop_after=cut))
+    assert first.stopped == "interrupted"
+    assert len(first.complete) == cut
+    again = run(tmp_path / "cut", project, Formula())
+    assert told(again) == told(whole)
+    assert again.stopped == whole.stopped == "trials"
+
+
+def test_a_budget_is_dealt_over_the_rounds_and_the_finals(tmp_path: Path) -> None:
+    lab = Formula(seconds=1.0)
+    found = run(tmp_path, project_of(trials=60, rounds=3, seeds=4), lab, budget=40)
+    made = [sum(f"round-{n}" in trial.study for trial in found.complete) for n in (1, 2, 3)]
+    assert made == [10, 10, 10]  # 40 s for 20 + 20 + 20 trials and 5 × 4 trainings of the finalists
+    assert sorted(len(finalist.metrics) for finalist in found.finalists) == [2, 4, 4]
+    assert found.stopped == "budget"
+    assert found.seconds == 40
+
+
+def test_after_a_budget_the_missing_trials_are_made(tmp_path: Path) -> None:
+    project = project_of(trials=20)
+    first = run(tmp_path, project, Formula(), budget=6)
+    assert (first.stopped, len(first.complete)) == ("budget", 6)
+    again = run(tmp_path, project, Formula())
+    assert (again.stopped, [trial.number for trial in again.complete]) == ("trials", list(range(20)))
+
+
+def test_a_budget_shorter_than_a_trial_leaves_what_the_trial_had(tmp_path: Path) -> None:
+    lab = Formula(seconds=100)
+    found = run(tmp_path, project_of(), lab, budget=5)
+    assert (found.stopped, len(found.complete)) == ("budget", 0)
+    assert found.best is not None
+    assert lab.recorded == {"run-1": True}
+    assert [trial.state for trial in trials_of(_study(tmp_path))] == ["lost"]
+
+
+def test_sleep_is_not_computing_time() -> None:
+    monotonic, wall = Clock(), Clock()
+    stopwatch = Stopwatch(100, monotonic=monotonic, wall=wall)
+    monotonic.now, wall.now = 10.0, 3610.0
+    assert (stopwatch.seconds, stopwatch.slept, stopwatch.left) == (10.0, 3600.0, 90.0)
+    wall.now = 10.5
+    assert stopwatch.slept == 0.0
+
+
+def test_what_was_running_is_told_from_its_run_or_made_again_with_its_values(tmp_path: Path) -> None:
+    project = project_of(trials=4, rounds=1)
+    whole = run(tmp_path / "whole", project, Formula())
+    study = begin_study(open_storage(tmp_path / "optuna.journal"), "cats", {}, optimize="error", satisfy={}, seed=0)
+    assert project.search is not None
+    assert project.search.space is not None
+    round_ = study.open_round(0, project.search.space, [])
+    finished = round_.begun(round_.ask(0, whole.trials[0].params), "old-run")
+    round_.begun(round_.ask(1, {"training.learning_rate": 0.5, "training.beta1": 0.95}), "cut-run")
+    lab = Formula(known={finished.key: {"error": 0.125}})
+    found = run(tmp_path, project, lab)
+    assert [trial.number for trial in lab.begun] == [1, 2, 3]
+    assert lab.dropped == []
+    assert found.trials[0].metrics == {"error": 0.125}
+    assert found.trials[0].run_id == "old-run"
+    assert found.trials[1].params == {"training.learning_rate": 0.5, "training.beta1": 0.95}
+    assert [trial.params for trial in found.trials[2:]] == [trial.params for trial in whole.trials[2:]]
+
+
+def test_only_what_may_be_the_best_is_stored_whole(tmp_path: Path) -> None:
+    lab = Formula()
+    found = run(tmp_path, project_of(), lab)
+    records = [trial.run_id for trial in best_so_far(found.complete, "error", {})]
+    assert {run_id for run_id, whole in lab.recorded.items() if whole} == set(records)
+
+
+def test_failures_are_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
+    lab = Formula(fails=lambda job: job.project.training.learning_rate > 0.1)
+    found = run(tmp_path, project_of(), lab)
+    failed = [trial for trial in found.trials if trial.state == "failed"]
+    assert failed
+    assert len(failed) + len(found.complete) == 32
+    assert {trial.reason for trial in failed} == {"the formula failed"}
+    assert all(trial.params["training.learning_rate"] > 0.1 for trial in failed)
+
+
+def test_a_search_without_hope_ends(tmp_path: Path) -> None:
+    lab = Formula(fails=lambda _: True)
+    with pytest.raises(HopelessSearch, match="The first 8 trials failed, the last of them so: the formula failed"):
+        run(tmp_path, project_of(), lab)
+    assert len(lab.failed) == 8
+
+
+def test_progress_counts_up_and_time_left_goes_down(tmp_path: Path) -> None:
+    project, lab, heard = project_of(trials=16, seeds=2), Formula(), list[Progress]()
+    study = begin_study(open_storage(tmp_path / "journal"), "cats", {}, optimize="error", satisfy={}, seed=0)
+    stopwatch = Stopwatch(monotonic=lab.clock, wall=lab.clock)
+    Searching(study, project, lab, stopwatch=stopwatch, on_trial=heard.append).run()
+    assert [each.done for each in heard] == list(range(1, 27))
+    assert {each.total for each in heard} == {26}
+    assert [each.left for each in heard] == [26.0 - done for done in range(1, 27)]
+
+
+def test_ctrl_c_waits_for_what_belongs_together() -> None:
+    import signal
+
+    done = []
+    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117, PT012
+        with shielded():
+            signal.raise_signal(signal.SIGINT)
+            done.append("whole")
+    assert done == ["whole"]
+
+
+def _study(folder: Path) -> SearchStudy:
+    study = latest_study(open_storage(folder / "optuna.journal"), "cats")
+    assert study is not None
+    return study
