@@ -12,6 +12,7 @@ from mlproj.records import Answers, Failure, Fit, History, Job, OnRung, Outcome,
 from mlproj.searching import HopelessSearch, Progress, Searching, Stopwatch, begin_study, latest_study, open_storage
 from mlproj.searching.search import Found, best_so_far, trials_of
 from mlproj.searching.shield import shielded
+from mlproj.searching.studies import SearchStudy
 from mlproj.searching.trials import Trial
 from mlproj.spec.load import make_project
 from mlproj.spec.project import Project
