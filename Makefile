@@ -16,7 +16,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 export MLFLOW_DISABLE_TELEMETRY := true
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help demo test lint types floors pytest docs docs-pages docs-screens docs-serve bench format clean
+.PHONY: help demo test lint types floors pytest soak docs docs-pages docs-screens docs-serve bench format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -60,9 +60,13 @@ docs-screens: $(ALL) ## run the screens in README and docs anew (real trainings)
 docs-serve: $(ALL) ## show the site on 127.0.0.1:8000 and follow changes
 	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
-bench: $(ALL) ## compare with plain PyTorch and time the start-up
+soak: $(ALL) ## kill a search a hundred times and see that nothing is lost
+	@MLPROJ_KILLS=100 $(BIN)/pytest -q tests/workflow/test_search_kills.py
+
+bench: $(ALL) ## compare with plain PyTorch and Optuna, and time the start-up
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/train_vs_torch.py
+	@$(BIN)/python benchmarks/search_vs_optuna.py
 
 format: $(ALL) ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix --quiet . || true

@@ -78,7 +78,13 @@ def _remedy(action: Action, gap: str, ladder: Ladder, case: Case | None, run: st
     if changes is None:
         return None
     if run is None or commands.is_file(run):
-        return plain if action.tail else replace(plain, command=_data_command(gap, ladder, project))
+        return (
+            plain
+            if action.tail or action.cost == "a search"
+            else replace(plain, command=_data_command(gap, ladder, project))
+        )
+    if action.cost == "a search":
+        return replace(plain, command=commands.join(project, "search", "--like", run))
     if not changes:
         return replace(plain, command=None if action.cost == "new data" else _data_command(gap, ladder, project))
     shown = ", ".join(f"{path} {value}" for path, value in changes.items())

@@ -13,7 +13,7 @@ from mlproj.spec.model import MLP
 from mlproj.spec.project import Project
 
 Changes: TypeAlias = Mapping[str, str]
-Cost = Literal["one training", "new data", "new labels", "a look"]
+Cost = Literal["one training", "a search", "new data", "new labels", "a look"]
 _UPDATES = 2000
 """Updates that a training has at least when project.yaml leaves the epochs to us."""
 
@@ -238,6 +238,7 @@ ACTIONS: tuple[Action, ...] = (
         "cosine",
         _slower_end,
     ),
+    Action(_BIAS, "Search the hyperparameters", "the learning rate and its like are seldom right at once", "a search"),
     Action("variance", "Get more training data", "the gap to unseen examples shrinks with every example", "new data"),
     Action("variance", "Add L2 regularisation", "smaller weights fit less noise", "one training", "l2", _more_l2),
     Action("variance", "Add dropout", "no unit can rely on another's quirks", "one training", "dropout", _dropout),
@@ -250,6 +251,7 @@ ACTIONS: tuple[Action, ...] = (
         _stop_early,
     ),
     Action("variance", "Train a smaller network", "it has less room for noise", "one training", "smaller", _smaller),
+    Action("variance", "Search the hyperparameters", "regularisation and size are best chosen together", "a search"),
     Action(
         "data_mismatch",
         "Look at wrong dev examples beside train-dev examples",

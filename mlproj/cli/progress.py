@@ -1,5 +1,6 @@
 """Progress of a training or a search: a bar with time left on a terminal, a line a minute off it."""
 
+import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -32,6 +33,8 @@ class _Progress:
         self._began = self._last_line = time.monotonic()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
+        self._line = ""
+        self._over = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -39,6 +42,7 @@ class _Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
         if self._bar is not None:
             self._bar.stop()
 
@@ -46,7 +50,11 @@ class _Progress:
         for line in (*lines, *(f"warning: {warning}" for warning in warnings)):
             self._shell.say(line)
         self._began = self._last_line = time.monotonic()
-        if not is_terminal() or self._shell.quiet:
+        if self._shell.quiet:
+            return
+        if not is_terminal():
+            self._line = f"{self.unit} 0 of {total:,}, no result yet"
+            threading.Thread(target=self._tick, daemon=True).start()
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -63,10 +71,19 @@ class _Progress:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, total=total, values=f"{values}  {spoken(left)} left")
             return
+        self._line = f"{self.unit} {done:,} of {total:,}, {values}, {most} {spoken(left)} left"
+        self._print()
+
+    def _tick(self) -> None:
+        """Says where it is when nothing has been said for a minute, however long the single trainings take."""
+        while not self._over.wait(1.0):
+            self._print()
+
+    def _print(self) -> None:
         now = time.monotonic()
         if not self._shell.quiet and now - self._last_line >= SECONDS_BETWEEN_LINES:
-            typer.echo(f"{self.unit} {done:,} of {total:,}, {values}, {most} {spoken(left)} left", err=True)
             self._last_line = now
+            typer.echo(self._line, err=True)
 
 
 class TrainingProgress(_Progress):

@@ -70,7 +70,7 @@ def search(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the search that was cut off.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Start another search although one is unfinished.")] = False,
 ) -> None:
-    """Try many hyperparameters, from coarse to fine, and keep the best; --resume goes on where a search was cut off."""
+    """Search for better hyperparameters, from coarse to fine; what is cut off can be gone on with."""
     from mlproj.cli.progress import SearchProgress
     from mlproj.cli.search_text import search_text
     from mlproj.workflow.search import search as look

@@ -84,9 +84,11 @@ def _sayings(document: Document) -> Iterator[str]:
     """The verdict, what mattered, and what lies at an edge."""
     if document["verdict"]:
         yield document["verdict"]["text"]
-    shares = [(path, share) for path, share in document["importance"].items() if share >= 0.005]
-    if shares:
-        yield "what mattered: " + ", ".join(f"{path} {100 * share:.0f} %" for path, share in shares[:5])
+    if document["mattered"]:
+        shares = (f"{path} {100 * document['importance'][path]:.0f} %" for path in document["mattered"])
+        yield f"what mattered: {', '.join(shares)}"
+    elif document["importance"]:
+        yield f"what mattered cannot be told from {document['complete']:,} trials"
     for edge in document["edges"]:
         yield (
             f"at the edge: the best {edge['path']}, {show(edge['value'])}, lies at the {edge['end']} end of its range; "

@@ -18,7 +18,7 @@ class Here(AbstractEngine):
         dataset: What to train on.
     """
 
-    name = "here"
+    name = "process"
     workers = 1
 
     def __init__(self, dataset: "Dataset") -> None:

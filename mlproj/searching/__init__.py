@@ -3,17 +3,17 @@
 This room trains nothing and tracks nothing: it is handed functions that do (`Lab`).
 """
 
+from mlproj.searching.found import N_FINALISTS as N_FINALISTS
+from mlproj.searching.found import Found as Found
+from mlproj.searching.found import Progress as Progress
 from mlproj.searching.insight import describe as describe
 from mlproj.searching.lock import driver_lock as driver_lock
 from mlproj.searching.matrix import Matrix as Matrix
 from mlproj.searching.matrix import write_matrix as write_matrix
 from mlproj.searching.matrix import write_row as write_row
 from mlproj.searching.pictures import draw_search as draw_search
-from mlproj.searching.search import Found as Found
 from mlproj.searching.search import HopelessSearch as HopelessSearch
-from mlproj.searching.search import Progress as Progress
 from mlproj.searching.search import Searching as Searching
-from mlproj.searching.search import best_so_far as best_so_far
 from mlproj.searching.search import sizes_of as sizes_of
 from mlproj.searching.search import trials_of as trials_of
 from mlproj.searching.space import default_space as default_space

@@ -1,7 +1,10 @@
 """Which hyperparameters mattered: how differently the best trials are distributed from all of them."""
 
 import math
-from collections.abc import Sequence
+import random
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mlproj.searching.scales import distribution, stored_name, to_stored
 from mlproj.searching.storage import explained
@@ -12,14 +15,19 @@ from mlproj.spec.search import Space
 FEWEST = 10
 """Completed trials from which importance is told at all."""
 _TOP, _TOP_SHARE, _FEWEST_TOP = 5, 0.2, 3
+_SHUFFLES = 19
+"""Orders by chance that importance is held against: what beats all of them does so by chance once in twenty."""
 
 
-def importance(trials: Sequence[Trial], space: Space, optimize: str) -> dict[str, float]:
-    """Share of each hyperparameter in what made the best trials the best.
+def importance(trials: Sequence[Trial], space: Space, optimize: str) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Share of each hyperparameter in what made the best trials the best, and which are beyond chance.
 
     PED-ANOVA (Watanabe, Bansal & Hutter 2023): the Pearson divergence between where the best trials lie on a
     hyperparameter's sampling scale and where all of them lie. The best are a fifth, at least five: among 64 random
     trials of five hyperparameters a tenth of them, Optuna's default, named the wrong one twice as often.
+
+    Some hyperparameter always comes first, so each is held against the largest divergence of any after the results
+    were shuffled among the trials of each round (a permutation test; within rounds, because later rounds lie closer).
 
     Args:
         trials: Trials of any state, over all rounds.
@@ -27,34 +35,58 @@ def importance(trials: Sequence[Trial], space: Space, optimize: str) -> dict[str
         optimize: The metric to optimise.
 
     Returns:
-        Shares by path, largest first, that sum to 1; empty where nothing can be told: fewer than ten trials, or fewer
-        than three that differ from the worst.
+        Shares by path, largest first, that sum to 1, and the paths that are beyond chance; both empty where nothing can
+        be told: fewer than ten trials, or fewer than three that differ from the worst.
     """
-    import optuna
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-
     done = [each for each in trials if each.state == "complete" and math.isfinite(each.metrics.get(optimize, math.nan))]
     losses = [each.metrics[optimize] * (1 if optimize in LOSSES else -1) for each in done]
     worst = max(losses, default=0.0)
     top = min(max(_TOP, math.ceil(_TOP_SHARE * len(done))), sum(loss < worst for loss in losses))
-    if len(done) < FEWEST or top < _FEWEST_TOP:
-        return {}
+    if len(done) < FEWEST or top < _FEWEST_TOP or all(distribution(each).single() for each in space.values()):
+        return {}, ()
+    params = [
+        {stored_name(path, each): to_stored(each, trial.params[path]) for path, each in space.items()} for trial in done
+    ]
+    found = _divergences(params, losses, space, top)
+    shuffler, rounds = random.Random(0), [trial.study for trial in done]
+    chance = max(
+        max(_divergences(params, _shuffled(losses, rounds, shuffler), space, top).values()) for _ in range(_SHUFFLES)
+    )
+    total = math.fsum(found.values()) or 1.0
+    ordered = sorted(found.items(), key=lambda each: (-each[1], each[0]))
+    return {path: value / total for path, value in ordered}, tuple(path for path, value in ordered if value > chance)
+
+
+def _divergences(
+    params: Sequence[Mapping[str, Any]], losses: Sequence[float], space: Space, top: int
+) -> dict[str, float]:
+    """How far the best `top` trials are from all of them, by path."""
+    import optuna
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
     paths = {stored_name(path, dimension): path for path, dimension in space.items()}
     distributions = {name: distribution(space[path]) for name, path in paths.items()}
-    if all(each.single() for each in distributions.values()):
-        return {}
     with explained():
         study = optuna.create_study(direction="minimize")
         study.add_trials(
-            optuna.trial.create_trial(
-                params={name: to_stored(space[path], each.params[path]) for name, path in paths.items()},
-                distributions=distributions,
-                value=loss,
-            )
-            for each, loss in zip(done, losses, strict=True)
+            optuna.trial.create_trial(params=dict(each), distributions=distributions, value=loss)
+            for each, loss in zip(params, losses, strict=True)
         )
         # half a trial less: Optuna rounds up, and top / n · n may come out a hair above top
-        evaluator = PedAnovaImportanceEvaluator(target_quantile=(top - 0.5) / len(done))
-        found = get_param_importances(study, evaluator=evaluator)
-    by_path = {paths[name]: float(value) for name, value in found.items()}
-    return dict(sorted(by_path.items(), key=lambda each: (-each[1], each[0])))
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=(top - 0.5) / len(losses))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            found = get_param_importances(study, evaluator=evaluator, normalize=False)
+    return {paths[name]: float(value) for name, value in found.items()}
+
+
+def _shuffled(losses: Sequence[float], rounds: Sequence[str], shuffler: random.Random) -> list[float]:
+    """The losses in another order within each round."""
+    shuffled = list(losses)
+    for name in dict.fromkeys(rounds):
+        places = [place for place, other in enumerate(rounds) if other == name]
+        values = [losses[place] for place in places]
+        shuffler.shuffle(values)
+        for place, value in zip(places, values, strict=True):
+            shuffled[place] = value
+    return shuffled

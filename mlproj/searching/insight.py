@@ -7,16 +7,14 @@ from math import isfinite
 from typing import Any
 
 from mlproj.metrics import is_feasible
+from mlproj.searching.found import N_FINALISTS, Finalist, Found
 from mlproj.searching.importance import importance
 from mlproj.searching.matrix import Matrix
 from mlproj.searching.rounds import edges, ranked
-from mlproj.searching.search import Finalist, Found
 from mlproj.searching.trials import Trial
 from mlproj.searching.verdict import t_interval, verdict
 from mlproj.spec.project import Project
 from mlproj.spec.search import Dimension
-
-N_SHOWN = 5
 
 
 def describe(found: Found, project: Project, matrix: Matrix | None) -> dict[str, Any]:
@@ -29,16 +27,17 @@ def describe(found: Found, project: Project, matrix: Matrix | None) -> dict[str,
 
     Returns:
         `metric`, `satisfy`, `trials`, `complete`, `failed`, `training_seconds`, `best`, `finalists`, `rounds`,
-        `verdict`, `edges`, `importance`, `failures`, as JSON knows them.
+        `verdict`, `edges`, `importance`, `mattered`, `failures`, as JSON knows them.
     """
     optimize, satisfy = str(project.metric.optimize), {str(k): v for k, v in project.metric.satisfy.items()}
     complete = ranked(found.trials, optimize, satisfy)
     failed = [trial for trial in found.trials if trial.state == "failed"]
-    shown = [_row(trial, optimize, satisfy) for trial in complete[:N_SHOWN]]
+    shown = [_row(trial, optimize, satisfy) for trial in complete[:N_FINALISTS]]
     if found.finalists:
         shown = [_finalist_row(each, optimize, satisfy) for each in found.finalists]
     best = found.best
     declared = project.search.space if project.search and project.search.space else {}
+    shares, mattered = importance(complete, declared, optimize)
     return {
         "metric": optimize,
         "satisfy": satisfy,
@@ -52,9 +51,10 @@ def describe(found: Found, project: Project, matrix: Matrix | None) -> dict[str,
         "verdict": _verdict(found, complete, optimize, satisfy, matrix),
         "edges": [
             {"path": edge.path, "value": edge.value, "end": edge.end, "widened": _as_written(edge.widened)}
-            for edge in (edges(project, declared, best.params) if best and len(complete) > N_SHOWN else ())
+            for edge in (edges(project, declared, best.params) if best and len(complete) > N_FINALISTS else ())
         ],
-        "importance": importance(complete, declared, optimize),
+        "importance": shares,
+        "mattered": list(mattered),
         "failures": [{"reason": reason, "trials": n} for reason, n in Counter(t.reason for t in failed).most_common()],
     }
 

@@ -98,8 +98,9 @@ def _acquire(folder: Path, until: float) -> int:
         try:
             fd = _open(folder)
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and time.monotonic() < until:
-                continue  # another driver, leaving, removed the folder between our two steps
+            is_race = isinstance(error, FileNotFoundError | FileExistsError) and not folder.is_file()
+            if is_race and time.monotonic() < until:
+                continue  # another driver, leaving, removed the folder between two of our steps
             raise MlprojError(f"{folder} cannot be written: {error.strerror}.") from error
         try:
             if _is_locked(fd):

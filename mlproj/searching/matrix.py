@@ -11,6 +11,7 @@ the probability of the second of two classes (T, N) or of each of K (T, N, K); b
 """
 
 import os
+import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -121,13 +122,14 @@ def read_rows(folder: Path, run_ids: Mapping[int, str]) -> Matrix:
 
     Args:
         folder: Where the rows of the search lie.
-        run_ids: Run of each trial by number; trials without a row, and rows of other trials, are left out.
+        run_ids: Run of each trial by number; trials whose row is missing or damaged, and rows of other trials, are left
+            out.
 
     Raises:
         KeyError: When none of the trials left a row.
     """
-    numbers = [number for number in sorted(run_ids) if (folder / _file_of(number)).exists()]
-    if not numbers:
+    numbers = [number for number in sorted(run_ids) if _is_whole(folder / _file_of(number))]
+    if not numbers or not _is_whole(folder / _EXAMPLES):
         raise KeyError(f"none of the trials left its answers in {folder}")
     arrays = {"number": np.array(numbers), "run_id": np.array([run_ids[number] for number in numbers])}
     with np.load(folder / _EXAMPLES) as kept:
@@ -167,6 +169,15 @@ def load_matrix(path: Path) -> Matrix:
     """
     with np.load(path) as kept:
         return Matrix({name: kept[name] for name in kept.files})
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is there and was written to its end."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _file_of(number: int) -> str:
@@ -224,6 +235,8 @@ def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     try:
         with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

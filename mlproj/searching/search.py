@@ -5,15 +5,15 @@ neither trains nor tracks: `Lab` does.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from mlproj.errors import InvalidInput, MlprojError
 from mlproj.metrics import rank_key
-from mlproj.metrics.limits import Limits
 from mlproj.records import Evaluate, Failure, Fit, Job
 from mlproj.searching.draws import draw, grid_size
+from mlproj.searching.found import N_FINALISTS, Finalist, Found, Progress, Stopped, dev_metrics
 from mlproj.searching.rounds import in_range, next_space, ranked, round_sizes
 from mlproj.searching.shield import shielded
 from mlproj.searching.stopwatch import Stopwatch
@@ -23,9 +23,7 @@ from mlproj.spec.project import Project
 from mlproj.spec.search import Search, Space
 from mlproj.spec.vary import vary
 
-Stopped = Literal["trials", "budget", "interrupted"]
 Params = Mapping[str, Any]
-N_FINALISTS = 5
 HOPELESS = 8
 """Trials that fail before any succeeds until a search gives up."""
 
@@ -59,75 +57,6 @@ class Lab(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a search is.
-
-    Attributes:
-        done: Trainings that are done, failed ones counted in.
-        total: Trainings that are planned, those of the finalists counted in.
-        failed: Trials that failed.
-        best: The best trial so far.
-        seconds: Computing time so far.
-        left: Seconds that are probably left.
-    """
-
-    done: int
-    total: int
-    failed: int
-    best: Trial | None
-    seconds: float
-    left: float
-
-
-@dataclass(frozen=True)
-class Finalist:
-    """One of the best trials, trained again with other seeds.
-
-    Attributes:
-        trial: The trial.
-        metrics: Values on dev by metric, one mapping per seed.
-    """
-
-    trial: Trial
-    metrics: tuple[Mapping[str, float], ...]
-
-    def mean(self) -> dict[str, float]:
-        """Mean of each metric over the seeds."""
-        names = self.metrics[0] if self.metrics else {}
-        return {name: sum(each[name] for each in self.metrics) / len(self.metrics) for name in names}
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search found.
-
-    Attributes:
-        trials: All trials by number.
-        spaces: The space of each round.
-        best: The best by contract; after retraining with seeds the best by the mean. None when nothing finished.
-        finalists: The best five trained again, best mean first; empty without `search.seeds`.
-        stopped: Why it ended.
-        seconds: Computing time.
-        slept: Seconds that the machine slept meanwhile.
-        study: Name of the Optuna study of the last round, which holds the best trial.
-    """
-
-    trials: tuple[Trial, ...]
-    spaces: tuple[Space, ...]
-    best: Trial | None
-    finalists: tuple[Finalist, ...]
-    stopped: Stopped
-    seconds: float
-    slept: float
-    study: str
-
-    @property
-    def complete(self) -> tuple[Trial, ...]:
-        """The trials that finished."""
-        return tuple(trial for trial in self.trials if trial.state == "complete")
-
-
 def sizes_of(spec: Search, space: Space) -> tuple[int, ...]:
     """Trials of each round; a grid has as many as it fills."""
     n = grid_size(space, spec.trials) if spec.sampler == "grid" else spec.trials
@@ -146,6 +75,27 @@ def trials_of(study: SearchStudy) -> list[Trial]:
 
 class HopelessSearch(MlprojError):
     """Every trial failed."""
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A part of the work: a round, or the finals.
+
+    Attributes:
+        round_: The study it is written down in.
+        numbers: What is to be made, in this order.
+        params: Parameters by number; None where they are still to be drawn.
+        seeds: Seed by number.
+        made: Where its trials are kept.
+        until: Computing time, in seconds, at which it makes room for what comes after; None without a budget.
+    """
+
+    round_: Round
+    numbers: Sequence[int]
+    params: Mapping[int, Params | None]
+    seeds: Callable[[int], int]
+    made: dict[int, Trial]
+    until: float | None
 
 
 class Searching:
@@ -175,15 +125,15 @@ class Searching:
         self.space: Space = project.search.space
         self.sizes = sizes_of(self.spec, self.space)
         self.trials: dict[int, Trial] = {}
-        self.cut: list[Trial] = []
-        self.spaces: list[Space] = []
+        self.retrained: dict[int, Trial] = {}
         self.finalists: tuple[Finalist, ...] = ()
+        self._cut: list[Trial] = []
+        self._rounds: list[Round] = []
         self._optimize, self._satisfy = str(project.metric.optimize), dict(project.metric.satisfy)
         self._on_trial = on_trial
         self._open: list[Trial] = []
-        self._position = self._before = self._made = 0
+        self._made = 0
         self._is_short = False
-        self._study = study.name
 
     # ---------------------------------------------------------------- the story
 
@@ -195,55 +145,99 @@ class Searching:
         """
         stopped: Stopped = "trials"
         try:
-            for position in range(len(self.sizes)):
-                self._round(position)
-            if self.spec.seeds > 1 and self.complete:
-                self._finals()
+            while True:
+                self._pass()
+                if not self._is_short or self.stopwatch.left == 0:
+                    break
             stopped = "budget" if self._is_short else "trials"
         except KeyboardInterrupt:
             stopped = "interrupted"
-        trials = tuple(self.trials[number] for number in sorted(self.trials))
-        seconds, slept = self.stopwatch.seconds, self.stopwatch.slept
-        return Found(trials, tuple(self.spaces), self.best, self.finalists, stopped, seconds, slept, self._study)
+            self._rank_finalists()
+        return Found(
+            trials=tuple(self.trials[number] for number in sorted(self.trials)),
+            spaces=tuple(round_.space for round_ in self._rounds),
+            best=self.best,
+            finalists=self.finalists,
+            stopped=stopped,
+            seconds=self.stopwatch.seconds,
+            slept=self.stopwatch.slept,
+            study=self._rounds[-1].name if self._rounds else self.study.name,
+        )
 
-    def _round(self, position: int) -> None:
-        """One round: its space, the trials that lie in it already, and those to be made."""
-        self._position = position
+    def _pass(self) -> None:
+        """All rounds and the finals, each within its share of the time; a further pass takes up what was left out."""
+        self._is_short = False
+        self._rounds.clear()
+        for position in range(len(self.sizes)):
+            self._work(self._round(position))
+        if not self.complete and not self._cut and self.trials:
+            self._give_up(list(self.trials.values()))
+        if self.spec.seeds > 1 and self.complete:
+            self._work(self._finals())
+            self._rank_finalists()
+
+    def _round(self, position: int) -> _Stage:
+        """One round: its space, and the trials to be made."""
         round_ = self.study.find_round(position) or self._open_round(position)
-        self.spaces.append(round_.space)
-        self._study = round_.name
+        self._rounds.append(round_)
+        todo = self._settle(round_, self.trials, self._numbers(position))
+        first, n = self._numbers(position).start, self.sizes[position]
+        params = {
+            number: self._draw(round_, number - first, n) if begun_with is None else begun_with
+            for number, begun_with in todo
+        }
+        until = self._until(len(todo), position + 1)
+        return _Stage(round_, list(params), params, lambda _: self.project.seed, self.trials, until)
+
+    def _numbers(self, position: int) -> range:
         first = sum(self.sizes[:position])
-        todo = self._settle(round_, self.trials, range(first, first + self.sizes[position]))
-        self._work(round_, todo, self.trials, self._until(position, len(todo)), lambda _: self.project.seed)
+        return range(first, first + self.sizes[position])
 
     def _open_round(self, position: int) -> Round:
         space = self.space
         if position:
-            space = next_space(self.space, self.spaces[-1], self.complete, self._optimize, self._satisfy)
+            space = next_space(self.space, self._rounds[-1].space, self.complete, self._optimize, self._satisfy)
         return self.study.open_round(position, space, in_range(space, self.complete))
 
-    def _finals(self) -> None:
-        """The best trials again, each with as many fresh seeds: the seed that made them best is not among them."""
-        n, again = self.spec.seeds, dict[int, Trial]()
-        numbers = self.study.finalists or [trial.number for trial in self._ranked()[:N_FINALISTS]]
-        self.study.keep_finalists(numbers)
+    def _draw(self, round_: Round, k: int, n: int) -> Params | None:
+        """The parameters of a new trial; None where the sampler of the study has to choose, because it learns."""
+        if self.spec.sampler == "tpe":
+            return None
+        return draw(self.spec.sampler, round_.space, seed=self.project.seed, study=round_.name, k=k, n=n)
+
+    def _finals(self) -> _Stage:
+        """The best trials again, each with as many fresh seeds: the seed that made them best is not among them.
+
+        Seed by seed, so that an early end leaves all of them with equally many.
+        """
+        n = self.spec.seeds
+        best = self._ranked()[:N_FINALISTS]
         round_ = self.study.find_round("seeds") or self.study.open_round("seeds", self.space, [])
-        todo = self._settle(round_, again, range(len(numbers) * n))
-        known = [(number, self.trials[numbers[number // n]].params) for number, _ in todo]
-        self._position = len(self.sizes)
-        until, seed = self._until(self._position, len(todo)), self.project.seed + 1
-        self._work(round_, known, again, until, lambda at: seed + at % n)
-        finalists = []
-        for place, number in enumerate(numbers):
-            made = [again[at] for at in range(place * n, place * n + n) if at in again]
-            values = tuple(trial.metrics for trial in made if trial.state == "complete")
-            finalists += [Finalist(self.trials[number], values)] if values else []
-        finalists.sort(key=lambda each: (self._key(each.mean()), -each.trial.number), reverse=True)
-        self.finalists = tuple(finalists)
+        numbers = [trial.number * n + seed for seed in range(n) for trial in best]
+        todo = self._settle(round_, self.retrained, numbers)
+        params = {number: self.trials[number // n].params for number, _ in todo}
+        seed = self.project.seed + 1
+        until = self.stopwatch.share(1, 1)
+        return _Stage(round_, list(params), params, lambda number: seed + number % n, self.retrained, until)
+
+    def _rank_finalists(self) -> None:
+        """Ranks by the mean over the seeds that all finalists were trained with; without any by the search itself."""
+        n, made = self.spec.seeds, dict[int, dict[int, Trial]]()
+        for number, trial in self.retrained.items():
+            if trial.state == "complete":
+                made.setdefault(number // n, {})[number % n] = trial
+        finalists = [trial for trial in self._ranked()[:N_FINALISTS] if trial.number in made]
+        common = set(range(n)).intersection(*(made[trial.number] for trial in finalists)) if finalists else set()
+        found = [
+            Finalist(each, tuple(made[each.number][seed].metrics for seed in sorted(common))) for each in finalists
+        ]
+        if common:
+            found.sort(key=lambda each: (self._key(each.mean()), -each.trial.number), reverse=True)
+            self.finalists = tuple(found)
 
     # ---------------------------------------------------------------- the work
 
-    def _settle(self, round_: Round, into: dict[int, Trial], numbers: range) -> list[tuple[int, Params | None]]:
+    def _settle(self, round_: Round, made: dict[int, Trial], numbers: Sequence[int]) -> list[tuple[int, Params | None]]:
         """Brings back what was made before a cut; returns what is to be made, with the parameters it had begun with.
 
         What was running is told from its run where that was finished, else lost.
@@ -255,96 +249,83 @@ class Searching:
                     round_.tell(trial, metrics, trial.seconds)
                 else:
                     round_.lose(trial, "the search was cut off")
-        made = {trial.number: trial for trial in round_.trials() if trial.state in ("complete", "failed")}
-        into |= made
-        self._before += len(made)
+        made |= {trial.number: trial for trial in round_.trials() if trial.state in ("complete", "failed")}
         return round_.unfinished(numbers)
 
-    def _work(
-        self,
-        round_: Round,
-        todo: Sequence[tuple[int, Params | None]],
-        into: dict[int, Trial],
-        until: float | None,
-        seed: Callable[[int], int],
-    ) -> None:
+    def _work(self, stage: _Stage) -> None:
         """Trains what is to be made, writing down each result as it comes."""
         asked: list[tuple[Trial, Project]] = []
         self._open.clear()
         try:
-            with closing(self.lab.evaluate(self._jobs(round_, todo, into, asked, until, seed))) as results:
+            with closing(self.lab.evaluate(self._jobs(stage, asked))) as results:
                 for position, result in results:
                     with shielded():
-                        trial = self._take(round_, *asked[position], result)
-                        into[trial.number] = trial
+                        self._take(stage, *asked[position], result)
                     self._report()
-        except KeyboardInterrupt:
-            with shielded():
+        except BaseException:
+            with shielded(), suppress(MlprojError):  # what cannot be written down now is settled when it goes on
                 for trial in self._open:
-                    round_.lose(trial, "the search was interrupted")
+                    stage.round_.lose(trial, "the search was interrupted")
                     self.lab.drop(trial)
             raise
 
-    def _jobs(
-        self,
-        round_: Round,
-        todo: Sequence[tuple[int, Params | None]],
-        into: dict[int, Trial],
-        asked: list[tuple[Trial, Project]],
-        until: float | None,
-        seed: Callable[[int], int],
-    ) -> Iterator[Job]:
-        """The trainings of a round, each asked for when there is room for it."""
-        for number, params in todo:
-            if self._is_over(until):
+    def _jobs(self, stage: _Stage, asked: list[tuple[Trial, Project]]) -> Iterator[Job]:
+        """The trainings of a stage, each asked for when there is room for it."""
+        for number in stage.numbers:
+            if self._is_over(stage.until):
                 self._is_short = True
                 return
             with shielded():
-                trial = round_.ask(number, params if params is not None else self._draw(round_, number))
+                trial = stage.round_.ask(number, stage.params[number])
                 try:
-                    project = vary(self.project, trial.params).changed(search=None, seed=seed(number))
+                    project = vary(self.project, trial.params).changed(search=None, seed=stage.seeds(number))
                 except InvalidInput as error:  # values that do not go together
-                    trial = round_.begun(trial, self.lab.begin(trial, self.project))
-                    into[number] = self._failed(round_, trial, Failure(str(error)))
+                    trial = stage.round_.begun(trial, self.lab.begin(trial, self.project))
+                    self._fail(stage, trial, Failure(str(error)))
                     continue
-                trial = round_.begun(trial, self.lab.begin(trial, project))
+                trial = stage.round_.begun(trial, self.lab.begin(trial, project))
                 asked.append((trial, project))
                 self._open.append(trial)
             yield Job(project, project.seed, budget=self.stopwatch.left)
 
-    def _draw(self, round_: Round, number: int) -> Params | None:
-        """The parameters of a new trial; None where the sampler of the study has to choose, because it learns."""
-        if self.spec.sampler == "tpe":
-            return None
-        first = sum(self.sizes[: self._position])
-        n = self.sizes[self._position]
-        return draw(self.spec.sampler, round_.space, seed=self.project.seed, study=round_.name, k=number - first, n=n)
-
-    def _take(self, round_: Round, trial: Trial, project: Project, result: Fit | Failure) -> Trial:
+    def _take(self, stage: _Stage, trial: Trial, project: Project, result: Fit | Failure) -> None:
         """Writes down a result: first its run, then the study."""
-        self._open.remove(trial)
         self._made += 1
         if isinstance(result, Failure):
-            return self._failed(round_, trial, result)
+            self._open.remove(trial)
+            self._fail(stage, trial, result)
+            return
         metrics = dev_metrics(result)
-        trial = replace(trial, metrics=metrics, seconds=result.seconds, state="complete")
+        done = replace(trial, metrics=metrics, seconds=result.seconds, state="complete")
         is_cut = result.outcome.kind == "interrupted"
-        self.lab.record(trial, project, result, whole=self._is_worth(trial, is_cut))
+        self.lab.record(done, project, result, whole=self._is_worth(done, is_cut))
+        self._open.remove(trial)
         if is_cut:
-            self.cut.append(trial)
-            return round_.lose(trial, result.outcome.text)
-        return round_.tell(trial, metrics, result.seconds)
+            self._is_short = True
+            self._cut.append(done)
+            stage.round_.lose(done, result.outcome.text)
+            return
+        stage.made[trial.number] = told = stage.round_.tell(done, metrics, result.seconds)
+        if told.state == "failed":
+            self._check_hope()
 
-    def _failed(self, round_: Round, trial: Trial, failure: Failure) -> Trial:
+    def _fail(self, stage: _Stage, trial: Trial, failure: Failure) -> None:
         self.lab.fail(trial, failure)
-        trial = round_.fail(trial, failure.reason)
-        failed = [each for each in (*self.trials.values(), trial) if each.state == "failed"]
+        stage.made[trial.number] = stage.round_.fail(trial, failure.reason)
+        self._check_hope()
+
+    def _check_hope(self) -> None:
+        failed = [trial for trial in self.trials.values() if trial.state == "failed"]
         if len(failed) >= HOPELESS and not self.complete:
-            raise HopelessSearch(
-                f"The first {len(failed)} trials failed, the last of them so: {failure.reason}\n"
-                "Mend that, and search again."
-            )
-        return trial
+            self._give_up(failed)
+
+    def _give_up(self, failed: Sequence[Trial]) -> None:
+        raise HopelessSearch(
+            f"The first {len(failed)} trials failed, the last of them so: {failed[-1].reason}\n"
+            "Mend that, and search again."
+            if len(failed) > 1
+            else f"The only trial failed: {failed[-1].reason}\nMend that, and search again."
+        )
 
     # ---------------------------------------------------------------- judging
 
@@ -358,7 +339,7 @@ class Searching:
         """The best so far; where nothing finished, the best of what the time budget cut off."""
         if self.finalists:
             return self.finalists[0].trial
-        return next(iter(self._ranked() or ranked(self.cut, self._optimize, self._satisfy)), None)
+        return next(iter(self._ranked() or ranked(self._cut, self._optimize, self._satisfy)), None)
 
     def _ranked(self) -> list[Trial]:
         return ranked(self.complete, self._optimize, self._satisfy)
@@ -369,7 +350,7 @@ class Searching:
             return True
         if is_cut and self.complete:
             return False
-        rivals = self.cut if is_cut else self.complete
+        rivals = self._cut if is_cut else self.complete
         n = N_FINALISTS if self.spec.seeds > 1 else 1
         return trial in ranked([*rivals, trial], self._optimize, self._satisfy)[:n]
 
@@ -378,41 +359,29 @@ class Searching:
 
     # ---------------------------------------------------------------- time
 
-    def _until(self, position: int, n_todo: int) -> float | None:
-        """When a round has to make room for the next ones; each gets time by its number of trainings."""
-        later = sum(self.sizes[position + 1 :])
-        if self.spec.seeds > 1 and position < len(self.sizes):
-            later += N_FINALISTS * self.spec.seeds
+    def _until(self, n_todo: int, position: int) -> float | None:
+        """When a round has to make room for those from `position` on and the finals; time goes by trainings to make."""
+        later = sum(self._n_missing(after) for after in range(position, len(self.sizes)))
+        if self.spec.seeds > 1:
+            later += max(0, N_FINALISTS * self.spec.seeds - len(self.retrained))
         return self.stopwatch.share(n_todo, n_todo + later)
 
+    def _n_missing(self, position: int) -> int:
+        round_, numbers = self.study.find_round(position), self._numbers(position)
+        return len(numbers) if round_ is None else len(round_.unfinished(numbers))
+
     def _is_over(self, until: float | None) -> bool:
-        """Whether the time of a round is used up; a search that has nothing yet goes on to its first result."""
-        has_result = bool(self.complete or self.cut or self._open)
+        """Whether the time of a stage is used up; a search that has nothing yet goes on to its first result."""
+        has_result = bool(self.complete or self._cut or self._open)
         return until is not None and self.stopwatch.seconds >= until and has_result
 
     def _report(self) -> None:
         if self._on_trial is None:
             return
-        done, total = self._before + self._made, sum(self.sizes)
-        total += N_FINALISTS * self.spec.seeds if self.spec.seeds > 1 else 0
+        done, total = len(self.trials) + len(self.retrained), sum(self.sizes)
+        total += min(N_FINALISTS, total) * self.spec.seeds if self.spec.seeds > 1 else 0
         seconds, budget = self.stopwatch.seconds, self.stopwatch.left
-        left = seconds / self._made * (total - done)
+        left = seconds / self._made * max(0, total - done)
         left = left if budget is None else min(left, budget)
         failed = sum(trial.state == "failed" for trial in self.trials.values())
         self._on_trial(Progress(done, total, failed, self.best, seconds, left))
-
-
-def dev_metrics(fit: Fit) -> dict[str, float]:
-    """What a trial is judged by: metrics on dev, measured resources, and the loss on dev, which breaks ties."""
-    losses = fit.history.metrics.get("dev/loss", ())
-    loss = {"loss": losses[fit.best_epoch - 1]} if 0 < fit.best_epoch <= len(losses) else {}
-    return {**fit.metrics.get("dev", {}), **fit.resources, **loss}
-
-
-def best_so_far(trials: Sequence[Trial], optimize: str, satisfy: Limits) -> Iterator[Trial]:
-    """The best by contract after each finished trial, in the order of their numbers."""
-    done: list[Trial] = []
-    for trial in sorted(trials, key=lambda each: each.number):
-        done = ranked([*done[:1], trial], optimize, satisfy)
-        if done:
-            yield done[0]

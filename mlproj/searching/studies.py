@@ -235,16 +235,6 @@ class SearchStudy:
         """Notes why it ended; None when it goes on."""
         self._first.set_user_attr("ended", stopped)
 
-    @property
-    def finalists(self) -> list[int]:
-        """Numbers of the trials that are trained again with other seeds; empty before they are chosen."""
-        return self._note("finalists") or []
-
-    @explained()
-    def keep_finalists(self, numbers: Sequence[int]) -> None:
-        """Notes which trials are trained again with other seeds."""
-        self._first.set_user_attr("finalists", list(numbers))
-
     def open_round(self, position: Position, space: Space, carried: Sequence[Trial] = ()) -> Round:
         """Begins a round.
 

@@ -18,5 +18,6 @@ from mlproj.track.select import Choice as Choice
 from mlproj.track.select import choose_run as choose_run
 from mlproj.track.store import Store as Store
 from mlproj.track.store import store_for as store_for
+from mlproj.track.store import without_password as without_password
 from mlproj.track.tracker import AbstractTracker as AbstractTracker
 from mlproj.track.ui import serve as serve

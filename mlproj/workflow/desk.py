@@ -20,7 +20,7 @@ from mlproj.workflow.runs import BEST, split_sizes, store_note
 if TYPE_CHECKING:
     from mlproj.data import Dataset
     from mlproj.engine import AbstractEngine
-    from mlproj.searching import Found, Matrix, SearchStudy, Trial
+    from mlproj.searching import Found, Matrix, Progress, SearchStudy, Trial
     from mlproj.track import AbstractTracker, GitState, Store
 
 
@@ -63,7 +63,7 @@ class Desk:
         study: Where the search is written down.
         engine: Where it trains.
         git: State of the project's git work tree.
-        repairs: What had to be mended before it could go on.
+        remarks: What there is to say about going on with a search.
         run_id: Its run.
         name: Name of its run.
     """
@@ -76,7 +76,7 @@ class Desk:
     study: "SearchStudy"
     engine: "AbstractEngine"
     git: "GitState"
-    repairs: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     run_id: str = ""
     name: str = ""
 
@@ -84,6 +84,11 @@ class Desk:
     def rows(self) -> Path:
         """Where the trials' answers lie until the search ends."""
         return self.store.root / "cache" / "searches" / self.run_id
+
+    @property
+    def n_seeds(self) -> int:
+        """With how many seeds each finalist is trained again."""
+        return self.project.search.seeds if self.project.search else 1
 
     @property
     def tags(self) -> dict[str, str]:
@@ -105,12 +110,16 @@ class Desk:
             run_id=earlier if earlier in known else None,
         )
         self.study.update_plan(run_id=self.run_id, name=self.name)
+        for other in self.rows.parent.glob("*"):
+            if other != self.rows:  # of a search that was given up
+                shutil.rmtree(other, ignore_errors=True)
 
     def begun(self) -> "Begun":
         """What to say before the first trial."""
         search_spec = self.project.search
         assert search_spec is not None
         from mlproj.searching import sizes_of, trials_of
+        from mlproj.track import without_password
 
         sizes = sizes_of(search_spec, search_spec.space or {})
         head = f"{self.name} ({self.run_id[:8]}) · {' · '.join(split_sizes(self.dataset.deal.sizes))}"
@@ -118,22 +127,21 @@ class Desk:
         parts = [f"{n:,} trial{'s' * (n != 1)}{f' in {rounds} rounds' * (rounds > 1)}", search_spec.sampler]
         parts += [f"{len(search_spec.space or ())} hyperparameters"]
         parts += [f"{self.engine.workers} worker{'s' * (self.engine.workers != 1)}"]
-        notes = list(self.repairs)
+        notes = list(self.remarks)
         if n < search_spec.trials:
             notes.append(f"a grid of {n:,} points is what fits into {search_spec.trials:,} trials")
         done = sum(trial.state in ("complete", "failed") for trial in trials_of(self.study))
         if done:
             notes.append(f"going on after {done:,} of {n:,} trials")
-        if differing := self._differing():
-            notes.append(f"project.yaml has changed in {differing}; the search goes on with the spec it began with")
         metric = str(self.project.metric.optimize)
+        if search_spec.storage:
+            head += f" · studies in {without_password(search_spec.storage)} (search.storage)"
         return Begun(head + store_note(self.store), " · ".join(parts), tuple(notes), self.dataset.warnings, metric, n)
 
-    def _differing(self) -> str:
-        """Keys in which project.yaml has changed since the search began."""
-        now, then = flatten(self.home), flatten(self.project)
-        keys = [key for key in {**now, **then} if now.get(key) != then.get(key) and not key.startswith("search.")]
-        return ", ".join(keys) if "run_id" in self.study.plan else ""
+    def note(self, progress: "Progress") -> None:
+        """Logs the best so far, so that the run shows how it came about."""
+        if progress.best is not None:
+            self.tracker.log(self.run_id, _on_dev(progress.best), step=progress.done)
 
     def finish(self, found: "Found") -> tuple[Run, dict[str, Any]]:
         """Writes what the search found, ends its run, and notes that it is over.
@@ -177,7 +185,7 @@ class Desk:
 
     def _write(self, folder: Path, found: "Found", insight: Mapping[str, Any]) -> dict[str, str]:
         """The files and figures of the search; returns the tags that end its run."""
-        from mlproj.searching import best_so_far, draw_search
+        from mlproj.searching import draw_search
 
         (folder / "project.yaml").write_text(to_yaml(self.project), encoding="utf-8")
         (folder / "search.json").write_text(json.dumps(insight, indent=1, allow_nan=False), encoding="utf-8")
@@ -193,10 +201,8 @@ class Desk:
                 satisfy=satisfy,
                 importance=insight["importance"],
             )
-        for step, best in enumerate(best_so_far(found.complete, metric, satisfy), start=1):
-            self.tracker.log(self.run_id, _on_dev(best), step=step)
-        if found.best is not None:
-            self.tracker.log(self.run_id, _on_dev(found.best), step=len(found.complete) + 1)
+        if found.finalists:  # the mean over seeds may have chosen another than the curve ends with
+            self.tracker.log(self.run_id, _on_dev(found.finalists[0].trial), step=self.study.plan["trainings"] + 1)
         words = {"trials": "all trials were made", "budget": "the time budget was used up"}
         tags = {
             "mlproj.outcome": "interrupted" if found.stopped == "interrupted" else "completed",
@@ -228,9 +234,11 @@ class Lab:
             "mlproj.number": str(trial.number),
             "mlproj.spec_hash": spec_hash(project),
         }
-        part = trial.study.rpartition("/")[2]
-        kind = "seed" if part == "seeds" else "trial"
-        name = f"{desk.name}-{kind}-{trial.number}"
+        name = f"{desk.name}-trial-{trial.number}"
+        if trial.study.endswith("/seeds"):
+            number = trial.number // desk.n_seeds
+            tags |= {"mlproj.number": str(number), "mlproj.seed": str(project.seed)}
+            name = f"{desk.name}-trial-{number}-seed-{project.seed}"
         run_id = desk.tracker.start(kind="trial", name=name, params=flatten(project), tags=tags)
         self._is_open.add(run_id)
         return run_id

@@ -13,7 +13,7 @@ from mlproj.records import Run
 from mlproj.spec.duration import seconds_of
 from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
-from mlproj.spec.render import to_yaml
+from mlproj.spec.render import flatten, to_yaml
 from mlproj.spec.search import Search
 from mlproj.spec.space import space_problems
 from mlproj.spec.yaml import read_yaml
@@ -84,7 +84,7 @@ def search(
     on_start: Callable[[Begun], None] | None = None,
     on_trial: Callable[["Progress"], None] | None = None,
 ) -> Searched:
-    """Search for better hyperparameters: random, coarse to fine, resumable, tracked.
+    """Search for better hyperparameters, from coarse to fine; what is cut off can be gone on with.
 
     Args:
         project: A project, a project.yaml or a folder holding one.
@@ -115,8 +115,13 @@ def search(
         desk.begin(name)
         if on_start:
             on_start(desk.begun())
-        lab = Lab(desk)
-        searching = Searching(desk.study, desk.project, lab, stopwatch=Stopwatch(budget), on_trial=on_trial)
+
+        def heard(progress: "Progress") -> None:
+            desk.note(progress)
+            if on_trial:
+                on_trial(progress)
+
+        searching = Searching(desk.study, desk.project, Lab(desk), stopwatch=Stopwatch(budget), on_trial=heard)
         try:
             found = searching.run()
         except HopelessSearch:
@@ -180,7 +185,8 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     from mlproj.engine import make_engine, warm_up
     from mlproj.track import store_for
 
-    home = load(project, set=() if options.like else options.changes)
+    changes = [change for change in options.changes if not options.like or change.startswith("search.storage")]
+    home = load(project, set=changes)
     store = store_for(home)
     from mlproj.searching import begin_study, driver_lock, latest_study, open_storage
 
@@ -191,31 +197,35 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     url, journal = home.search.storage if home.search else None, store.root / "optuna.journal"
     open_studies = partial(open_storage, journal, url, say=repairs.append)
     latest = latest_study(open_studies(), home.name) if url or journal.exists() else None
+    if latest and url and latest.plan.get("run_id") not in {run.id for run in tracker.runs(kinds=("search",))}:
+        latest = None  # of another project of this name that shares the database
     _check_unfinished(home, latest, options)
-    spec = _stored(home, latest) if options.resume and latest else _fresh(home, tracker, options)
+    written = _stored(home, latest) if options.resume and latest else _fresh(home, tracker, options)
+    notes = _differing(home, written) if options.resume else []
     from mlproj.data import load_dataset
     from mlproj.track import capture_git
     from mlproj.training import resolve
 
-    dataset = load_dataset(spec, store=store.splits, before_saving=partial(_check_dev, spec))
+    dataset = load_dataset(written, store=store.splits, before_saving=partial(_check_dev, written))
     if options.resume and latest:
         _check_data(home, latest, dataset)
-    resolved = resolve(spec, dataset)
-    spec = spec.changed(task=resolved.task, metric=resolved.metric)
+    resolved = resolve(written, dataset)
+    spec = written.changed(task=resolved.task, metric=resolved.metric)
     engine = stack.enter_context(make_engine(options.engine, dataset, options.workers))
     if options.resume and latest:
         study = latest
+        study.end(None)
     else:
         study = begin_study(
             open_studies(),
             home.name,
-            _plan(spec, dataset),
+            _plan(written, dataset),
             optimize=str(spec.metric.optimize),
             satisfy=spec.metric.satisfy,
             seed=spec.seed,
         )
     git = capture_git(home.root)
-    return Desk(home, spec, dataset, store, tracker, study, engine, git, tuple(repairs))
+    return Desk(home, spec, dataset, store, tracker, study, engine, git, tuple(repairs + notes))
 
 
 def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _Options) -> None:
@@ -240,19 +250,37 @@ def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _
 
 def _fresh(home: Project, tracker: "AbstractTracker", options: _Options) -> Project:
     """The spec of a new search, with its space written out."""
-    from mlproj.searching import default_space, sizes_of
+    from mlproj.searching import sizes_of
 
     spec = home
     if options.like:
         run = find_run(tracker, options.like)  # of a search its own spec, not its best trial's
         own = {"search": home.search.model_dump(mode="json")} if home.search else {}
         spec = spec_of(run, stored_spec(tracker, run), home, set=options.changes, more=own)
-    search_spec = spec.search or Search()
-    space = search_spec.space or default_space(spec)
-    if problems := space_problems(spec, space):
+    spec = _with_space(spec)
+    assert spec.search is not None
+    assert spec.search.space is not None
+    if problems := space_problems(spec, spec.search.space):
         raise InvalidInput(problems)
-    sizes_of(search_spec, space)  # says when a grid does not fit, before anything is started
-    return spec.changed(search=search_spec.model_copy(update={"space": dict(space)}))
+    sizes_of(spec.search, spec.search.space)  # says when a grid does not fit, before anything is started
+    return spec
+
+
+def _with_space(project: Project) -> Project:
+    """The project with its space written out."""
+    from mlproj.searching import default_space
+
+    search_spec = project.search or Search()
+    space = search_spec.space or default_space(project)
+    return project.changed(search=search_spec.model_copy(update={"space": dict(space)}))
+
+
+def _differing(home: Project, stored: Project) -> list[str]:
+    """Says in which keys project.yaml is no longer what a search began with."""
+    now, then = flatten(_with_space(home)), flatten(stored)
+    keys = [key for key in {**now, **then} if now.get(key) != then.get(key)]
+    shown = ", ".join(keys[:6]) + (f" and {len(keys) - 6} more keys" if len(keys) > 6 else "")
+    return [f"{home.file} differs in {shown}; the search goes on with the spec it began with"] if keys else []
 
 
 def _stored(home: Project, study: "SearchStudy") -> Project:
@@ -263,7 +291,7 @@ def _stored(home: Project, study: "SearchStudy") -> Project:
 
 def _plan(spec: Project, dataset: "Dataset") -> dict[str, Any]:
     """What a search has to know when it is gone on with."""
-    from mlproj.searching import sizes_of
+    from mlproj.searching import N_FINALISTS, sizes_of
 
     assert spec.search is not None
     assert spec.search.space is not None
@@ -273,6 +301,7 @@ def _plan(spec: Project, dataset: "Dataset") -> dict[str, Any]:
         "data_hash": dataset.data_hash,
         "dev_hash": dataset.dev_hash,
         "trials": trials,
+        "trainings": trials + N_FINALISTS * spec.search.seeds,
     }
 
 

@@ -25,7 +25,7 @@ def test_a_line_says_how_far_it_is_and_what_is_left(
     with TrainingProgress(Shell(None, json=False, quiet=False)) as shown:
         shown.start(STARTED)
         shown.epoch(2, 8, VALUES)
-    assert capsys.readouterr().err == "epoch 2 of 8, train/loss 0.5, dev/error 0.25, at most 0 s left\n"
+    assert capsys.readouterr().err == "epoch 2 of 8, train/loss 0.5, dev/error 0.25, at most 0.0 s left\n"
 
 
 def test_within_a_minute_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:

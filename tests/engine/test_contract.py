@@ -61,7 +61,7 @@ def test_jobs_are_taken_as_there_is_room_for_them(engine: AbstractEngine, make_j
         done += 1
         ahead.append(taken - done)
     assert done == 12
-    assert max(ahead) <= (0 if engine.name == "here" else 2 * engine.workers + 1)
+    assert max(ahead) <= (0 if isinstance(engine, Here) else 2 * engine.workers + 1)
 
 
 def test_the_next_job_may_depend_on_results(engine: AbstractEngine, make_job: MakeJob) -> None:

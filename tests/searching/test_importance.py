@@ -2,14 +2,22 @@
 
 import math
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mlproj.searching.importance import importance
+from mlproj.searching.importance import importance as tell
 from mlproj.searching.scales import value_at
 from mlproj.searching.trials import Trial
-from mlproj.spec.search import Choice, Dimension, Int, Log, OneMinusLog, Uniform
+from mlproj.spec.search import Choice, Dimension, Int, Log, OneMinusLog, Space, Uniform
+
+
+def importance(made: Sequence[Trial], space: Space, optimize: str) -> dict[str, float]:
+    """The shares alone."""
+    return tell(made, space, optimize)[0]
+
 
 SPACE: dict[str, Dimension] = {
     "training.learning_rate": Log(log=(1e-4, 1.0)),
@@ -113,3 +121,31 @@ def test_values_that_are_no_numbers_are_left_out(seed: int) -> None:
         Trial(98, "s", 41, made[0].params, "complete"),
     ]
     assert importance([*broken, *made], SPACE, "error") == importance(made, SPACE, "error")
+
+
+def test_what_is_told_is_beyond_chance() -> None:
+    """Of 40 searches in which nothing matters few name something (5 % by design); what matters is named."""
+    noise = np.random.default_rng(0)
+    false, right = 0, 0
+    for search in range(40):
+        made = trials(64, search, learning_rate=1.0, width=0.3)
+        right += "training.learning_rate" in tell(made, SPACE, "error")[1]
+        idle = [replace(trial, metrics={"error": float(noise.random())}) for trial in made]
+        false += bool(tell(idle, SPACE, "error")[1])
+    assert false <= 6  # P(more than 6 of 40 at 5 %) = 0.3 %
+    assert right >= 36
+
+
+def test_a_later_round_that_lies_closer_makes_nothing_important() -> None:
+    """Results of the second round are better, and all its values lie together, yet none of them is the reason."""
+    noise, named = np.random.default_rng(1), 0
+    for search in range(20):
+        first = [replace(trial, metrics={"error": float(noise.random())}) for trial in trials(32, search)]
+        box = {path: value_at(dimension, 0.6) for path, dimension in SPACE.items()}
+        second = [
+            replace(trial, number=32 + trial.number, study="t", metrics={"error": float(noise.random()) - 1})
+            for trial in trials(32, 100 + search)
+        ]
+        second = [replace(trial, params=box | {"model.width": trial.params["model.width"]}) for trial in second]
+        named += bool(tell([*first, *second], SPACE, "error")[1])
+    assert named <= 4  # P(more than 4 of 20 at 5 %) = 0.3 %

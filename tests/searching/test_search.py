@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import pytest
 
 from mlproj.records import Answers, Failure, Fit, History, Job, OnRung, Outcome, Predictions
 from mlproj.searching import HopelessSearch, Progress, Searching, Stopwatch, begin_study, latest_study, open_storage
-from mlproj.searching.search import Found, best_so_far, trials_of
+from mlproj.searching.found import Found
+from mlproj.searching.search import trials_of
 from mlproj.searching.shield import shielded
 from mlproj.searching.studies import SearchStudy
 from mlproj.searching.trials import Trial
@@ -131,7 +132,7 @@ def test_a_budget_is_dealt_over_the_rounds_and_the_finals(tmp_path: Path) -> Non
     found = run(tmp_path, project_of(trials=60, rounds=3, seeds=4), lab, budget=40)
     made = [sum(f"round-{n}" in trial.study for trial in found.complete) for n in (1, 2, 3)]
     assert made == [10, 10, 10]  # 40 s for 20 + 20 + 20 trials and 5 × 4 trainings of the finalists
-    assert sorted(len(finalist.metrics) for finalist in found.finalists) == [2, 4, 4]
+    assert [len(finalist.metrics) for finalist in found.finalists] == [2] * 5
     assert found.stopped == "budget"
     assert found.seconds == 40
 
@@ -151,6 +152,71 @@ def test_a_budget_shorter_than_a_trial_leaves_what_the_trial_had(tmp_path: Path)
     assert found.best is not None
     assert lab.recorded == {"run-1": True}
     assert [trial.state for trial in trials_of(_study(tmp_path))] == ["lost"]
+
+
+def test_trials_that_the_budget_cuts_at_the_very_end_are_made_when_it_goes_on(tmp_path: Path) -> None:
+    lab = Formula(seconds=10)
+    found = run(tmp_path, project_of(trials=2, rounds=1), lab, budget=15)
+    assert (found.stopped, len(found.complete)) == ("budget", 1)
+    again = run(tmp_path, project_of(trials=2, rounds=1), Formula())
+    assert (again.stopped, len(again.complete)) == ("trials", 2)
+
+
+class Quickening(Formula):
+    """Its first five trainings take longer than the others."""
+
+    def begin(self, trial: Trial, project: Project) -> str:
+        self.seconds = 4.0 if len(self.begun) < 5 else 1.0
+        return super().begin(trial, project)
+
+
+def test_time_that_is_left_over_goes_to_the_trials_that_were_left_out(tmp_path: Path) -> None:
+    found = run(tmp_path, project_of(trials=20), Quickening(), budget=40)
+    assert (found.stopped, len(found.complete), found.seconds) == ("trials", 20, 35)
+
+
+def test_finalists_are_chosen_again_when_more_trials_are_known(tmp_path: Path) -> None:
+    project = project_of(trials=20, rounds=1, seeds=2)
+    first = run(tmp_path, project, Formula(), budget=8)
+    again = run(tmp_path, project, Formula())
+    whole = run(tmp_path / "whole", project, Formula())
+    assert first.stopped == "budget"
+    assert [finalist.trial.number for finalist in again.finalists] == [f.trial.number for f in whole.finalists]
+    assert again.best is not None
+    assert again.best == again.finalists[0].trial
+    assert {len(finalist.metrics) for finalist in again.finalists} == {2}
+
+
+def test_one_lucky_seed_does_not_win(tmp_path: Path) -> None:
+    """Finalists are compared over the seeds that all of them were trained with."""
+    project = project_of(trials=20, rounds=1, seeds=3)
+    best = run(tmp_path / "whole", project_of(trials=20, rounds=1), Formula()).best
+    assert best is not None
+    fails = lambda job: job.seed == 2 and job.project.training.learning_rate != best.params["training.learning_rate"]  # noqa: E731
+    found = run(tmp_path, project, Formula(fails=fails))
+    assert {len(finalist.metrics) for finalist in found.finalists} == {2}
+
+
+class Broken(Formula):
+    """Trains models whose error is no number."""
+
+    def evaluate(
+        self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
+    ) -> Generator[tuple[int, Fit | Failure]]:
+        for position, job in enumerate(jobs):
+            yield position, replace(fit_of(job, is_cut=False), metrics={"dev": {"error": math.nan}})
+
+
+def test_values_that_are_no_number_end_in_no_hope_too(tmp_path: Path) -> None:
+    lab = Broken()
+    with pytest.raises(HopelessSearch, match="error on dev is nan"):
+        run(tmp_path, project_of(), lab)
+    assert len(lab.begun) == 8
+
+
+def test_a_short_search_in_which_everything_fails_says_so(tmp_path: Path) -> None:
+    with pytest.raises(HopelessSearch, match="The only trial failed: the formula failed"):
+        run(tmp_path, project_of(trials=1), Formula(fails=lambda _: True))
 
 
 def test_sleep_is_not_computing_time() -> None:
@@ -184,7 +250,8 @@ def test_what_was_running_is_told_from_its_run_or_made_again_with_its_values(tmp
 def test_only_what_may_be_the_best_is_stored_whole(tmp_path: Path) -> None:
     lab = Formula()
     found = run(tmp_path, project_of(), lab)
-    records = [trial.run_id for trial in best_so_far(found.complete, "error", {})]
+    best = np.minimum.accumulate([trial.metrics["error"] for trial in found.complete])
+    records = [t.run_id for t, low in zip(found.complete, best, strict=True) if t.metrics["error"] == low]
     assert {run_id for run_id, whole in lab.recorded.items() if whole} == set(records)
 
 

@@ -84,7 +84,7 @@ def test_searches_are_numbered_and_the_newest_is_found(storage: BaseStorage) -> 
     assert names == ["cats/search-1", "cats/search-2", "cat/search-1", "cats./search-1", "cats/search-3"]
     found = latest_study(storage, "cats")
     assert found is not None
-    assert (found.name, dict(found.plan), found.ended, found.finalists) == ("cats/search-3", {"n": 1}, None, [])
+    assert (found.name, dict(found.plan), found.ended) == ("cats/search-3", {"n": 1}, None)
     assert latest_study(storage, "ca") is None
 
 
@@ -93,12 +93,11 @@ def test_what_a_search_is_outlives_its_process(storage: BaseStorage) -> None:
     study = begin_study(storage, "cats", plan, **GOAL)
     study.update_plan(run_id="abc")
     study.update_plan(name="x", none=1)
-    study.keep_finalists([3, 1])
     study.end("budget")
     found = latest_study(storage, "cats")
     assert found is not None
     assert found.plan == {**plan, "run_id": "abc", "name": "x", "none": 1}
-    assert (found.ended, found.finalists) == ("budget", [3, 1])
+    assert found.ended == "budget"
     found.end(None)
     assert study.ended is None
 

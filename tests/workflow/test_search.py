@@ -203,8 +203,9 @@ def test_the_same_seed_finds_the_same_on_worker_processes(
 
 
 def test_another_search_draws_other_values_and_a_search_can_begin_from_one(make_search: Callable[..., Path]) -> None:
-    home = make_search(trials=3)
-    first = mlproj.search(home, workers=1)
+    home, heard = make_search(trials=3), list[Any]()
+    first = mlproj.search(home, workers=1, on_start=heard.append)
+    assert heard[0].notes == ()
     wider = "search.space.training.learning_rate={log: [0.01, 10]}"
     second = mlproj.search(home, workers=1, like="search-1", set=[wider, "training.epochs=2"], name="wider")
     assert second.run.name == "wider"
@@ -232,6 +233,10 @@ def test_finalists_are_trained_with_fresh_seeds_and_ranked_by_the_mean(make_sear
     with MlflowTracker(store_for(found.project), "flowers", writes=False) as tracker:
         params = [run.params for run in tracker.runs(kinds=("trial",)) if "/seeds/" in run.tags["mlproj.trial"]]
     assert sorted(each["seed"] for each in params) == sorted(["1", "2", "3"] * 5)
+    numbers = {finalist.trial.number for finalist in found.found.finalists}
+    with MlflowTracker(store_for(found.project), "flowers", writes=False) as tracker:
+        tags = [run.tags for run in tracker.runs(kinds=("trial",)) if "mlproj.seed" in run.tags]
+    assert {int(each["mlproj.number"]) for each in tags} == numbers
     assert (found.run.folder or Path()).joinpath("dev_predictions.npz").is_file()
     assert mlproj.diagnose_bias_variance(found).subject.run is not None  # the winner by the mean has its model
 
@@ -253,7 +258,7 @@ def test_an_unfinished_search_wants_to_know_what_to_do(make_search: Callable[...
     (home / "project.yaml").write_text((home / "project.yaml").read_text().replace("epochs: 3", "epochs: 4"))
     heard: list[Any] = []
     gone_on = mlproj.search(home, resume=True, workers=1, time_budget=1.0, on_start=heard.append)
-    assert any("project.yaml has changed in training.epochs" in note for note in heard[0].notes)
+    assert any("project.yaml differs in training.epochs" in note for note in heard[0].notes)
     assert gone_on.run.id == document["run_id"]
     assert gone_on.run.params["training.epochs"] == "3"
     assert len(gone_on.found.complete) > document["complete"]
