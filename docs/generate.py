@@ -55,6 +55,7 @@ EXAMPLES = {
     "split": "mlproj split --out splits.csv",
     "demo": "mlproj demo",
     "train": "mlproj train --set training.learning_rate=0.01 --set model.hidden=[64,64] --name faster",
+    "search": "mlproj search --trials 32 --time-budget 10m",
     "runs": "mlproj runs best --yaml",
     "ui": "mlproj ui --port 5001",
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
@@ -182,7 +183,7 @@ def record() -> dict[str, str]:
         screens = {"init": listen("init tumours --data tumours/breast_cancer.csv --label diagnosis", home)}
         edited = (cancer / "project.yaml").read_text(encoding="utf-8").replace("breast-cancer", "tumours", 1)
         (home / "tumours" / "project.yaml").write_text(edited, encoding="utf-8")
-        for line in ("check", "train --name first", "diagnose bias-variance"):
+        for line in ("check", "train --name first", "diagnose bias-variance", "search"):
             screens[line.split()[0]] = listen(line, home / "tumours")
     halves = demo.partition("== mlproj-demo/blurry-digits")
     return screens | {"demo": halves[1] + halves[2]}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mlproj.cli.text import RATES, figure, show, table
+from mlproj.cli.text import figure, show, table
 from mlproj.spec.duration import spoken
 
 Document = Mapping[str, Any]
@@ -30,15 +30,15 @@ def search_text(document: Document) -> str:
 def _ending(document: Document) -> Iterator[str]:
     if "stopped" not in document:
         return
-    counts = f"{document['complete']:,} trials finished"
+    n, made = document["complete"], document["made"]
+    counts = f"{n:,} trial{'s' * (n != 1)} finished"
     counts += f", {document['failed']:,} failed" if document["failed"] else ""
-    seconds = spoken(document["seconds"])
+    counts += f"; {made:,} trainings" if made != n + document["failed"] else ""
     slept = f" (the machine slept {spoken(document['slept'])}, not counted)" if document["slept"] else ""
-    yield f"{counts} in {seconds}{slept}; run {document['run_id'][:8]}"
-    if document["stopped"] == "budget":
-        yield "The time budget was used up; `mlproj search --resume` makes the rest."
-    if document["stopped"] == "interrupted":
-        yield "Interrupted; `mlproj search --resume` makes the rest."
+    yield f"{counts} in {spoken(document['seconds'])}{slept}; run {document['run_id'][:8]}"
+    why = {"budget": "The time budget was used up", "interrupted": "Interrupted"}
+    if document["resume"]:
+        yield f"{why[document['stopped']]}; the rest: {document['resume']}"
 
 
 def _best(document: Document) -> str:
@@ -62,11 +62,7 @@ def _best(document: Document) -> str:
 
 
 def _interval(metric: str, low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return ""
-    if metric in RATES:  # a t-interval knows nothing of 0 and 1
-        low, high = max(low, 0.0), min(high, 1.0)
-    return f"[{figure(metric, low)}, {figure(metric, high)}]"
+    return "" if low is None or high is None else f"[{figure(metric, low)}, {figure(metric, high)}]"
 
 
 def _short(path: str, paths: Sequence[str]) -> str:
@@ -89,6 +85,9 @@ def _sayings(document: Document) -> Iterator[str]:
         yield f"what mattered: {', '.join(shares)}"
     elif document["importance"]:
         yield f"what mattered cannot be told from {document['complete']:,} trials"
+    missing = document["complete"] - document.get("answers_kept", document["complete"])
+    if missing > 0:
+        yield f"dev_predictions.npz lacks the answers of {missing:,} trials: mlruns/cache was cleared meanwhile"
     for edge in document["edges"]:
         yield (
             f"at the edge: the best {edge['path']}, {show(edge['value'])}, lies at the {edge['end']} end of its range; "

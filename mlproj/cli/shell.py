@@ -4,6 +4,7 @@ With ``--json`` standard output holds exactly one JSON document and everything e
 leaves only results and errors. A user's mistake ends with exit code 2 and a message, never with a traceback.
 """
 
+import errno
 import functools
 import inspect
 import json
@@ -119,11 +120,14 @@ def _end_well(shell: Shell, work: Callable[[], None]) -> None:
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted.", err=True)
+        if shell.json and not _documents:
+            _print_document({"ok": False, "problems": problem_rows((Problem("", "interrupted"),))})
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise
     except OSError as error:
-        _explain(shell, MlprojError(f"{error.filename or 'The system'}: {error.strerror or error}"))
+        hint = "; make room and run it again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        _explain(shell, MlprojError(f"{error.filename or 'The system'}: {error.strerror or error}{hint}"))
         raise typer.Exit(1) from None
 
 

@@ -62,7 +62,8 @@ class Found:
         best: The best by contract; after retraining with seeds the best by the mean. None when nothing finished.
         finalists: The best five trained again, best mean first; empty without `search.seeds`.
         stopped: Why it ended.
-        seconds: Computing time.
+        made: Trainings that were made now, not before an interruption.
+        seconds: Computing time of those.
         slept: Seconds that the machine slept meanwhile.
         study: Name of the Optuna study of the last round, which holds the best trial.
     """
@@ -72,6 +73,7 @@ class Found:
     best: Trial | None
     finalists: tuple[Finalist, ...]
     stopped: Stopped
+    made: int
     seconds: float
     slept: float
     study: str

@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
+from mlproj.diagnose.rungs import is_rate
 from mlproj.metrics import is_feasible
 from mlproj.searching.found import N_FINALISTS, Finalist, Found
 from mlproj.searching.importance import importance
@@ -97,12 +98,15 @@ def _row(trial: Trial, optimize: str, satisfy: Mapping[str, str]) -> dict[str, A
 
 
 def _finalist_row(finalist: Finalist, optimize: str, satisfy: Mapping[str, str]) -> dict[str, Any]:
-    """A finalist by the mean of its seeds, with the t-interval of the mean; `value` is that of the search itself."""
+    """A finalist by the mean of its seeds with its t-interval; `value` is the search's own, `metrics` are means."""
     mean = finalist.mean()
     values = [each[optimize] for each in finalist.metrics]
     _, low, high = t_interval(values)
+    if is_rate(optimize):  # a t-interval knows nothing of 0 and 1
+        low, high = max(low, 0.0), min(high, 1.0)
     return _row(finalist.trial, optimize, satisfy) | {
         "feasible": is_feasible(mean, satisfy),
+        "metrics": {name: _finite(mean[name]) for name in (optimize, *satisfy) if name in mean},
         "mean": _finite(mean.get(optimize)),
         "low": _finite(low),
         "high": _finite(high),

@@ -159,6 +159,7 @@ class Searching:
             best=self.best,
             finalists=self.finalists,
             stopped=stopped,
+            made=self._made,
             seconds=self.stopwatch.seconds,
             slept=self.stopwatch.slept,
             study=self._rounds[-1].name if self._rounds else self.study.name,

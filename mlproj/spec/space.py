@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_origin
 
 from mlproj.errors import Problem
-from mlproj.spec.fields import Form, forms_at, options_of, reference_rows, say
+from mlproj.spec.fields import Form, either, forms_at, options_of, reference_rows, say
 from mlproj.spec.guess import KEYS_ELSEWHERE, closest, same, snake
 from mlproj.spec.messages import Flaw, Path, show
 from mlproj.spec.project import Project
@@ -14,6 +14,7 @@ from mlproj.spec.vary import SPACE, blame, try_values
 _SEARCHED = {"model": "model.width", "training": "training.learning_rate"}
 """Sections whose keys can be searched, each with one: the others change what is measured, or on what."""
 _WHY_NOT = {
+    "training.device": "it changes how long a training takes, not what comes of it",
     "data": "figures on different data do not compare",
     "splits": "figures on different data do not compare",
     "human_level": "it says what is measured against, not how to train",
@@ -21,6 +22,15 @@ _WHY_NOT = {
     "task": "figures of different tasks do not compare",
     "seed": "a seed that was picked for its dev score wins by luck; `search.seeds` trains the best with several",
 }
+
+
+_READERS = {
+    "training.momentum": ("momentum", "nesterov"),
+    "training.beta1": ("adam", "adamw"),
+    "training.beta2": ("adam", "adamw", "rmsprop"),
+    "training.eps": ("adam", "adamw", "rmsprop"),
+}
+"""Keys that only some optimizers read."""
 
 
 def space_problems(project: Project, space: Space) -> list[Problem]:
@@ -65,7 +75,20 @@ def _flaws(project: Project, space: Space) -> list[Flaw]:
     """All flaws; a key that is flawed by itself is left out when the keys are looked at together."""
     flaws = [flaw for path in space for flaw in _own_flaws(path, space[path])]
     flaws += _rivals(project, _without(space, flaws))
+    flaws += _idle(project, _without(space, flaws))
     return [*flaws, *_value_flaws(project, _without(space, flaws))]
+
+
+def _idle(project: Project, space: Space) -> Iterator[Flaw]:
+    """Keys that the project's optimizer does not read: trials that differ in nothing else would be the same."""
+    if "training.optimizer" in space:
+        return
+    optimizer = project.training.optimizer
+    for path in space:
+        readers = _READERS.get(path)
+        if readers is not None and optimizer not in readers:
+            hint = f"Leave it out, or set `optimizer: {readers[0]}`."
+            yield Flaw((*SPACE, path), f"means nothing to {optimizer}; {either(readers)} read it", hint)
 
 
 def _without(space: Space, flaws: Sequence[Flaw]) -> Space:
@@ -84,8 +107,8 @@ def _path_flaws(path: str) -> Iterator[tuple[str, str]]:
     forms = forms_at(path.split("."))
     if section in _SEARCHED and forms and not key:
         yield "is a whole section", f"Name one of its keys, for example `{_SEARCHED[section]}`."
-    elif section not in _SEARCHED and forms:
-        reason = _WHY_NOT.get(section, "it does not change what is trained")
+    elif path in _WHY_NOT or (section not in _SEARCHED and forms):
+        reason = _WHY_NOT.get(path) or _WHY_NOT.get(section, "it does not change what is trained")
         yield f"cannot be searched: {reason}", "Name keys of `model` and `training`."
     elif not forms:
         known = [row.path for row in reference_rows() if row.path.startswith(tuple(_SEARCHED)) and "." in row.path]

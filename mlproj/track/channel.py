@@ -33,6 +33,8 @@ _QUIET: Final = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "PYTHONWARNINGS": "ignore",
 }
+_PATIENT: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1"}
+"""Unless the user says otherwise: a server that is gone is given up after seconds, where MLflow tries for minutes."""
 _PATIENCE_SECONDS: Final = 120.0
 
 
@@ -163,7 +165,7 @@ def _spawn(log: Path, keep: Sequence[int]) -> "subprocess.Popen[bytes]":
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
-            env=os.environ | _QUIET,
+            env=_PATIENT | os.environ | _QUIET,
             start_new_session=True,
             pass_fds=keep,
         )

@@ -1,12 +1,16 @@
 """What went wrong with the store, in words that a person can act on."""
 
 import re
+import shutil
+from pathlib import Path
 from typing import Final
 
 from mlproj.track.store import Store, without_password
 
+_FULL: Final = "The disk is full. Free some space and run it again."
+_SCARCE: Final = 256 * 1024
 _ADVICE: Final = (
-    ("database or disk is full|disk I/O error|No space left", "The disk is full. Free some space and run it again."),
+    ("database or disk is full|disk I/O error|No space left", _FULL),
     (
         "database is locked",
         "Another process has held the database for too long. End it (an open SQL shell?), try again.",
@@ -46,9 +50,20 @@ def explain(error: BaseException, store: Store) -> str:
     if isinstance(error, StoreError):
         return str(error)
     text = _essence(error)
+    if is_full(store.root):  # SQLite and MLflow say many things then, few of them that
+        return f"The run store {store.label} failed, as the disk is full ({text}).\n{_FULL}"
     advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, text)), "")
     head = f"The run store {store.label} failed: {text}"
     return "\n".join(filter(None, (head, advice.format(uri=without_password(store.uri)))))
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a folder, or of the nearest one above it that exists, has no room left to speak of."""
+    place = next((each for each in (folder, *folder.parents) if each.is_dir()), None)
+    try:
+        return place is not None and shutil.disk_usage(place).free < _SCARCE
+    except OSError:
+        return False
 
 
 def _essence(error: BaseException) -> str:

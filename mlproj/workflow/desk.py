@@ -46,8 +46,8 @@ class Begun:
 
 
 def short_name(study: "SearchStudy") -> str:
-    """What a search is called, such as search-1."""
-    return study.name.rpartition("/")[2]
+    """What a search is called: the name of its run, or search-1, search-2 and so on."""
+    return str(study.plan.get("name") or study.name.rpartition("/")[2])
 
 
 @dataclass
@@ -125,7 +125,8 @@ class Desk:
         head = f"{self.name} ({self.run_id[:8]}) · {' · '.join(split_sizes(self.dataset.deal.sizes))}"
         n, rounds = sum(sizes), len(sizes)
         parts = [f"{n:,} trial{'s' * (n != 1)}{f' in {rounds} rounds' * (rounds > 1)}", search_spec.sampler]
-        parts += [f"{len(search_spec.space or ())} hyperparameters"]
+        keys = len(search_spec.space or ())
+        parts += [f"{keys} hyperparameter{'s' * (keys != 1)}"]
         parts += [f"{self.engine.workers} worker{'s' * (self.engine.workers != 1)}"]
         notes = list(self.remarks)
         if n < search_spec.trials:
@@ -155,6 +156,7 @@ class Desk:
         try:
             matrix = self._matrix(staging, found)
             insight = describe(found, self.project, matrix)
+            insight["answers_kept"] = len(matrix.numbers) if matrix else 0
             insight["widen"] = self._widen(insight["edges"])
             tags = self._write(staging, found, insight)
             self.tracker.artifacts(self.run_id, staging)

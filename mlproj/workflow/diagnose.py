@@ -241,13 +241,14 @@ def _file(path: Path, project: "Project | None", metric: str | None) -> Subject:
 
 def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
     from mlproj.records.files import read_predictions
-    from mlproj.workflow.runs import find_run, load, model_of, speak, spec_of, split_sizes
+    from mlproj.workflow.runs import find_run, load, model_of, speak, spec_of, split_sizes, stored_spec
 
     home = load(project if project is not None else ".")
     tracker = store.open(home)
     found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, run))
     if found.kind not in ("train", "search", "trial", "record"):
         raise InputError(f"{speak(found)} is a {found.kind}, not a model. Name a training: mlproj runs")
+    stored_spec(tracker, found)  # says why it holds none
     folder = tracker.fetch(found.id, "")
     if not (folder / "predictions.parquet").is_file():
         raise InputError(f"{speak(found)} has no predictions (its status is {found.status}). Name another: mlproj runs")

@@ -95,7 +95,9 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
 
 
 def _has_spec(run: Run) -> bool:
-    """Whether a run was kept to its end and is a model: a diagnosis, and what was killed, hold no spec."""
+    """Whether a run holds its spec: a diagnosis, what was killed, and most trials of a search do not."""
+    if run.kind == "trial" and run.folder is not None and not (run.folder / "project.yaml").is_file():
+        return False
     return run.kind != "diagnosis" and run.status == "FINISHED"
 
 
@@ -107,7 +109,10 @@ def stored_spec(tracker: "AbstractTracker", run: Run) -> Path:
     """
     if not _has_spec(run):
         state = f"{run.kind}, {run.outcome or run.status.lower()}"
-        raise InputError(f"{speak(run)} holds no project.yaml ({state}). Name a finished training: mlproj runs")
+        hint = "Name a finished training: mlproj runs"
+        if run.kind == "trial" and run.status == "FINISHED":
+            hint = "A search keeps the files of those that could be the best; `search.keep: all` keeps all."
+        raise InputError(f"{speak(run)} holds no project.yaml ({state}). {hint}")
     return tracker.fetch(run.id, "project.yaml")
 
 

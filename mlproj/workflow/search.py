@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
-from mlproj.errors import InputError, InvalidInput, Problem
+from mlproj.errors import InputError, InvalidInput, Problem, TrackingError
 from mlproj.records import Run
 from mlproj.spec.duration import seconds_of
 from mlproj.spec.load import load_project
@@ -42,6 +42,7 @@ class Searched:
         engine: Where it trained: here or process.
         workers: Trainings at the same time.
         next: The command to run next.
+        resume: The command that makes what is still to be made.
     """
 
     run: Run
@@ -51,6 +52,7 @@ class Searched:
     engine: str
     workers: int
     next: str
+    resume: str
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `mlproj search`."""
@@ -60,11 +62,13 @@ class Searched:
             "study": self.found.study,
             **self.insight,
             "stopped": self.found.stopped,
+            "made": self.found.made,
             "engine": self.engine,
             "workers": self.workers,
             "seconds": round(self.found.seconds, 3),
             "slept": round(self.found.slept, 3),
             "next": self.next,
+            "resume": None if self.found.stopped == "trials" else self.resume,
         }
 
 
@@ -127,10 +131,15 @@ def search(
         except HopelessSearch:
             desk.study.end("failed")
             raise
+        except (TrackingError, OSError) as error:
+            raise TrackingError(
+                f"{error}\nWhat was finished is kept; go on with: {join(desk.home, 'search', '--resume')}"
+            ) from error
         run, insight = desk.finish(found)
-        words = ("diagnose", "bias-variance", run.name) if found.best else ("search", "--resume")
-        pool, home = desk.engine, desk.home
-        return Searched(run, desk.project, found, insight, pool.name, pool.workers, join(home, *words))
+        rest = join(desk.home, "search", "--resume")
+        following = join(desk.home, "diagnose", "bias-variance", run.name) if found.best else rest
+        pool = desk.engine
+        return Searched(run, desk.project, found, insight, pool.name, pool.workers, following, rest)
 
 
 @dataclass(frozen=True)
@@ -161,7 +170,8 @@ class _Options:
         if self.resume and self.new:
             problems.append(Problem("--resume", "goes on with a search, --new starts another", "Leave one out."))
         if self.resume:
-            kept = {"--set": self.set, "--like": self.like, "--name": self.name, "--trials": self.trials}
+            set_ = [change for change in self.set if not _is_storage(change)]
+            kept = {"--set": set_, "--like": self.like, "--name": self.name, "--trials": self.trials}
             kept |= {"--sampler": self.sampler}
             problems += [
                 Problem(option, "a resumed search keeps its own spec", "Leave it out, or start another with --new.")
@@ -185,7 +195,7 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     from mlproj.engine import make_engine, warm_up
     from mlproj.track import store_for
 
-    changes = [change for change in options.changes if not options.like or change.startswith("search.storage")]
+    changes = [change for change in options.changes if not options.like or _is_storage(change)]
     home = load(project, set=changes)
     store = store_for(home)
     from mlproj.searching import begin_study, driver_lock, latest_study, open_storage
@@ -209,6 +219,7 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     dataset = load_dataset(written, store=store.splits, before_saving=partial(_check_dev, written))
     if options.resume and latest:
         _check_data(home, latest, dataset)
+        _check_runs(home, latest, tracker)
     resolved = resolve(written, dataset)
     spec = written.changed(task=resolved.task, metric=resolved.metric)
     engine = stack.enter_context(make_engine(options.engine, dataset, options.workers))
@@ -228,12 +239,20 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     return Desk(home, spec, dataset, store, tracker, study, engine, git, tuple(repairs + notes))
 
 
+def _is_storage(change: str) -> bool:
+    """Whether a setting says where the studies lie, which is no part of what is searched."""
+    return change.partition("=")[0].strip() == "search.storage"
+
+
 def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _Options) -> None:
     """Whether it is clear if a search begins or goes on."""
     is_over = latest is None or latest.ended in OVER
     if options.resume and is_over:
-        which = "there is none" if latest is None else f"{short_name(latest)} has made all its trials"
-        raise InputError(f"No search to go on with: {which}. Start one: {join(project, 'search')}")
+        which = "there is none" if latest is None else f"{short_name(latest)} is over"
+        raise InputError(
+            f"No search to go on with: {which}. Start one: {join(project, 'search')}\n"
+            "(If its studies lie in a database, name it in `search.storage` or with --set search.storage=URL.)"
+        )
     if latest is None or is_over or options.resume or options.new:
         return
     from mlproj.searching import trials_of
@@ -313,6 +332,20 @@ def _check_dev(project: Project, dataset: "Dataset") -> None:
     if "dev" not in dataset.parts:
         hint = "Give dev a share, such as 0.2."
         raise InvalidInput([project.problem("splits.dev", "there is no dev set to compare trials on", hint)])
+
+
+def _check_runs(project: Project, study: "SearchStudy", tracker: "AbstractTracker") -> None:
+    """Whether the runs of the finished trials are still there."""
+    from mlproj.searching import trials_of
+
+    there = {run.id for run in tracker.runs(kinds=("trial",))}
+    gone = [trial.number for trial in trials_of(study) if trial.state == "complete" and trial.run_id not in there]
+    if gone:
+        raise InputError(
+            f"{len(gone)} finished trials of {short_name(study)} have no run in the store any more: it was deleted, or "
+            f"MLFLOW_TRACKING_URI names another.\n"
+            f"Bring it back, or start another: {join(project, 'search', '--new')}"
+        )
 
 
 def _check_data(project: Project, study: "SearchStudy", dataset: "Dataset") -> None:

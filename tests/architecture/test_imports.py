@@ -39,7 +39,7 @@ def test_importing_mlproj_costs_nothing(modules_after: Probe) -> None:
 
 
 def test_help_imports_nothing_heavy(modules_after: Probe) -> None:
-    for arguments in (("--help",), ("train", "--help"), ("diagnose", "bias-variance", "--help")):
+    for arguments in (("--help",), ("train", "--help"), ("search", "--help"), ("diagnose", "bias-variance", "--help")):
         assert not modules_after(command(*arguments)) & (HEAVY | {"numpy", "rich"}), arguments
 
 
@@ -49,7 +49,7 @@ def test_the_schema_imports_nothing_heavy(modules_after: Probe) -> None:
 
 def test_a_broken_spec_is_refused_before_anything_heavy_is_imported(modules_after: Probe, tmp_path: Path) -> None:
     (tmp_path / "project.yaml").write_text("name: broken\ndata: {source: a.csv}\ntraining: {optimiser: adam}\n")
-    for name in ("check", "train"):
+    for name in ("check", "train", "search"):
         assert not modules_after(command("--project", str(tmp_path), name)) & HEAVY, name
 
 
@@ -72,3 +72,11 @@ def test_the_process_that_trains_never_imports_mlflow(modules_after: Probe, tmp_
     imported = modules_after(command("--project", str(tmp_path), "train", "--quiet"))
     assert "mlproj.training" in imported
     assert not imported & {"mlflow", "optuna", "torch._dynamo", "sympy"}
+
+
+def test_the_process_that_searches_never_imports_mlflow(modules_after: Probe, tmp_path: Path) -> None:
+    text = "name: iris\ndata: {source: 'sklearn:iris'}\nmodel: {kind: linear}\ntraining: {epochs: 2}\n"
+    (tmp_path / "project.yaml").write_text(text)
+    imported = modules_after(command("--project", str(tmp_path), "search", "--trials", "3", "--quiet"))
+    assert {"mlproj.searching", "mlproj.engine", "optuna"} <= imported
+    assert not imported & {"mlflow", "torch._dynamo", "sympy"}

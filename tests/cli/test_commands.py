@@ -28,10 +28,10 @@ def test_help_lists_what_is_built_and_nothing_else() -> None:
         for line in text.partition("Commands:\n")[2].splitlines()
         if line.startswith("  ") and line[2] != " "
     ]
-    assert listed == ["init", "check", "schema", "model", "split", "demo", "train", "runs", "ui", "diagnose"]
+    assert listed == ["init", "check", "schema", "model", "split", "demo", "train", "search", "runs", "ui", "diagnose"]
 
 
-@pytest.mark.parametrize("command", ["check", "train", "model", "split", "runs", "ui"])
+@pytest.mark.parametrize("command", ["check", "train", "search", "model", "split", "runs", "ui"])
 def test_without_a_project_the_next_step_is_named(command: str) -> None:
     result = mlproj(command)
     assert result.exit_code == 2
