@@ -37,8 +37,9 @@ def plain(_: Path, trials: int) -> tuple[float, float]:
 
 
 def search(folder: Path, trials: int, workers: int) -> tuple[float, float]:
-    """Seconds of `mlproj search`, and how many of them its workers trained (their sum by their number)."""
+    """Seconds of `mlproj search` in a project that has a store, and how many its workers trained (sum by number)."""
     shutil.copy(DIGITS, folder)
+    run([sys.executable, "-m", "mlproj", "--project", str(folder), "train", "--json", "--quiet"])
     fixed = [f"training.epochs={EPOCHS}", f"training.batch_size={BATCH}", "training.early_stopping=null"]
     fixed += ["model.layers=2", "model.width=64"]
     fixed += [f"search.space.{path}={json.dumps(dimension)}" for path, dimension in SPACE.items()]
