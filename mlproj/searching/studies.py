@@ -5,7 +5,7 @@ A search `NAME/search-1` is the studies `NAME/search-1/round-1`, `…/round-2` a
 being with its number and its parameters, and what a search is stands in one attribute of its first round.
 
 >>> from mlproj.spec.search import Int
->>> study = begin(optuna.storages.InMemoryStorage(), "cats", {}, optimize="error", satisfy={}, seed=0)
+>>> study = begin_study(optuna.storages.InMemoryStorage(), "cats", {}, optimize="error", satisfy={}, seed=0)
 >>> round_ = study.open_round(0, {"model.width": Int(int=(16, 64))})
 >>> trial = round_.ask(0, {"model.width": 32})
 >>> round_.tell(trial, {"error": 0.1}, seconds=2.0).state, round_.unfinished(range(2))

@@ -286,3 +286,32 @@ def test_the_json_schema_knows_the_scales() -> None:
     ends = json_schema()["$defs"]["Log"]["properties"]["log"]
     assert (ends["minItems"], ends["maxItems"]) == (2, 2)
     assert json.dumps(space)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "path", "is_read"),
+    [
+        ("adam", "training.momentum", False),
+        ("sgd", "training.beta1", False),
+        ("rmsprop", "training.beta1", False),
+        ("rmsprop", "training.beta2", True),
+        ("nesterov", "training.momentum", True),
+        ("adamw", "training.beta1", True),
+    ],
+)
+def test_a_key_that_the_optimizer_does_not_read_is_refused(optimizer: str, path: str, is_read: bool) -> None:
+    project = make_project(BASE | {"training": {"optimizer": optimizer}})
+    range_ = OneMinusLog(one_minus_log=(0.9, 0.99))
+    assert (space_problems(project, {path: range_}) == []) == is_read
+    both = {path: range_, "training.optimizer": Choice(choice=("adam", "momentum", "sgd"))}
+    assert space_problems(project, both) == []
+
+
+def test_where_it_computes_is_not_searched() -> None:
+    (problem,) = space_problems(make_project(BASE), {"training.device": Choice(choice=("cpu", "cuda:7"))})
+    assert "not what comes of it" in str(problem)
+
+
+def test_numbers_in_quotes_are_no_numbers() -> None:
+    with pytest.raises(InvalidInput, match=r"search\.space\.training\.l2\.log\.0: '1e-4' is not allowed"):
+        load_project(base=BASE, overrides=['search.space.training.l2={log: ["1e-4", 1]}'])

@@ -268,6 +268,38 @@ def test_an_unfinished_search_wants_to_know_what_to_do(make_search: Callable[...
         mlproj.search(home, resume=True, workers=1)
 
 
+def test_a_search_whose_runs_are_gone_is_not_gone_on_with(make_search: Callable[..., Path]) -> None:
+    home = make_search(trials=400, epochs=20)
+    mlproj.search(home, time_budget=1.0, workers=1)
+    for file in (home / "mlruns").glob("mlflow.db*"):
+        file.unlink()
+    with pytest.raises(InputError, match="finished trials of search-1 have no run in the store any more"):
+        mlproj.search(home, resume=True, workers=1)
+
+
+def test_answers_that_were_cleared_away_are_missed_aloud(make_search: Callable[..., Path]) -> None:
+    from mlproj.cli.search_text import search_text
+
+    home = make_search(trials=30, epochs=20)
+    first = mlproj.search(home, time_budget=0.5, workers=1)
+    shutil.rmtree(home / "mlruns" / "cache")
+    found = mlproj.search(home, resume=True, workers=1)
+    missing = len(first.found.complete)
+    assert found.document()["answers_kept"] == 30 - missing
+    assert f"lacks the answers of {missing} trial" in search_text(found.document())
+
+
+def test_a_trial_whose_files_were_not_kept_says_so(searched: Searched) -> None:
+    home = searched.project.root
+    kept = {path.parent.parent.name for path in (home / "mlruns").rglob("checkpoint.safetensors")}
+    lost = next(trial for trial in searched.found.trials if trial.run_id not in kept)
+    name = f"search-1-trial-{lost.number}"
+    with pytest.raises(InputError, match=r"keeps the files of those that could be the best; `search\.keep: all`"):
+        mlproj.diagnose_bias_variance(name, project=home)
+    with pytest.raises(InputError, match=r"search\.keep: all"):
+        mlproj.train(home, like=name)
+
+
 def test_an_empty_budget_leaves_a_usable_best(make_search: Callable[..., Path]) -> None:
     home = make_search(trials=4, epochs=20_000)
     found = mlproj.search(home, time_budget="1s", workers=1)
