@@ -10,7 +10,7 @@ from mlproj.spec.load import load_project, make_project, parse_project
 from mlproj.spec.project import Project
 from mlproj.spec.render import to_yaml
 from mlproj.spec.schema import json_schema
-from mlproj.spec.search import Choice, Int, Log, OneMinusLog, Search, Uniform, choice_text
+from mlproj.spec.search import Choice, Dimension, Int, Log, OneMinusLog, Search, Uniform, choice_text
 from mlproj.spec.space import space_problems
 
 HEAD = "name: cats\ndata: {source: app.csv, label: kind}\n"
@@ -303,7 +303,7 @@ def test_a_key_that_the_optimizer_does_not_read_is_refused(optimizer: str, path:
     project = make_project(BASE | {"training": {"optimizer": optimizer}})
     range_ = OneMinusLog(one_minus_log=(0.9, 0.99))
     assert (space_problems(project, {path: range_}) == []) == is_read
-    both = {path: range_, "training.optimizer": Choice(choice=("adam", "momentum", "sgd"))}
+    both: dict[str, Dimension] = {path: range_, "training.optimizer": Choice(choice=("adam", "momentum", "sgd"))}
     assert space_problems(project, both) == []
 
 
