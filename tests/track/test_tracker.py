@@ -56,6 +56,24 @@ def test_a_run_comes_back_as_it_was_written(any_tracker: AbstractTracker) -> Non
     assert run.tags["a"] == "b"
 
 
+def test_an_ended_run_can_be_opened_again_with_what_it_holds(any_tracker: AbstractTracker) -> None:
+    run_id = any_tracker.start(kind="search", name="first", params={"seed": 0}, tags={"a": "b"})
+    any_tracker.log(run_id, {"dev/error": 0.5}, step=1)
+    any_tracker.finish(run_id, status="KILLED")
+    assert any_tracker.start(kind="search", name="first", tags={"a": "c"}, run_id=run_id) == run_id
+    any_tracker.log(run_id, {"dev/error": 0.25}, step=2)
+    any_tracker.finish(run_id, tags={"mlproj.outcome": "completed"})
+    (run,) = any_tracker.runs(kinds=("search",))
+    assert (run.id, run.status, run.outcome, run.params["seed"], run.tags["a"]) == (
+        run_id,
+        "FINISHED",
+        "completed",
+        "0",
+        "c",
+    )
+    assert run.metrics == {"dev/error": 0.25}
+
+
 def test_a_run_without_a_name_gets_one_of_its_own(any_tracker: AbstractTracker) -> None:
     first, second = (any_tracker.start(kind="train") for _ in range(2))
     names = {run.id: run.name for run in any_tracker.runs()}
