@@ -40,7 +40,7 @@ class Lab(Protocol):
         """Opens a run for a trial; returns its id."""
         ...
 
-    def record(self, trial: Trial, project: Project, fit: Fit, *, whole: bool) -> None:
+    def record(self, trial: Trial, fit: Fit, *, whole: bool) -> None:
         """Stores what came out and ends the run; `whole` stores predictions, checkpoint and model too."""
         ...
 
@@ -255,13 +255,13 @@ class Searching:
 
     def _work(self, stage: _Stage) -> None:
         """Trains what is to be made, writing down each result as it comes."""
-        asked: list[tuple[Trial, Project]] = []
+        asked: list[Trial] = []
         self._open.clear()
         try:
             with closing(self.lab.evaluate(self._jobs(stage, asked))) as results:
                 for position, result in results:
                     with shielded():
-                        self._take(stage, *asked[position], result)
+                        self._take(stage, asked[position], result)
                     self._report()
         except BaseException:
             with shielded(), suppress(MlprojError):  # what cannot be written down now is settled when it goes on
@@ -270,7 +270,7 @@ class Searching:
                     self.lab.drop(trial)
             raise
 
-    def _jobs(self, stage: _Stage, asked: list[tuple[Trial, Project]]) -> Iterator[Job]:
+    def _jobs(self, stage: _Stage, asked: list[Trial]) -> Iterator[Job]:
         """The trainings of a stage, each asked for when there is room for it."""
         for number in stage.numbers:
             if self._is_over(stage.until):
@@ -285,11 +285,11 @@ class Searching:
                     self._fail(stage, trial, Failure(str(error)))
                     continue
                 trial = stage.round_.begun(trial, self.lab.begin(trial, project))
-                asked.append((trial, project))
+                asked.append(trial)
                 self._open.append(trial)
             yield Job(project, project.seed, budget=self.stopwatch.left)
 
-    def _take(self, stage: _Stage, trial: Trial, project: Project, result: Fit | Failure) -> None:
+    def _take(self, stage: _Stage, trial: Trial, result: Fit | Failure) -> None:
         """Writes down a result: first its run, then the study."""
         self._made += 1
         if isinstance(result, Failure):
@@ -299,7 +299,8 @@ class Searching:
         metrics = dev_metrics(result)
         done = replace(trial, metrics=metrics, seconds=result.seconds, state="complete")
         is_cut = result.outcome.kind == "interrupted"
-        self.lab.record(done, project, result, whole=self._is_worth(done, is_cut))
+        may_win = stage.made is self.trials and self._may_win(done, is_cut)  # a finalist's model is its trial's
+        self.lab.record(done, result, whole=self.spec.keep == "all" or may_win)
         self._open.remove(trial)
         if is_cut:
             self._is_short = True
@@ -345,10 +346,8 @@ class Searching:
     def _ranked(self) -> list[Trial]:
         return ranked(self.complete, self._optimize, self._satisfy)
 
-    def _is_worth(self, trial: Trial, is_cut: bool) -> bool:
+    def _may_win(self, trial: Trial, is_cut: bool) -> bool:
         """Whether a trial may turn out to be the best, so that its predictions, checkpoint and model are stored."""
-        if self.spec.keep == "all":
-            return True
         if is_cut and self.complete:
             return False
         rivals = self._cut if is_cut else self.complete

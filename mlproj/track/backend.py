@@ -62,8 +62,10 @@ class Backend:
 
     def abandon(self) -> None:
         """Marks what is still open KILLED: the driver died; where the store fails, the next driver does it."""
-        answers = (self.carry_out("finish", finishing(run_id, "KILLED")) for run_id in list(self._open))
-        any("error" in answer for answer in answers)  # a store that failed once is not asked again
+        for run_id in list(self._open):
+            ending = {"run_id": run_id, "status": "KILLED", "tags": {}, "metrics": []}
+            if "error" in self.carry_out("finish", ending):
+                break  # a store that failed once is not asked again
         self.close()
 
     def close(self) -> None:
@@ -235,11 +237,6 @@ class Backend:
         for run in self.search("attributes.status = 'RUNNING'", None):
             if is_dead(run["tags"].get(TAG, "")):
                 client.set_terminated(run["id"], "KILLED")
-
-
-def finishing(run_id: str, status: str) -> dict[str, Any]:
-    """The arguments that end a run with nothing more to say."""
-    return {"run_id": run_id, "status": status, "tags": {}, "metrics": []}
 
 
 def reach(store: Store) -> None:

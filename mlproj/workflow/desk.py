@@ -220,7 +220,7 @@ class Lab:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.evaluate = desk.engine.evaluate
-        self._is_open: set[str] = set()
+        self._open: dict[str, Project] = {}  # resolved once: that looks at the data
         self._known: dict[str, Run] | None = None
 
     def begin(self, trial: "Trial", project: Project) -> str:
@@ -242,21 +242,20 @@ class Lab:
             tags |= {"mlproj.number": str(number), "mlproj.seed": str(project.seed)}
             name = f"{desk.name}-trial-{number}-seed-{project.seed}"
         run_id = desk.tracker.start(kind="trial", name=name, params=flatten(project), tags=tags)
-        self._is_open.add(run_id)
+        self._open[run_id] = project
         return run_id
 
-    def record(self, trial: "Trial", project: Project, fit: Fit, *, whole: bool) -> None:
+    def record(self, trial: "Trial", fit: Fit, *, whole: bool) -> None:
         """Stores what came out and ends the run."""
         from mlproj.searching import write_row
-        from mlproj.training import resolve
 
         desk = self._desk
         assert trial.run_id is not None
         if not trial.study.endswith("/seeds") and fit.outcome.kind != "interrupted":
             write_row(desk.rows, trial.number, fit.predictions.part("dev"))
-        project = resolve(project, desk.dataset)
+        project = self._open[trial.run_id]
         store_fit(desk.tracker, trial.run_id, project, desk.dataset, fit, patch=desk.git.patch, whole=whole)
-        self._is_open.discard(trial.run_id)
+        del self._open[trial.run_id]
 
     def fail(self, trial: "Trial", failure: Failure) -> None:
         """Ends the run of a trial that failed, with the reason and, where there is one, the traceback."""
@@ -267,12 +266,12 @@ class Lab:
                 (Path(folder) / "traceback.txt").write_text(failure.trace, encoding="utf-8")
                 tracker.artifacts(trial.run_id, Path(folder))
             tracker.finish(trial.run_id, status="FAILED", tags={"mlproj.message": failure.reason})
-        self._is_open.discard(trial.run_id)
+        del self._open[trial.run_id]
 
     def drop(self, trial: "Trial") -> None:
         """Ends the run of a trial that is cut off."""
-        if trial.run_id in self._is_open:
-            self._is_open.discard(trial.run_id)
+        if trial.run_id in self._open:
+            del self._open[trial.run_id]
             self._desk.tracker.finish(trial.run_id, status="KILLED")
 
     def found(self, trial: "Trial") -> Mapping[str, float] | None:

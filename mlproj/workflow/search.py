@@ -39,7 +39,7 @@ class Searched:
         project: The project as it was searched.
         found: What it found.
         insight: What there is to say about it, as JSON knows it.
-        engine: Where it trained: here or process.
+        engine: Where it trained.
         workers: Trainings at the same time.
         next: The command to run next.
         resume: The command that makes what is still to be made.
@@ -210,31 +210,30 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     if latest and url and latest.plan.get("run_id") not in {run.id for run in tracker.runs(kinds=("search",))}:
         latest = None  # of another project of this name that shares the database
     _check_unfinished(home, latest, options)
-    written = _stored(home, latest) if options.resume and latest else _fresh(home, tracker, options)
-    notes = _differing(home, written) if options.resume else []
+    earlier = latest if options.resume else None
+    written = _stored(home, earlier) if earlier else _fresh(home, tracker, options)
+    notes = _differing(home, written) if earlier else []
     from mlproj.data import load_dataset
     from mlproj.track import capture_git
     from mlproj.training import resolve
 
     dataset = load_dataset(written, store=store.splits, before_saving=partial(_check_dev, written))
-    if options.resume and latest:
-        _check_data(home, latest, dataset)
-        _check_runs(home, latest, tracker)
+    if earlier:
+        _check_data(home, earlier, dataset)
+        _check_runs(home, earlier, tracker)
     resolved = resolve(written, dataset)
     spec = written.changed(task=resolved.task, metric=resolved.metric)
     engine = stack.enter_context(make_engine(options.engine, dataset, options.workers))
-    if options.resume and latest:
-        study = latest
-        study.end(None)
-    else:
-        study = begin_study(
-            open_studies(),
-            home.name,
-            _plan(written, dataset),
-            optimize=str(spec.metric.optimize),
-            satisfy=spec.metric.satisfy,
-            seed=spec.seed,
-        )
+    if earlier:
+        earlier.end(None)
+    study = earlier or begin_study(
+        open_studies(),
+        home.name,
+        _plan(written, dataset),
+        optimize=str(spec.metric.optimize),
+        satisfy=spec.metric.satisfy,
+        seed=spec.seed,
+    )
     git = capture_git(home.root)
     return Desk(home, spec, dataset, store, tracker, study, engine, git, tuple(repairs + notes))
 

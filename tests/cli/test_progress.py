@@ -1,10 +1,14 @@
 """Progress off a terminal: a line a minute, on standard error only."""
 
+import time
+
 import pytest
 
 from mlproj.cli import progress
-from mlproj.cli.progress import TrainingProgress
+from mlproj.cli.progress import SearchProgress, TrainingProgress
 from mlproj.cli.shell import Shell
+from mlproj.searching import Progress, Trial
+from mlproj.workflow.desk import Begun
 from mlproj.workflow.train import Started
 
 STARTED = Started("flowers · train 100 · dev 20", 8, ("a class is rare",))
@@ -47,3 +51,38 @@ def test_with_json_the_first_line_leaves_standard_output_alone(capsys: pytest.Ca
     with TrainingProgress(Shell(None, json=True, quiet=False)) as shown:
         shown.start(STARTED)
     assert capsys.readouterr().out == ""
+
+
+BEGUN = Begun("search-1 · dev 20", "64 trials in 2 rounds", ("going on after 3",), ("a class is rare",), "error", 64)
+BEST = Trial(3, "s", 3, {}, "complete", {"error": 0.125})
+
+
+def test_a_search_says_what_it_is_about(capsys: pytest.CaptureFixture[str]) -> None:
+    with SearchProgress(Shell(None, json=False, quiet=False)) as shown:
+        shown.start(BEGUN)
+    said = "search-1 · dev 20\n64 trials in 2 rounds\nnote: going on after 3\nwarning: a class is rare\n"
+    assert capsys.readouterr() == (said, "")
+
+
+def test_a_search_says_trials_done_best_so_far_and_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with SearchProgress(Shell(None, json=True, quiet=False)) as shown:
+        shown.start(BEGUN)
+        capsys.readouterr()
+        shown.trial(Progress(10, 64, 2, BEST, 20.0, 108.0))
+    assert capsys.readouterr() == ("", "trial 10 of 64, best error 12.5 %, 2 failed, about 1 min 48 s left\n")
+
+
+def test_a_line_comes_also_while_no_trial_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.5)
+    with SearchProgress(Shell(None, json=False, quiet=False)) as shown:
+        shown.start(BEGUN)
+        capsys.readouterr()
+        time.sleep(1.3)
+        assert capsys.readouterr().err == "trial 0 of 64, no result yet\n"
+    time.sleep(1.2)
+    assert capsys.readouterr().err == ""

@@ -60,7 +60,7 @@ class Formula:
         self.begun.append(trial)
         return f"run-{len(self.begun)}"
 
-    def record(self, trial: Trial, project: Project, fit: Fit, *, whole: bool) -> None:
+    def record(self, trial: Trial, fit: Fit, *, whole: bool) -> None:
         assert trial.run_id is not None
         self.recorded[trial.run_id] = whole
 
