@@ -11,6 +11,7 @@ import pytest
 from mlproj.records import Answers, Failure, Fit, History, Job, OnRung, Outcome, Predictions
 from mlproj.searching import HopelessSearch, Progress, Searching, Stopwatch, begin_study, latest_study, open_storage
 from mlproj.searching.found import Found
+from mlproj.searching.scales import contains
 from mlproj.searching.search import trials_of
 from mlproj.searching.shield import shielded
 from mlproj.searching.studies import SearchStudy
@@ -112,6 +113,21 @@ def test_the_second_round_looks_closer_and_finds_better(tmp_path: Path) -> None:
     assert found.best is not None
     assert found.best.metrics["error"] == min(first + second)
     assert [trial.number for trial in found.trials] == list(range(64))
+
+
+def test_trials_that_lie_in_the_box_are_carried_into_the_next_round(tmp_path: Path) -> None:
+    found = run(tmp_path, project_of(trials=64), Formula())
+    second = _study(tmp_path).find_round(1)
+    assert second is not None
+    inside = [
+        trial.number
+        for trial in found.trials[:32]
+        if all(contains(second.space[path], value) for path, value in trial.params.items())
+    ]
+    assert 5 <= len(inside) < 32
+    assert sorted(second.carried) == inside
+    assert found.best is not None
+    assert found.best.study == second.name or found.best.number in inside
 
 
 @pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "grid"])

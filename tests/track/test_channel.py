@@ -2,18 +2,21 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mlproj.errors import TrackingError
+from mlproj.errors import InputError, TrackingError
+from mlproj.searching import driver_lock
 from mlproj.track.channel import AbstractChannel, Channel
 from mlproj.track.client import MlflowTracker
 from mlproj.track.reader import read_runs
@@ -251,3 +254,53 @@ def _fill(small: Path, connect: Connect, template: Path) -> None:
     with MlflowTracker(store, "cats", connect=connect) as opened:
         opened.finish(opened.start(kind="train", name="second"))
         assert [run.name for run in opened.runs(statuses=["FINISHED"])] == ["second"]
+
+
+def test_a_lock_is_held_until_the_records_of_a_killed_driver_are_written(drive: Drive, tmp_path: Path) -> None:
+    body = """
+from functools import partial
+from mlproj.searching import driver_lock
+from mlproj.track import Channel
+with driver_lock(root) as lock, MlflowTracker(store, "cats", connect=partial(Channel, keep=(lock.fd,))) as tracker:
+    tracker.start(kind="search", name="first")
+    print("started", flush=True)
+    time.sleep(60)
+"""
+    process = drive(body, tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    process.kill()
+    process.wait()
+    root = tmp_path / "mlruns"
+    with pytest.raises(InputError, match="still being written"), driver_lock(root, patience=0.0):
+        pass
+    with driver_lock(root):
+        (run,) = read_runs(root / "mlflow.db", "cats") or []
+    assert run["status"] == "KILLED"
+
+
+def test_a_server_that_stops_answering_is_given_up_in_time(tmp_path: Path) -> None:
+    """Whoever listens here takes each connection and says nothing: MLflow's own patience would last for minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        is_over = threading.Event()
+        hanging_up = threading.Thread(target=_hang_up, args=(server, is_over))
+        hanging_up.start()
+        store = Store(tmp_path / "mlruns", f"http://127.0.0.1:{server.getsockname()[1]}", is_default=False)
+        try:
+            began = time.monotonic()
+            with (
+                pytest.raises(TrackingError, match=r"The server does not answer\. Is it running\?"),
+                MlflowTracker(store, "cats") as opened,
+            ):
+                opened.start(kind="train")
+            assert time.monotonic() - began < 60
+        finally:
+            is_over.set()
+            hanging_up.join()
+
+
+def _hang_up(server: socket.socket, is_over: threading.Event) -> None:
+    while not is_over.is_set():
+        with suppress(TimeoutError):
+            server.accept()[0].close()
