@@ -124,10 +124,10 @@ def to_document(
         "gaps": [
             {
                 "name": gap.name,
-                "size": _finite(gap.size),
-                "low": _finite(gap.low),
-                "high": _finite(gap.high),
-                "p_largest": _finite(gap.p_largest),
+                "size": finite(gap.size),
+                "low": finite(gap.low),
+                "high": finite(gap.high),
+                "p_largest": finite(gap.p_largest),
             }
             for gap in ladder.gaps
         ],
@@ -151,9 +151,9 @@ def to_document(
 def _rung_document(rung: Rung) -> dict[str, Any]:
     return {
         "name": rung.name,
-        "error": _finite(rung.error),
-        "low": _finite(rung.low),
-        "high": _finite(rung.high),
+        "error": finite(rung.error),
+        "low": finite(rung.low),
+        "high": finite(rung.high),
         "n": rung.n,
         "distribution": rung.distribution,
         "sealed": rung.sealed,
@@ -161,5 +161,11 @@ def _rung_document(rung: Rung) -> dict[str, Any]:
     }
 
 
-def _finite(number: float | None) -> float | None:
+def finite(number: float | None) -> float | None:
+    """A number as JSON can hold it: what is not finite becomes null.
+
+    Example:
+        >>> finite(0.5), finite(float("inf"))
+        (0.5, None)
+    """
     return float(number) if number is not None and math.isfinite(number) else None

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
 from typing import Any
 
+from mlproj.diagnose.render import finite
 from mlproj.diagnose.rungs import is_rate
 from mlproj.metrics import is_feasible
 from mlproj.searching.found import N_FINALISTS, Finalist, Found
@@ -91,9 +91,9 @@ def _row(trial: Trial, optimize: str, satisfy: Mapping[str, str]) -> dict[str, A
         "number": trial.number,
         "run_id": trial.run_id,
         "params": dict(trial.params),
-        "value": _finite(trial.metrics.get(optimize)),
+        "value": finite(trial.metrics.get(optimize)),
         "feasible": is_feasible(trial.metrics, satisfy),
-        "metrics": {name: _finite(trial.metrics[name]) for name in (optimize, *satisfy) if name in trial.metrics},
+        "metrics": {name: finite(trial.metrics[name]) for name in (optimize, *satisfy) if name in trial.metrics},
     }
 
 
@@ -106,18 +106,13 @@ def _finalist_row(finalist: Finalist, optimize: str, satisfy: Mapping[str, str])
         low, high = max(low, 0.0), min(high, 1.0)
     return _row(finalist.trial, optimize, satisfy) | {
         "feasible": is_feasible(mean, satisfy),
-        "metrics": {name: _finite(mean[name]) for name in (optimize, *satisfy) if name in mean},
-        "mean": _finite(mean.get(optimize)),
-        "low": _finite(low),
-        "high": _finite(high),
+        "metrics": {name: finite(mean[name]) for name in (optimize, *satisfy) if name in mean},
+        "mean": finite(mean.get(optimize)),
+        "low": finite(low),
+        "high": finite(high),
         "seeds": values,
     }
 
 
 def _as_written(dimension: Dimension) -> dict[str, Any]:
     return dimension.model_dump(mode="json")
-
-
-def _finite(value: float | None) -> float | None:
-    """A number as JSON can hold it; a mean of one seed has no interval."""
-    return value if value is not None and isfinite(value) else None
