@@ -9,6 +9,8 @@ from mlproj.data.encoder import Encoder as Encoder
 from mlproj.data.examine import CheckReport as CheckReport
 from mlproj.data.examine import examine as examine
 from mlproj.data.guess import infer_columns as infer_columns
+from mlproj.data.sealed import Sealed as Sealed
+from mlproj.data.sealed import open_test as open_test
 from mlproj.data.sources import read_source as read_source
 from mlproj.data.target import Target as Target
 from mlproj.data.task import infer_task as infer_task

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import InputError, InvalidInput, Problem
-from mlproj.records import Ladder, Predictions, Remedy, Run
+from mlproj.records import Ladder, Remedy, Run
+from mlproj.workflow.subject import Subject, Subjects
 
 if TYPE_CHECKING:
     from mlproj.diagnose import GivenRung
@@ -18,30 +19,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
-FILE_SUFFIXES = (".csv", ".parquet")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a diagnosis is about.
-
-    Attributes:
-        head: First line: run or file, split sizes, store.
-        selector: How the command line names it; empty for rungs given by hand.
-        chosen: How the run was found: a selector, `file` or `rungs`.
-        predictions: Per-example predictions; None for rungs given by hand.
-        project: The project it belongs to, if any.
-        run: The run in the store, if any.
-        splits: What the run's splits.json says: sizes, distributions_differ.
-    """
-
-    head: str
-    selector: str
-    chosen: str
-    predictions: Predictions | None = None
-    project: "Project | None" = None
-    run: Run | None = None
-    splits: dict[str, Any] | None = None
+HAND_MADE = Subject("ladder of the rungs given", "", "rungs")
 
 
 @dataclass(frozen=True)
@@ -112,13 +90,14 @@ def diagnose_bias_variance(
         if run is not None:
             raise InvalidInput([Problem("--predictions", "a RUN is given as well; name one of them")])
         run = predictions
-    with _Store() as store:
-        subject = _subject(store, run, project, given, metric)
+    by_hand = run is None and any(rung.name != "human" for rung in given)
+    with Subjects() as subjects:
+        subject = HAND_MADE if by_hand else subjects.find(run, project, metric=metric)
         diagnosis = _judge(subject, given, metric, min_gap)
         if picture is not None:
             _draw(diagnosis.ladder, picture)
-        if subject.run is not None and store.tracker is not None:
-            _record(store.tracker, subject.run, diagnosis)
+        if subject.run is not None and subjects.tracker is not None:
+            _record(subjects.tracker, subject.run, diagnosis)
     return diagnosis
 
 
@@ -177,96 +156,6 @@ def _about(subject: Subject, given: "Sequence[GivenRung]") -> Iterator[None]:
             replace(p, file=p.file or ("" if p.where.startswith("--") else subject.selector)) for p in error.problems
         ]
         raise InvalidInput(problems) from None
-
-
-class _Store:
-    """A tracker that is opened only when a run of the store is asked for, and closed at the end."""
-
-    def __init__(self) -> None:
-        self.tracker: AbstractTracker | None = None
-        self.note = ""
-
-    def __enter__(self) -> "_Store":
-        return self
-
-    def open(self, project: "Project") -> "AbstractTracker":
-        from mlproj.workflow.runs import open_tracker, store_note
-
-        store, self.tracker = open_tracker(project, must_exist=True)
-        self.note = store_note(store)
-        return self.tracker.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        if self.tracker is not None:
-            self.tracker.__exit__(*error)
-
-
-def _subject(
-    store: _Store,
-    run: Run | str | Path | None,
-    project: "Project | str | Path | None",
-    given: "Sequence[GivenRung]",
-    metric: str | None,
-) -> Subject:
-    """What the arguments speak of: a file, rungs by hand, or a run of the store."""
-    if isinstance(run, Path) or (isinstance(run, str) and Path(run).suffix.lower() in FILE_SUFFIXES):
-        return _file(Path(run), _nearby(project), metric)
-    if run is None and any(rung.name != "human" for rung in given):
-        return Subject("ladder of the rungs given", "", "rungs")
-    return _stored(store, run, project)
-
-
-def _nearby(project: "Project | str | Path | None") -> "Project | None":
-    """The project around a predictions file: the one asked for, or the current folder's if there is one."""
-    from mlproj.spec.load import load_project
-
-    if project is None:
-        return load_project(".") if Path("project.yaml").is_file() else None
-    return load_project(project) if isinstance(project, str | Path) else project
-
-
-def _file(path: Path, project: "Project | None", metric: str | None) -> Subject:
-    from mlproj.records.files import read_predictions
-
-    positive = str(project.data.positive) if project and project.data.positive is not None else None
-    predictions = read_predictions(path, metric=metric, task=project.task if project else None, positive=positive)
-    if project is not None:
-        from mlproj.workflow.lookup import with_project
-
-        predictions = with_project(predictions, project, path)
-    sizes = " · ".join(f"{s.replace('_', '-')} {int((predictions.split == s).sum()):,}" for s in predictions.splits)
-    splits: dict[str, Any] = {"distributions_differ": bool(project and (project.data.extra or project.data.time))}
-    return Subject(f"{path} · {sizes}", str(path), "file", predictions, project, None, splits)
-
-
-def _stored(store: _Store, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
-    from mlproj.records.files import read_predictions
-    from mlproj.workflow.runs import find_run, load, model_of, speak, spec_of, split_sizes, stored_spec
-
-    home = load(project if project is not None else ".")
-    tracker = store.open(home)
-    found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, run))
-    if found.kind not in ("train", "search", "trial", "record"):
-        raise InputError(f"{speak(found)} is a {found.kind}, not a model. Name a training: mlproj runs")
-    stored_spec(tracker, found)  # says why it holds none
-    folder = tracker.fetch(found.id, "")
-    if not (folder / "predictions.parquet").is_file():
-        raise InputError(f"{speak(found)} has no predictions (its status is {found.status}). Name another: mlproj runs")
-    splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
-    spec = spec_of(found, folder / "project.yaml", home)
-    if home.human_level is not None:  # it may have been measured after the training
-        spec = spec.changed(human_level=home.human_level)
-    head = " · ".join([speak(found), *split_sizes(splits["sizes"])]) + store.note
-    chosen = run if isinstance(run, str) else "latest" if run is None else found.id
-    return Subject(
-        head,
-        found.name,
-        chosen,
-        read_predictions(folder / "predictions.parquet"),
-        spec,
-        replace(found, folder=folder),
-        splits,
-    )
 
 
 def _draw(ladder: Ladder, path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 Probe = Callable[[str], set[str]]
 
 HEAVY = {"torch", "mlflow", "optuna", "pandas", "sklearn"}
-TORCH_FREE_ROOMS = ("records", "metrics", "diagnose", "advise")
+TORCH_FREE_ROOMS = ("records", "metrics", "diagnose", "error_analysis", "advise")
 COMMAND = "import sys; sys.argv = {arguments!r}; from mlproj.cli import main; main()"
 IMPORT_ALL = """
 import importlib, pkgutil

@@ -1,7 +1,8 @@
 """What a source promises: to say which paths are its own, and to read one into a table of raw cells."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
@@ -52,6 +53,22 @@ class AbstractSource(ABC):
         Raises:
             InvalidInput: When it cannot be read; each problem's `where` names the path, and the row if there is one.
         """
+
+    def batches(self, path: str, root: Path, *, columns: Sequence[str] | None = None) -> Iterator[Reading]:
+        """The table behind a path, some rows at a time, for tables that are larger than memory.
+
+        Every batch has the same columns of the same types. This default reads the whole table as one batch.
+
+        Args:
+            path: As written in project.yaml.
+            root: Folder that relative paths start from.
+            columns: The columns that are needed; all of them when left out.
+
+        Raises:
+            InvalidInput: As `read` does, at the latest when the batch with the mistake is asked for.
+        """
+        reading = self.read(path, root)
+        yield reading if columns is None else replace(reading, frame=reading.frame[list(columns)])
 
 
 def refuse(where: str, message: str, hint: str = "") -> InvalidInput:

@@ -1,0 +1,165 @@
+"""What a question is about: a run of the store or a predictions file, and the project around it.
+
+Every command that takes a RUN finds it here, so that a predictions file of any framework is a run everywhere:
+
+    with Subjects() as subjects:
+        subject = subjects.find("keras.csv", project=None)
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlproj.errors import InputError
+from mlproj.records import Predictions, Run
+
+if TYPE_CHECKING:
+    from mlproj.spec.project import Project
+    from mlproj.track import AbstractTracker
+
+FILE_SUFFIXES = (".csv", ".parquet")
+MODEL_KINDS = ("train", "search", "trial", "record")
+"""Kinds of runs that hold a model's answers; a search stands for its best trial."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a command speaks of.
+
+    Attributes:
+        head: First line: run or file, split sizes, store.
+        selector: How the command line names it; empty for rungs given by hand.
+        chosen: How the run was found: a selector, `file` or `rungs`.
+        predictions: Per-example predictions; None for rungs given by hand.
+        project: The project it belongs to, if any.
+        run: The run in the store with its folder, if any.
+        splits: What the run's splits.json says: sizes, distributions_differ.
+    """
+
+    head: str
+    selector: str
+    chosen: str
+    predictions: Predictions | None = None
+    project: "Project | None" = None
+    run: Run | None = None
+    splits: dict[str, Any] | None = None
+
+
+class Subjects:
+    """Finds what is meant; the store is opened when the first run of it is asked for, and closed at the end.
+
+    Attributes:
+        tracker: The store's tracker, once it is open.
+        note: What the first line adds when the store is not `mlruns/`.
+    """
+
+    def __init__(self) -> None:
+        self.tracker: AbstractTracker | None = None
+        self.note = ""
+
+    def __enter__(self) -> "Subjects":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self.tracker is not None:
+            self.tracker.__exit__(*error)
+
+    def open(self, project: "Project") -> "AbstractTracker":
+        """The tracker of a project's store, which has to exist.
+
+        Raises:
+            RunNotFound: When the project has no runs yet.
+        """
+        from mlproj.workflow.runs import open_tracker, store_note
+
+        if self.tracker is None:
+            store, self.tracker = open_tracker(project, must_exist=True)
+            self.note = store_note(store)
+            self.tracker.__enter__()
+        return self.tracker
+
+    def find(
+        self, run: Run | str | Path | None, project: "Project | str | Path | None" = None, *, metric: str | None = None
+    ) -> Subject:
+        """What a RUN means: a predictions file, or a run of the project's store.
+
+        Args:
+            run: Run id, unique prefix, name, `latest`, `best`, a predictions file or a `Run`; None means the newest
+                finished training.
+            project: Project, project.yaml or folder; the current folder's by default.
+            metric: Metric that will be asked for: it tells whether a file's numbers are classes.
+
+        Raises:
+            RunNotFound: When no run answers.
+            InvalidInput: When the file cannot be read.
+        """
+        if is_file(run):
+            return self._file(Path(str(run)), nearby(project), metric)
+        assert not isinstance(run, Path)
+        return self._stored(run, project)
+
+    def _file(self, path: Path, project: "Project | None", metric: str | None) -> Subject:
+        from mlproj.records.files import read_predictions
+
+        positive = str(project.data.positive) if project and project.data.positive is not None else None
+        predictions = read_predictions(path, metric=metric, task=project.task if project else None, positive=positive)
+        if project is not None:
+            from mlproj.workflow.lookup import with_project
+
+            predictions = with_project(predictions, project, path)
+        splits: dict[str, Any] = {"distributions_differ": bool(project and (project.data.extra or project.data.time))}
+        head = " · ".join([str(path), *_count_splits(predictions)])
+        return Subject(head, str(path), "file", predictions, project, None, splits)
+
+    def _stored(self, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
+        from mlproj.records.files import read_predictions
+        from mlproj.workflow.runs import find_run, load, model_of, speak, spec_of, split_sizes, stored_spec
+
+        home = load(project if project is not None else ".")
+        tracker = self.open(home)
+        found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, run))
+        if found.kind not in MODEL_KINDS:
+            raise InputError(f"{speak(found)} is a {found.kind}, not a model. Name a training: mlproj runs")
+        stored_spec(tracker, found)  # says why it holds none
+        folder = tracker.fetch(found.id, "")
+        if not (folder / "predictions.parquet").is_file():
+            state = f"its status is {found.status}"
+            raise InputError(f"{speak(found)} has no predictions ({state}). Name another: mlproj runs")
+        splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+        spec = spec_of(found, folder / "project.yaml", home)
+        if home.human_level is not None:  # it may have been measured after the training
+            spec = spec.changed(human_level=home.human_level)
+        return Subject(
+            " · ".join([speak(found), *split_sizes(splits["sizes"])]) + self.note,
+            found.name,
+            run if isinstance(run, str) else "latest" if run is None else found.id,
+            read_predictions(folder / "predictions.parquet"),
+            spec,
+            replace(found, folder=folder),
+            splits,
+        )
+
+
+def is_file(run: object) -> bool:
+    """Whether a RUN is a predictions file, by its suffix.
+
+    Example:
+        >>> is_file("keras.csv"), is_file("latest"), is_file(None)
+        (True, False, False)
+    """
+    return isinstance(run, Path) or (isinstance(run, str) and Path(run).suffix.lower() in FILE_SUFFIXES)
+
+
+def nearby(project: "Project | str | Path | None") -> "Project | None":
+    """The project around a predictions file: the one asked for, or the current folder's if there is one."""
+    from mlproj.spec.load import load_project
+
+    if project is None:
+        return load_project(".") if Path("project.yaml").is_file() else None
+    return load_project(project) if isinstance(project, str | Path) else project
+
+
+def _count_splits(predictions: Predictions) -> Sequence[str]:
+    return [f"{s.replace('_', '-')} {int((predictions.split == s).sum()):,}" for s in predictions.splits]
