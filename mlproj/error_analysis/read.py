@@ -135,7 +135,8 @@ def _match_ids(reader: _Reader, cells: Cells) -> list[str | None]:
     for name in known:
         for form in _spoiled_forms(name):
             spoiled.setdefault(form, []).append(name)
-    place, mended, found = cells.header.index("id"), [], []
+    place, mended = cells.header.index("id"), []
+    found: list[str | None] = []
     for row, line in zip(cells.rows, cells.lines, strict=True):
         text = row[place].strip()
         candidates = [text] if text in known else spoiled.get(text, []) or spoiled.get(text.replace(",", "."), [])

@@ -128,12 +128,13 @@ def _labels(labels: Mapping[str, Any], manifest: Manifest) -> str:
         )
     hidden = labels["hidden"]
     if hidden and hidden["n"]:
+        were = "was" if hidden["wrong"] == 1 else "were"
         lines.append(
-            f"Of {hidden['n']} right answers {hidden['wrong']} {'was' if hidden['wrong'] == 1 else 'were'} right by a wrong "
-            f"label only; {show(hidden['at_most'])} points of error may still hide there."
+            f"Of {hidden['n']} right answers {hidden['wrong']} {were} right by a wrong label only; "
+            f"{show(hidden['at_most'])} points of error may still hide there."
         )
         if hidden["more"]:
-            lines.append(f"To know that to half of the error, look at {hidden['more']:,} more right answers.")
+            lines.append(f"To know that to half of the error, look at {hidden['more']:,} more of them.")
         if hidden["error"] is not None:
             interval = f"{show(hidden['low'])} to {show(hidden['high'])}"
             lines.append(f"Error against true labels: {show(hidden['error'])} points ({interval}).")

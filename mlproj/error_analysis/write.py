@@ -136,7 +136,7 @@ def _offer(sheet: object, letter: str, name: str, n_rows: int, classes: Sequence
     """A drop-down for the cells of a column that take one of a few words."""
     from openpyxl.worksheet.datavalidation import DataValidation
 
-    words = LABEL_OK if name == "label_ok" else ("1", "0") if name.startswith(TAG) else ()
+    words: tuple[str, ...] = LABEL_OK if name == "label_ok" else ("1", "0") if name.startswith(TAG) else ()
     if name == "corrected_label" and all("," not in word and '"' not in word for word in classes):
         words = tuple(classes)
     if not words or len(",".join(words)) > 250:  # the file format's limit is 255

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,8 +111,8 @@ def errors_export(
     n: int = 100,
     tags: str | Sequence[str] | None = None,
     with_correct: int = 0,
-    draw_from: Literal["dev", "suspects"] = "dev",
-    split: Literal["dev", "test"] = "dev",
+    draw_from: str = "dev",
+    split: str = "dev",
     labels_only: bool = False,
     label: str | None = None,
     reviewers: str | Sequence[str] | None = None,
@@ -294,6 +294,7 @@ def _originals(subject: Subject, dev: Predictions) -> dict[str, dict[str, str]]:
             zip(part.ids.tolist(), [t or "" for t in read_texts(part.frame[name]).to_pylist()], strict=True)
         )
         for name in part.frame.columns
+        if name != subject.project.data.id
     }
     return own | {name: cells for name, cells in more.items() if name not in own}
 
@@ -338,6 +339,7 @@ def _open_labels(project: "Project | str | Path | None", split: str, label: str 
     originals = {
         str(c): dict(zip(ids.tolist(), [text or "" for text in read_texts(frame[c]).to_pylist()], strict=True))
         for c in frame.columns
+        if c != home.data.id
     }
     head = f"{home.name} · labels of {split}, {int(known.sum()):,} examples · no answers are shown"
     return _Source(
@@ -352,7 +354,7 @@ def _draw(
     n: int,
     n_correct: int,
     suspects: bool,
-    split: Literal["dev", "test"],
+    split: str,
     seed: int,
     tags: tuple[str, ...],
     reviewers: tuple[str, ...],
@@ -399,7 +401,7 @@ def _draw(
         sheet="sheet-" + "".join(secrets.choice(_LETTERS) for _ in range(8)),
         run=source.run,
         source=source.name,
-        split=split,
+        split="test" if split == "test" else "dev",
         design="labels" if labels_only else "suspects" if suspects else "errors",
         half=drawn.half,
         task="classification" if classes else "regression",

@@ -20,6 +20,7 @@ from mlproj.error_analysis.render import render, verdict
 from mlproj.error_analysis.sample import eyeball
 from mlproj.errors import InputError, RunNotFound
 from mlproj.records import Predictions
+from mlproj.workflow.labels import alarm
 from mlproj.workflow.parts import keep_tags, losses_of, measure_slices, report_parts
 from mlproj.workflow.sheets import Shelf, shelf_of
 from mlproj.workflow.subject import Subject, Subjects, nearby
@@ -84,6 +85,8 @@ def errors_summarize(
         keep_tags(root, sheet)
         if newest is not None and dataset is not None and newest.predictions is not None:
             document["still_wrong"] = report_parts(home, dataset, newest.predictions, root).get("tags", [])
+    if subject is not None and newest is not None and newest.run is not None and newest.run.id != sheet.manifest.run:
+        document["notes"] += _overfitted(sheet.manifest, subject, newest)
     document["next"] = _next(home, paths, sheet, document)
     return Summary(_head(sheet), sheet, document)
 
@@ -270,6 +273,14 @@ def _subject(
         {manifest.label: found.predictions.labels[manifest.label]} if manifest.label in found.predictions.labels else {}
     )
     return replace(found, predictions=replace(found.predictions, labels=kept)) if kept else None
+
+
+def _overfitted(manifest: Manifest, then: Subject, now: Subject) -> list[str]:
+    """The alarm of `labels.alarm`, where there are answers of two runs to hold against each other."""
+    if then.predictions is None or now.predictions is None:
+        return []
+    found = alarm(manifest, then.predictions, now.predictions)
+    return [found] if found else []
 
 
 def _newest(subjects: Subjects, home: "Project | None") -> Subject | None:

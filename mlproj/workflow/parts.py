@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mlproj.error_analysis import Sheet
 from mlproj.error_analysis.merge import merge
-from mlproj.errors import InvalidInput, Problem
 from mlproj.metrics.intervals import wilson
 from mlproj.records import Predictions
 
@@ -19,27 +18,6 @@ if TYPE_CHECKING:
     from mlproj.spec.project import Project
 
 SUFFIX = ".tags.json"
-FILE = "slices.json"
-"""Artifact of a run that holds its parts."""
-
-
-def check_slices(project: "Project", dataset: "Dataset") -> None:
-    """Whether every slice can be read from the data.
-
-    Raises:
-        InvalidInput: With each that cannot: a column that is not there, or one that cannot be compared so.
-    """
-    problems: list[Problem] = []
-    frame = next(iter(dataset.parts.values())).frame
-    from mlproj.data.where import evaluate_where
-
-    for name, condition in project.slices.items():
-        try:
-            evaluate_where(condition, frame)
-        except ValueError as error:
-            problems.append(project.problem(f"slices.{name}", f"`{condition}`: {error}"))
-    if problems:
-        raise InvalidInput(problems)
 
 
 def report_parts(project: "Project", dataset: "Dataset", predictions: Predictions, store: Path) -> dict[str, Any]:
@@ -119,8 +97,8 @@ def losses_of(dev: Predictions, metric: str | None) -> tuple[NDArray[np.float64]
         np.where(ok, example_losses(name, np.where(ok, a.y_true, 0), a.y_pred, None), 0.0)
         for a, ok in zip(labels, known, strict=True)
     ]
-    loss = np.sum(each, axis=0) / np.maximum(known.sum(axis=0), 1)
-    return loss, is_class and len(labels) == 1, known.any(axis=0)
+    loss = np.asarray(np.sum(each, axis=0) / np.maximum(known.sum(axis=0), 1), dtype=np.float64)
+    return loss, is_class and len(labels) == 1, np.asarray(known.any(axis=0), dtype=np.bool_)
 
 
 def keep_tags(store: Path, sheet: Sheet) -> None:
