@@ -51,7 +51,7 @@ def eyeball(ids: Texts, group: Texts | None = None, *, seed: int = 0) -> Mask:
 
     Example:
         >>> half = eyeball(np.array([str(i) for i in range(1000)]))
-        >>> 450 < half.sum() < 550
+        >>> bool(450 < half.sum() < 550)
         True
     """
     return hash_order(ids if group is None else group, f"eyeball {seed}") < 2**63
