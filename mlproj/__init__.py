@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from mlproj.errors import MlprojError as MlprojError
     from mlproj.errors import Problem as Problem
     from mlproj.errors import RunNotFound as RunNotFound
+    from mlproj.errors import SealedSplit as SealedSplit
     from mlproj.errors import TrackingError as TrackingError
     from mlproj.spec.load import load_project as load_project
     from mlproj.spec.project import Project as Project
+    from mlproj.workflow.arrays import load_split as load_split
     from mlproj.workflow.demo import demo as demo
     from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
     from mlproj.workflow.errors_apply import errors_apply as errors_apply
     from mlproj.workflow.errors_export import errors_export as errors_export
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
+    from mlproj.workflow.foreign import record as record
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
     from mlproj.workflow.project import model as model
@@ -46,6 +49,7 @@ _HOMES = {
     "Problem": "mlproj.errors",
     "Project": "mlproj.spec.project",
     "RunNotFound": "mlproj.errors",
+    "SealedSplit": "mlproj.errors",
     "TrackingError": "mlproj.errors",
     "check": "mlproj.workflow.project",
     "demo": "mlproj.workflow.demo",
@@ -55,6 +59,8 @@ _HOMES = {
     "errors_apply": "mlproj.workflow.errors_apply",
     "init": "mlproj.workflow.project",
     "load_project": "mlproj.spec.load",
+    "load_split": "mlproj.workflow.arrays",
+    "record": "mlproj.workflow.foreign",
     "model": "mlproj.workflow.project",
     "runs": "mlproj.workflow.runs",
     "schema": "mlproj.workflow.project",

@@ -12,6 +12,7 @@ from mlproj.spec.duration import spoken
 if TYPE_CHECKING:
     from mlproj.data.columns import Column
     from mlproj.workflow.demo import Shown as DemoPart
+    from mlproj.workflow.foreign import Recorded
     from mlproj.workflow.project import Checked, Dealt
     from mlproj.workflow.runs import Listing, Shown
     from mlproj.workflow.train import Trained
@@ -101,6 +102,20 @@ def train_text(trained: "Trained") -> str:
     return "\n".join([*parts, "", f"next: {trained.next}"])
 
 
+def recorded_text(recorded: "Recorded") -> str:
+    """The figures of recorded answers by split, the contract, what is missing, and the next command."""
+    names = list(dict.fromkeys(name for values in recorded.metrics.values() for name in values))
+    rows = [
+        (split.replace("_", "-"), *(figure(name, values.get(name)) for name in names))
+        for split, values in recorded.metrics.items()
+    ]
+    parts = [table(("", *names), rows, right=range(1, len(names) + 1))]
+    if recorded.contract:
+        parts += ["", contract_text(recorded.contract)]
+    parts += ["", *(f"note: {note}" for note in recorded.notes)] if recorded.notes else []
+    return "\n".join([*parts, "", f"next: {recorded.next}"])
+
+
 def parts_text(parts: Mapping[str, Any], metric: str) -> str:
     """How a run does on slices of dev and on examples that were tagged: a few lines.
 
@@ -159,7 +174,11 @@ def runs_text(listing: "Listing") -> str:
     counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis")}
     for run in (run for run in listing.runs if run.kind not in counts):
         metric, satisfy = contract_of(run)
-        shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in TRAINED else []
+        shown = (
+            [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics]
+            if run.kind in (*TRAINED, "record")
+            else []
+        )
         values = "  ".join(f"{name} {figure(name, run.metrics[f'dev/{name}'])}" for name in shown)
         state = run.outcome or run.status.lower()
         rows.append(

@@ -1,8 +1,9 @@
 """The `data:` section: where the examples come from and what their columns mean."""
 
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, PrivateAttr, Tag
 
 from mlproj.spec.base import Name, Names, Spec, Words, form_of, word_or_number
 from mlproj.spec.where import Where
@@ -70,6 +71,13 @@ Label = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Owner:
+    """The project that data belong to; all owners are equal, so that it makes no difference to what was declared."""
+
+    project: Any = field(default=None, compare=False, repr=False)
+
+
 class Data(Spec):
     """Where the examples come from and what their columns mean."""
 
@@ -102,6 +110,31 @@ class Data(Spec):
     """Weights of examples in the metric (and in the loss when training.weighted_loss is true)."""
     corrections: Name | None = None
     """CSV file of corrected labels (id, label, was, by, date), beside project.yaml; `mlproj errors apply` writes it."""
+
+    _owner: Owner = PrivateAttr(default_factory=Owner)
+
+    def __call__(self, split: str, *, encoded: bool = False) -> Any:
+        """The examples of a split, as `mlproj.load_split` gives them: `project.data("train")`.
+
+        Args:
+            split: train, train_dev or dev.
+            encoded: Whether to return what a model sees instead of the table.
+
+        Raises:
+            SealedSplit: For test.
+            InvalidInput: For any other name, or when the data are wrong.
+        """
+        import mlproj
+
+        if self._owner.project is None:
+            raise ValueError("these data belong to no project: call `project.data(...)`")
+        return mlproj.load_split(self._owner.project, split, encoded=encoded)
+
+    def owned_by(self, project: Any) -> "Data":
+        """A copy that knows its project; equal to this one."""
+        copy = self.model_copy()
+        copy._owner = Owner(project)
+        return copy
 
     @property
     def sources(self) -> tuple[Part, ...]:

@@ -104,6 +104,10 @@ class Project(Spec):
         """
         return self._origin.problem(where, message, hint)
 
+    def model_post_init(self, _context: Any) -> None:
+        """Lets the data know their project, so that `project.data("train")` can load them."""
+        self.__dict__["data"] = self.data.owned_by(self)
+
     def changed(self, **parts: Any) -> "Project":
         """A copy with some top-level parts replaced; it keeps its file and lines."""
         copy = self.model_copy(update=parts)
@@ -113,6 +117,7 @@ class Project(Spec):
         """The same project, known to come from `origin`."""
         copy = self.model_copy()
         copy._origin = origin
+        copy.__dict__["data"] = copy.data.owned_by(copy)
         return copy
 
 

@@ -203,7 +203,7 @@ def find_run(tracker: "AbstractTracker", selector: str | None) -> Run:
     """
     if selector in (None, "latest", "best"):
         finished = [run for run in tracker.runs(kinds=TRAINED) if run.status == "FINISHED"]
-        found = best_run(finished) if selector == "best" else next(iter(finished), None)
+        found = best_run(tracker.runs()) if selector == "best" else next(iter(finished), None)
         if found is None:
             raise RunNotFound("There is no finished run yet. Train one first: mlproj train")
         return found
@@ -220,7 +220,9 @@ def best_run(runs: Sequence[Run]) -> Run | None:
     from mlproj.metrics import rank_key
 
     finished = [
-        run for run in runs if run.kind in TRAINED and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags
+        run
+        for run in runs
+        if run.kind in (*TRAINED, "record") and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags
     ]
     if not finished:
         return None
