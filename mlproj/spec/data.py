@@ -118,7 +118,7 @@ class Data(Spec):
 
         Args:
             split: train, train_dev or dev.
-            encoded: Whether to return what a model sees instead of the table.
+            encoded: Whether to return the arrays that a model sees instead of the table.
 
         Raises:
             SealedSplit: For test.
@@ -127,7 +127,7 @@ class Data(Spec):
         import mlproj
 
         if self._owner.project is None:
-            raise ValueError("these data belong to no project: call `project.data(...)`")
+            raise TypeError("these data belong to no project yet; call the data of a Project: project.data('train')")
         return mlproj.load_split(self._owner.project, split, encoded=encoded)
 
     def owned_by(self, project: Any) -> "Data":

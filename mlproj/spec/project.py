@@ -1,5 +1,6 @@
 """`Project`: everything that project.yaml declares, frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -106,6 +107,15 @@ class Project(Spec):
 
     def model_post_init(self, _context: Any) -> None:
         """Lets the data know their project, so that `project.data("train")` can load them."""
+        self._own_data()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Project":
+        """A copy, with some of its parts replaced; its data belong to it."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy._own_data()
+        return copy
+
+    def _own_data(self) -> None:
         self.__dict__["data"] = self.data.owned_by(self)
 
     def changed(self, **parts: Any) -> "Project":
@@ -117,7 +127,6 @@ class Project(Spec):
         """The same project, known to come from `origin`."""
         copy = self.model_copy()
         copy._origin = origin
-        copy.__dict__["data"] = copy.data.owned_by(copy)
         return copy
 
 
