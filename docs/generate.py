@@ -58,6 +58,7 @@ EXAMPLES = {
     "search": "mlproj search --trials 32 --time-budget 10m",
     "runs": "mlproj runs best --yaml",
     "ui": "mlproj ui --port 5001",
+    "record": "mlproj record keras.csv --name keras",
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
     "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.csv",

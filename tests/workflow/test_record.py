@@ -1,6 +1,7 @@
-"""Whole stories of `mlproj record`, `mlproj.record` and `project.data`: a loop of the user's own, the rest from here."""
+"""`mlproj record`, `mlproj.record` and `project.data`: a loop of the user's own, and the rest from here."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,3 +227,13 @@ def test_numbers_and_several_labels_can_be_recorded(tmp_path: Path) -> None:
     assert mlproj.record(pets, predictions={"dev": y}).metrics["dev"]["error"] == 0
     with pytest.raises(InvalidInput, match=r"has the shape \(\d+,\) for 2 labels"):
         mlproj.record(pets, predictions={"dev": y[:, 0]})
+
+
+def test_the_example_of_the_docs_runs_as_it_stands(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "own-loop.md"
+    example = re.search(r"<!-- example: own-loop -->\n```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert example
+    assert len(example[1].splitlines()) <= 11
+    monkeypatch.chdir(home)
+    exec(example[1], {})
+    assert "Verdict:" in capsys.readouterr().out
