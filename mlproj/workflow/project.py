@@ -216,12 +216,15 @@ def split(
     """
     if out is not None:
         _check_out(out)
-    from mlproj.data import load_dataset
+    from mlproj.data import deal_project, is_large, load_dataset
     from mlproj.track import store_for
 
     project = load(project, set=set)
     store = store_for(project)
-    deal = load_dataset(project, store=store.splits, redraw=redraw).deal
+    if is_large(project):
+        deal = deal_project(project, store=store.splits, redraw=redraw)
+    else:
+        deal = load_dataset(project, store=store.splits, redraw=redraw).deal
     if out is not None:
         import pandas as pd
 
