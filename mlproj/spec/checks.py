@@ -31,6 +31,16 @@ def check(project: Project, flawed: frozenset[Path] = frozenset()) -> list[Flaw]
     return [flaw for flaw in found if not any(_touches(flaw.path, path) for path in flawed)]
 
 
+def brings_label(path: str) -> bool:
+    """Whether a source may bring the column to predict itself.
+
+    Example:
+        >>> brings_label("sklearn:iris"), brings_label("app.csv")
+        (True, False)
+    """
+    return path.startswith(("sklearn:", "python:")) or path.lower().endswith(".npz")
+
+
 def task_of(project: Project) -> str | None:
     """The task as far as the spec tells it; None when only the label will.
 
@@ -71,7 +81,7 @@ def _why(project: Project) -> str:
 
 def _label(project: Project) -> Iterator[Flaw]:
     data = project.data
-    bundled = all(part.path.startswith("sklearn:") for part in data.sources)
+    bundled = all(brings_label(part.path) for part in data.sources)
     if not data.labels and not bundled:
         yield Flaw(("data", "label"), "is missing", "Name the column to predict, for example `label: price`.")
     if task_of(project) == "regression":

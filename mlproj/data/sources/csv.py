@@ -93,10 +93,10 @@ def _reading(path: str) -> Iterator[None]:
     """Says what is wrong with a file that cannot be read."""
     try:
         yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise refuse(path, f"is no complete gzip file ({error})") from None
     except OSError as error:
         raise refuse(path, f"cannot be read ({error.strerror or error})") from None
+    except (EOFError, zlib.error) as error:
+        raise refuse(path, f"is no complete gzip file ({error})") from None
 
 
 def _stream(
@@ -161,10 +161,10 @@ def _read_bytes(path: str, file: Path) -> bytes:
         data = file.read_bytes()
         if path.lower().endswith(".gz"):
             data = gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise refuse(path, f"is no complete gzip file ({error})") from None
     except OSError as error:
         raise refuse(path, f"cannot be read ({error.strerror or error})") from None
+    except (EOFError, zlib.error) as error:
+        raise refuse(path, f"is no complete gzip file ({error})") from None
     return _check_bytes(path, data)
 
 

@@ -65,10 +65,10 @@ def _objects(path: str, file: Path) -> Iterator[tuple[int, dict[str, str | None]
             for line, data in enumerate(stream, start=1):
                 if data.strip():
                     yield line, _parse(path, line, data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise refuse(path, f"is no complete gzip file ({error})") from None
     except OSError as error:
         raise refuse(path, f"cannot be read ({error.strerror or error})") from None
+    except (EOFError, zlib.error) as error:
+        raise refuse(path, f"is no complete gzip file ({error})") from None
 
 
 def _parse(path: str, line: int, data: bytes) -> dict[str, str | None]:
