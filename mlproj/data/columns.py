@@ -1,4 +1,4 @@
-"""What each column is, a number, category, boolean or date, and what it serves for. N examples."""
+"""What each column is, a number, category, boolean, date or text, and what it serves for. N examples."""
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from mlproj.spec.data import WeightColumn, WeightRule
 from mlproj.spec.project import Project
 from mlproj.spec.where import columns_of, parse_where
 
-Type = Literal["number", "category", "boolean", "date", "ignore"]
+Type = Literal["number", "category", "boolean", "date", "text", "ignore"]
 Role = Literal["feature", "label", "id", "group", "time", "weight", "split", "excluded"]
 ROW_NUMBERS = (UNNAMED, "__index_level_")
 """How a column of row numbers begins that a writer left without a name."""

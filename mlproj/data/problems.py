@@ -44,11 +44,12 @@ class Remarks:
 def check_roles(project: Project, labels: Sequence[str]) -> list[Problem]:
     """Columns that project.yaml names for two things at once; `labels` are the label columns."""
     data, ignored = project.data, ignored_columns(project)
+    no_label = ignored | {name for name, kind in data.columns.items() if kind == "text"}
     harmless = ("data.label", "data.exclude", "data.weight.where")  # an excluded label is a label all the same
     problems = [
         project.problem(key, f"{name!r} is the label; it cannot be this as well")
         for key, name in named_columns(project)
-        if name in labels and not key.startswith(harmless) and (name in ignored or "columns." not in key)
+        if name in labels and not key.startswith(harmless) and (name in no_label or "columns." not in key)
     ]
     both = [name for name in data.include if name in data.exclude or name in ignored]
     problems += [
