@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlproj.spec.project import Project as Project
     from mlproj.workflow.demo import demo as demo
     from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
+    from mlproj.workflow.predict import predict as predict
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
     from mlproj.workflow.project import model as model
@@ -50,6 +51,7 @@ _HOMES = {
     "init": "mlproj.workflow.project",
     "load_project": "mlproj.spec.load",
     "model": "mlproj.workflow.project",
+    "predict": "mlproj.workflow.predict",
     "runs": "mlproj.workflow.runs",
     "schema": "mlproj.workflow.project",
     "search": "mlproj.workflow.search",

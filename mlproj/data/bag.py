@@ -49,7 +49,7 @@ class Bag:
 
     @classmethod
     def fit(cls, texts: pa.Array) -> "Bag":
-        """Learns the words from train texts: of those that two texts share, the ones in most texts; among equals by name.
+        """Learns the words from train texts: of those that two texts share, the most widespread; among equals by name.
 
         Args:
             texts: Train texts (N,); null where missing.

@@ -8,8 +8,8 @@ Everything here is learned from the train rows and stored with the run as JSON, 
 * a text becomes one input per word, up to 1,000 of the words that two train texts share (see `bag`);
 * a boolean becomes 0 or 1, a date standardised days and, where they vary, its place in year, week and day on a circle.
 
-A missing cell becomes the mean of train (no category, no words) and, where train had missing cells too, sets an input of
-its own.
+A missing cell becomes the mean of train, no category and no words, and sets an input of its own where train had missing
+cells too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -198,7 +198,7 @@ class Encoder:
 
 
 def warn_encoder(encoder: Encoder, columns: Iterable[Column]) -> list[str]:
-    """What a user should know about the inputs: categories without an input of their own, texts without shared words."""
+    """What a user should know about the inputs: categories without one of their own, texts that share no word."""
     unique = {column.name: column.unique for column in columns}
     strange = [part.name for part in encoder.columns if part.bag and not part.bag.words]
     return [

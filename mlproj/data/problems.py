@@ -11,7 +11,7 @@ from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
 
 Made = TypeVar("Made")
-_WORDS = {
+_FAULTS = {
     "number": "no number",
     "boolean": "neither true nor false",
     "date": "no date in ISO 8601 form",
@@ -74,7 +74,7 @@ def check_cells(
     """
     problems = []
     for column in columns:
-        if column.role != "feature" or column.type not in _WORDS or column.name in clean:
+        if column.role != "feature" or column.type not in _FAULTS or column.name in clean:
             continue
         cells = table.frame[column.name]
         key = f"data.columns.{column.name}"
@@ -86,12 +86,21 @@ def check_cells(
             continue
         if not bad.any():
             continue
-        what = f"no date of the form {column.format!r}" if column.format else _WORDS[column.type]
-        message = table.name_cells(cells, bad, what)
+        message = table.name_cells(cells, bad, name_fault(column.type, column.format))
         if column.guessed:
             message += f", but nearly all its cells are {column.type}s"
         problems.append(project.problem(key, message, _cure(column)))
     return problems
+
+
+def name_fault(kind: str, form: str | None = None) -> str:
+    """What an unreadable cell of a number, boolean or date column is, with the format that its dates have.
+
+    Example:
+        >>> name_fault("number"), name_fault("date", "%d/%m/%Y")
+        ('no number', "no date of the form '%d/%m/%Y'")
+    """
+    return f"no date of the form {form!r}" if form else _FAULTS[kind]
 
 
 def check_features(project: Project, columns: Sequence[Column]) -> list[Problem]:
