@@ -122,7 +122,7 @@ class SearchProgress(_Progress):
 
 
 class PredictProgress(_Progress):
-    """Says whose model answers for what, then how many rows are done; how many there are only the end of a file tells."""
+    """Says whose model answers for what, then how many rows are done; how many there are is known at the end."""
 
     unit = "row"
 

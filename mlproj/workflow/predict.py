@@ -15,12 +15,13 @@ from mlproj.errors import InputError, InvalidInput, Problem, TrackingError
 from mlproj.records import Run
 from mlproj.spec.project import Project
 from mlproj.workflow.answers_out import Sink, check_out
-from mlproj.workflow.runs import finite, find_run, load, model_of, open_tracker, speak, store_note
+from mlproj.workflow.runs import find_run, finite, load, model_of, open_tracker, speak, store_note
 from mlproj.workflow.subject import is_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlproj.data.encoder import ColumnEncoder
     from mlproj.data.sources import AbstractSource, Reading
     from mlproj.pyfunc import ProjectModel
     from mlproj.track import AbstractTracker
@@ -204,7 +205,7 @@ def _load_model(tracker: "AbstractTracker", run: Run) -> "ProjectModel":
     try:
         return ProjectModel(read_model_data(folder / "data"))
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__
+        reason = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
         raise InputError(f"The model of {speak(run)} cannot be read ({reason}). {hint}") from None
 
 
@@ -298,14 +299,14 @@ def check_columns(frame: "pd.DataFrame", model: "ProjectModel", source: str) -> 
         if names.count(name) > 1
     ]
     there = frame.head(_ROWS_LOOKED_AT)
-    for name in needed:
-        if names.count(name) == 1 and (wrong := _judge_column(there[name], needed[name])):
+    for name, column in needed.items():
+        if names.count(name) == 1 and (wrong := _judge_column(there[name], column)):
             problems.append(replace(wrong, file=source))
     if problems:
         raise InvalidInput(problems)
 
 
-def _judge_column(cells: "pd.Series[Any]", column: Any) -> Problem | None:
+def _judge_column(cells: "pd.Series[Any]", column: "ColumnEncoder") -> Problem | None:
     """What is wrong with a column as a whole: none of its cells is what it was in training."""
     from mlproj.data.cells import is_missing, kind_of, to_text
     from mlproj.data.problems import name_fault
