@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlproj.data.encoder import ColumnEncoder, Encoder
+from mlproj.data.columns import Column
+from mlproj.data.encoder import Encoder
 from mlproj.data.target import Target
 from mlproj.records import Answers
 from mlproj.track.model import ModelData, read_model_data
@@ -31,9 +32,14 @@ class ProjectModel:
         self._target = Target.from_json(data.target)
 
     @property
-    def columns(self) -> tuple[ColumnEncoder, ...]:
+    def columns(self) -> tuple[Column, ...]:
         """The raw columns that it needs."""
-        return self._encoder.columns
+        return tuple(part.column for part in self._encoder.columns)
+
+    @property
+    def n_inputs(self) -> int:
+        """Numbers that a raw row becomes."""
+        return len(self._encoder.names)
 
     @property
     def classes(self) -> Mapping[str, tuple[str, ...]]:

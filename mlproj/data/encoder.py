@@ -79,14 +79,10 @@ class ColumnEncoder:
         waves = [f"{self.name} {cycle} {wave}" for cycle in self.cycles for wave in ("sine", "cosine")]
         return (self.name, *waves, *missing)
 
-    def read(self, cells: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """The values (N,) of a number, boolean or date, NaN where missing, and the mask of unreadable cells."""
-        return read_values(cells, Column(self.name, self.type, 0, 0, False, self.format))
-
     @property
-    def is_numeric(self) -> bool:
-        """Whether its cells are read as values, so that some may be unreadable."""
-        return self.type not in ("category", "text")
+    def column(self) -> Column:
+        """The raw column as it is to be read."""
+        return Column(self.name, self.type, 0, 0, False, self.format)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "ColumnEncoder":
@@ -179,7 +175,8 @@ class Encoder:
         Args:
             frame: Raw rows (N) with all columns.
         """
-        masks = {part.name: part.read(frame[part.name])[1] for part in self.columns if part.is_numeric}
+        columns = [part.column for part in self.columns if part.column.is_numeric]
+        masks = {column.name: read_values(frame[column.name], column)[1] for column in columns}
         return {name: bad for name, bad in masks.items() if bad.any()}
 
     def check(self, frame: pd.DataFrame) -> None:
@@ -274,12 +271,12 @@ def _encode(part: ColumnEncoder, cells: "pd.Series[Any]", x: NDArray[np.float32]
     if part.bag is not None:
         _encode_text(part, part.bag, read_texts(cells), x)
         return []
-    values, bad = part.read(cells)
+    values, bad = read_values(cells, part.column)
     if bad.any():
         row = int(bad.argmax())
         found = to_text(cells.iloc[row])
         count = f" ({int(bad.sum()):,} such rows)" if bad.sum() > 1 else ""
-        return [Problem(f"column {part.name!r}", f"row {row + 1} holds {found!r}, which is no {part.type}{count}")]
+        return [Problem(f"column {part.name!r}", f"row {row + 1} holds {found!r}, which is {part.column.fault}{count}")]
     gone = ~np.isfinite(values)
     known = np.where(gone, part.mean, values)
     center = 0.0 if part.type == "boolean" else part.mean

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mlproj.data.cells import kind_of, read_numbers, read_texts
 from mlproj.data.columns import ROW_NUMBERS, Column, Role, Type, assign_roles, read_values
+from mlproj.data.dates import suggest_formats
 from mlproj.spec.data import ColumnType, DateFormat
 from mlproj.spec.project import Project
 
@@ -33,7 +34,9 @@ _WORD = r"\S*\p{L}\S*"
 _WORDS = frozenset({"true", "false", "yes", "no"})
 _CODE = r"^\s*[+-]?0[0-9]"
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
-_OTHER_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}( .*)?")
+_OTHER_DATE = re.compile(
+    r"(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4})( .*)?"
+)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 Numbers = NDArray[np.float64]
 Found = tuple[Column, Numbers | None]  # a column, with its values where all its cells are numbers
@@ -168,8 +171,8 @@ def _judge_category(
     """The column with a note on what it looks like: text where it holds sentences, left out when it hardly repeats."""
     n, name = int(counts.sum()), column.name
     if _share_of(_OTHER_DATE, distinct, counts) >= MOSTLY:
-        note = f"looks like dates in a format of its own: declare `columns: {{{name}: {{date: FORMAT}}}}`"
-        column = replace(column, note=note)
+        cure = suggest_formats(name, distinct).rstrip(".") or f"Declare `columns: {{{name}: {{date: FORMAT}}}}`"
+        column = replace(column, note=f"looks like dates in a format of its own: {cure[0].lower()}{cure[1:]}")
     elif _share_of(_DECIMAL_COMMA, distinct, counts) >= MOSTLY:
         column = replace(column, note="looks like numbers with a decimal comma: write them with a point")
     elif is_number.any() and counts[is_number].sum() >= n / 2 and len(distinct) > _MANY:

@@ -72,7 +72,7 @@ def find_suspects(
         >>> frame = pd.DataFrame({"left": np.where(y == 1, "moved", ""), "age": np.arange(200) // 2 % 7})
         >>> columns = (Column("left", "category", 0, 2, True), Column("age", "number", 0, 7, True))
         >>> find_suspects(frame, columns, "cancelled", y, regression=False)
-        [Suspect(column='left', label='cancelled', measure='error', value=0.0, constant=0.5)]
+        [Suspect(column='left', label='cancelled', measure='error', value=0.0, constant=0.5, word='')]
     """
     rows = np.flatnonzero(~np.isnan(y))
     if len(rows) > _MOST_ROWS:

@@ -5,17 +5,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mlproj.data.columns import Column, ignored_columns, named_columns, read_values
+from mlproj.data.dates import suggest_formats
 from mlproj.data.table import Table
 from mlproj.data.words import some_of
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
 
 Made = TypeVar("Made")
-_FAULTS = {
-    "number": "no number",
-    "boolean": "neither true nor false",
-    "date": "no date in ISO 8601 form",
-}
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ def check_cells(
     """
     problems = []
     for column in columns:
-        if column.role != "feature" or column.type not in _FAULTS or column.name in clean:
+        if column.role != "feature" or not column.is_numeric or column.name in clean:
             continue
         cells = table.frame[column.name]
         key = f"data.columns.{column.name}"
@@ -86,21 +82,12 @@ def check_cells(
             continue
         if not bad.any():
             continue
-        message = table.name_cells(cells, bad, name_fault(column.type, column.format))
+        message = table.name_cells(cells, bad, column.fault)
         if column.guessed:
             message += f", but nearly all its cells are {column.type}s"
-        problems.append(project.problem(key, message, _cure(column)))
+        advice = suggest_formats(column.name, cells) if column.type == "date" else ""
+        problems.append(project.problem(key, message, advice or _cure(column)))
     return problems
-
-
-def name_fault(kind: str, form: str | None = None) -> str:
-    """What an unreadable cell of a number, boolean or date column is, with the format that its dates have.
-
-    Example:
-        >>> name_fault("number"), name_fault("date", "%d/%m/%Y")
-        ('no number', "no date of the form '%d/%m/%Y'")
-    """
-    return f"no date of the form {form!r}" if form else _FAULTS[kind]
 
 
 def check_features(project: Project, columns: Sequence[Column]) -> list[Problem]:

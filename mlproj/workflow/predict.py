@@ -21,7 +21,7 @@ from mlproj.workflow.subject import is_file
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mlproj.data.encoder import ColumnEncoder
+    from mlproj.data.columns import Column
     from mlproj.data.sources import AbstractSource, Reading
     from mlproj.pyfunc import ProjectModel
     from mlproj.track import AbstractTracker
@@ -236,8 +236,7 @@ class _Rows:
         kept = {*self._needed, self.id}
         self.ignored = tuple(name for name in names if name not in kept)
         self.notes = tuple(self._remark(home))
-        n_inputs = sum(len(column.inputs) for column in model.columns)
-        self._size = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // max(1, n_inputs)))
+        self._size = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // max(1, model.n_inputs)))
 
     def _remark(self, home: Project) -> Iterator[str]:
         from mlproj.data.words import some_of
@@ -306,19 +305,19 @@ def check_columns(frame: "pd.DataFrame", model: "ProjectModel", source: str) -> 
         raise InvalidInput(problems)
 
 
-def _judge_column(cells: "pd.Series[Any]", column: "ColumnEncoder") -> Problem | None:
+def _judge_column(cells: "pd.Series[Any]", column: "Column") -> Problem | None:
     """What is wrong with a column as a whole: none of its cells is what it was in training."""
     from mlproj.data.cells import is_missing, kind_of, to_text
-    from mlproj.data.problems import name_fault
+    from mlproj.data.columns import read_values
 
     if not column.is_numeric:
         return None
-    bad = column.read(cells)[1]
+    bad = read_values(cells, column)[1]
     is_typed = kind_of(cells) in ("number", "boolean", "date")
     if int(bad.sum()) < (1 if is_typed else _CELLS_TO_JUDGE) or (~is_missing(cells) & ~bad).any():
         return None
     found = to_text(cells.iloc[int(bad.argmax())])
-    message = f"holds {found!r}, which is {name_fault(column.type, column.format)}, and no cell that is one"
+    message = f"holds {found!r}, which is {column.fault}, and no cell that is one"
     hint = f"In training it was a {column.type}: give the column in that form, or train with the new one."
     return Problem(f"column {column.name!r}", message, hint)
 
@@ -350,9 +349,8 @@ def _answer(part: "Reading", model: "ProjectModel", id_column: str | None, sink:
 def _report(part: "Reading", unreadable: Mapping[str, Any], model: "ProjectModel", tally: Tally) -> None:
     """Keeps the first unreadable cells, in the order of the file."""
     from mlproj.data.cells import to_text
-    from mlproj.data.problems import name_fault
 
-    faults = {column.name: name_fault(column.type, column.format) for column in model.columns if column.is_numeric}
+    faults = {column.name: column.fault for column in model.columns if column.is_numeric}
     tally.cells += sum(int(mask.sum()) for mask in unreadable.values())
     room = MOST_REPORTED - len(tally.unreadable)
     places = sorted((int(at), name) for name, mask in unreadable.items() for at in mask.nonzero()[0][:room])

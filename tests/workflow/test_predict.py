@@ -258,10 +258,10 @@ MALFORMED: dict[str, tuple[Callable[[pd.DataFrame], Any], list[str]]] = {
         lambda f: pd.concat([f, f[["x1"]]], axis=1), ["names a column more than once: 'x1'"],
     ),
     "no rows": (lambda f: f[:0], ["new.csv: has a header but no rows"]),
-    "an empty file": (lambda f: "", ["new.csv: is empty"]),
+    "an empty file": (lambda _: "", ["new.csv: is empty"]),
     "semicolons": (lambda f: f.to_csv(sep=";", index=False), ["is separated by semicolons"]),
     "a ragged row": (lambda f: f[:2].to_csv(index=False) + "1,2\n", ["new.csv row 4: has 2 cells"]),
-    "bytes that are no text": (lambda f: b"x0,x1\n\xff\xfe\n", ["not UTF-8"]),
+    "bytes that are no text": (lambda _: b"x0,x1\n\xff\xfe\n", ["not UTF-8"]),
     "a quotation mark that stays open": (lambda f: f[:2].to_csv(index=False) + '"a,1', ["quotation mark"]),
     "no header": (lambda f: f.to_csv(index=False, header=False), ["is missing, and the model needs it"]),
 }  # fmt: skip
@@ -344,7 +344,7 @@ def test_a_diagnosis_and_a_run_without_its_model_are_refused(make_flowers: Calla
         mlproj.predict("mine", project.root / "app.csv", out=OUT, project=project)
     rest = weights.with_name("model.json")
     rest.write_text(json.dumps(json.loads(rest.read_text()) | {"format": 99}))
-    with pytest.raises(InputError, match="newer than .*: upgrade mlproj"):
+    with pytest.raises(InputError, match=r"newer than .*: upgrade mlproj"):
         mlproj.predict("mine", project.root / "app.csv", out=OUT, project=project)
 
 
