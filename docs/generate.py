@@ -58,6 +58,7 @@ EXAMPLES = {
     "search": "mlproj search --trials 32 --time-budget 10m",
     "runs": "mlproj runs best --yaml",
     "ui": "mlproj ui --port 5001",
+    "predict": "mlproj predict best new.csv --out answers.csv",
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
 }
 OPENING = """\

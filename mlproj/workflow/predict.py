@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mlproj.data.sources import AbstractSource, Reading
     from mlproj.pyfunc import ProjectModel
     from mlproj.track import AbstractTracker
+    from mlproj.workflow.search import Searched
+    from mlproj.workflow.train import Trained
 
 MOST_REPORTED = 100
 """Unreadable cells that are kept for the report; the others are counted."""
@@ -134,21 +136,22 @@ class Predicted:
 
 
 def predict(
-    run: Run | str,
+    run: "Trained | Searched | Run | str | Path",
     file: str | Path,
     *,
     out: str | Path,
-    project: Project | str | Path = ".",
+    project: Project | str | Path | None = None,
     on_start: Callable[[Predicting], None] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> Predicted:
     """Answer for the rows of a file with a stored model, however many there are.
 
     Args:
-        run: Run id, unique prefix, name, `latest`, `best`, or a `Run`; a search stands for its best trial.
+        run: Run id, unique prefix, name, `latest`, `best`, a `Run`, or what `train` or `search` returned; a search
+            stands for its best trial.
         file: Rows to answer for: any data source, the label may be absent. Relative to the current folder.
         out: Where the answers go, .csv or .parquet; an earlier file of answers is replaced.
-        project: The project whose runs are meant.
+        project: The project whose runs are meant; by default the one that was trained, or the current folder's.
         on_start: Called once, before the first answer.
         on_rows: Called with the number of rows that are done, again and again.
 
@@ -160,12 +163,15 @@ def predict(
         RunNotFound: When no run answers.
     """
     began = time.monotonic()
+    if not isinstance(run, Run | str | Path):
+        project = run.project if project is None else project
+        run = run.run
     source, out = str(file), Path(out)
     if is_file(run):
         hint = "Name a run first, then the file: mlproj predict latest FILE --out FILE"
         raise InputError(f"{run} is a file, and a file of predictions holds no model. {hint}")
     check_out(out, source)
-    home = load(project)
+    home = load(project if project is not None else ".")
     store, tracker = open_tracker(home, must_exist=True, writes=False)
     with tracker:
         found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, str(run)))

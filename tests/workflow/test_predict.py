@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from complaints import complaints
 from flower_project import flowers
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner, Result
 
 import mlproj
@@ -21,6 +25,7 @@ from mlproj.data.sources.base import AbstractSource, Reading
 from mlproj.errors import InputError, InvalidInput
 from mlproj.pyfunc import _load_pyfunc
 from mlproj.records.files import read_predictions
+from mlproj.spec.data import DateFormat
 from mlproj.workflow import predict as story
 from mlproj.workflow.train import Trained
 
@@ -160,6 +165,33 @@ def test_a_quantity_comes_in_its_own_unit(tmp_path: Path) -> None:
     found = pd.read_csv(OUT)
     assert found.columns.tolist() == ["id", "y_pred"]
     assert 500 < found["y_pred"].median() < 2500
+
+
+def test_a_cell_that_is_no_date_is_reported_and_later_dates_are_answered(tmp_path: Path) -> None:
+    days = pd.Series(pd.date_range("2024-01-01", periods=300)).dt.strftime("%d/%m/%Y")
+    project = small(tmp_path, pd.DataFrame({"day": days, "y": np.arange(300) % 2}), label="y")
+    data = project.data.model_copy(update={"columns": {"day": DateFormat(date="%d/%m/%Y")}})
+    trained = mlproj.train(project.changed(data=data))
+    pd.DataFrame({"day": ["31/12/2031", "2024-01-01", "30/02/2024", ""]}).to_csv("new.csv", index=False)
+    predicted = mlproj.predict(trained, "new.csv", out=OUT)
+    assert [str(cell) for cell in predicted.tally.unreadable] == [
+        "row 3, column 'day': '2024-01-01' is no date of the form '%d/%m/%Y'",
+        "row 4, column 'day': '30/02/2024' is no date of the form '%d/%m/%Y'",
+    ]
+    assert pd.read_csv(OUT)["y_pred"].isna().tolist() == [False, True, True, False]
+
+
+def test_a_text_model_is_as_good_as_scikit_learn_s_pipeline_and_far_better_than_the_constant_answer(
+    tmp_path: Path,
+) -> None:
+    train, new = complaints(600, 1), complaints(2000, 2)
+    trained = mlproj.train(small(tmp_path, train, label="angry", training={"epochs": 20}))
+    new.to_csv("new.csv", index=False)
+    mlproj.predict(trained, "new.csv", out=OUT)
+    error = (pd.read_csv(OUT)["y_pred"] != new["angry"]).mean()
+    oracle = make_pipeline(TfidfVectorizer(min_df=2), LogisticRegression(C=10)).fit(train["note"], train["angry"])
+    assert error < (oracle.predict(new["note"]) != new["angry"]).mean() + 0.02
+    assert error < 0.1  # one in twenty is chance; the constant answer has 0.48
 
 
 def test_a_text_model_answers_for_texts(tmp_path: Path) -> None:
