@@ -234,13 +234,17 @@ class _Rows:
         self._source = source
         self._root = home.root if source.startswith("python:") else Path()
         self._batches = self._reader.batches(source, self._root)
-        self._first = _named(next(self._batches))
+        first = next(self._batches, None)
+        if first is None:
+            raise InvalidInput([Problem(source, "has no rows")])
+        self._first = _named(first)
         names = list(self._first.frame.columns)
         check_columns(self._first.frame, model, source)
         self._needed = [column.name for column in model.columns]
         self.id = home.data.id if home.data.id in names else None
         kept = {*self._needed, self.id}
         self.ignored = tuple(name for name in names if name not in kept)
+        self._is_wide = len(self.ignored) > len(self._needed) and names == list(first.frame.columns)
         self.notes = tuple(self._remark(home))
         self._size = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // max(1, model.n_inputs)))
 
@@ -262,19 +266,21 @@ class _Rows:
 
     def _all(self) -> Iterator["Reading"]:
         """The batches; of a wide table only the columns that are needed are read from here on."""
-        if len(self.ignored) > len(self._needed):
-            wanted = [*self._needed, *([self.id] if self.id and self.id not in self._needed else [])]
-            self._batches.close()
-            yield from map(_named, self._reader.batches(self._source, self._root, columns=wanted))
-            return
-        yield self._first
+        first = self._first
         del self._first  # one batch at a time is held
+        if self._is_wide:
+            wanted = list(dict.fromkeys([*self._needed, *([self.id] if self.id else [])]))
+            self._batches = self._reader.batches(self._source, self._root, columns=wanted)
+        else:
+            yield first
+        del first
         yield from map(_named, self._batches)
 
 
 def _named(batch: "Reading") -> "Reading":
-    """A batch whose columns are called by texts, as a file's are."""
-    return replace(batch, frame=batch.frame.set_axis([str(name) for name in batch.frame.columns], axis=1))
+    """A batch whose columns are called by texts, as a file's are, and whose rows are numbered from 0."""
+    names = [str(name) for name in batch.frame.columns]
+    return replace(batch, frame=batch.frame.set_axis(names, axis=1).reset_index(drop=True))
 
 
 def check_columns(frame: "pd.DataFrame", model: "ProjectModel", source: str) -> None:
@@ -330,6 +336,7 @@ def _judge_column(cells: "pd.Series[Any]", column: "Column") -> Problem | None:
 
 def _answer(part: "Reading", model: "ProjectModel", id_column: str | None, sink: Sink, tally: Tally) -> None:
     """Answers for some rows, writes them, and counts."""
+    import numpy as np
     import pyarrow as pa
 
     from mlproj.data.cells import read_texts
@@ -341,15 +348,16 @@ def _answer(part: "Reading", model: "ProjectModel", id_column: str | None, sink:
         unreadable = model.find_unreadable(frame)
         if not unreadable:
             raise
-        bad = sum(unreadable.values()) > 0
-        answers = model.predict(frame[~bad]).reindex(frame.index)
+        bad = np.logical_or.reduce(list(unreadable.values()))
+        answers = model.predict(frame.loc[~bad]).reindex(frame.index)
         tally.unanswered += int(bad.sum())
         _report(part, unreadable, model, tally)
     ids = read_texts(frame[id_column]) if id_column else pa.array(part.rows)
     sink.write(ids, answers)
     tally.rows += len(frame)
     for label, counts in tally.answers.items():
-        counts.update(answers[f"y_pred:{label}" if label else "y_pred"].value_counts().to_dict())
+        found = answers[f"y_pred:{label}" if label else "y_pred"].value_counts()
+        counts.update({str(name): int(n) for name, n in found.items()})
 
 
 def _report(part: "Reading", unreadable: Mapping[str, Any], model: "ProjectModel", tally: Tally) -> None:

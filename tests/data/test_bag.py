@@ -90,7 +90,15 @@ def test_words_are_compared_without_regard_to_case_and_way_of_writing(train: lis
 def test_a_text_column_comes_back_from_json_equal_and_a_stored_form_without_text_is_still_read() -> None:
     encoder = text_encoder(complaints(50)["note"].tolist())
     assert Encoder.from_json(json.loads(json.dumps(encoder.to_json()))) == encoder
-    old = {"name": "a", "type": "number", "format": None, "mean": 1.0, "std": 2.0, "missing": False, "categories": []}
+    old: dict[str, Any] = {
+        "name": "a",
+        "type": "number",
+        "format": None,
+        "mean": 1.0,
+        "std": 2.0,
+        "missing": False,
+        "categories": [],
+    }
     encoder = Encoder.from_json({"version": 1, "columns": [old | {"other": False, "cycles": {}}]})
     assert encoder.encode(pd.DataFrame({"a": [3]})).tolist() == [[1.0]]
 

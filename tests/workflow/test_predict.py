@@ -194,16 +194,6 @@ def test_a_text_model_is_as_good_as_scikit_learn_s_pipeline_and_far_better_than_
     assert error < 0.1  # one in twenty is chance; the constant answer has 0.48
 
 
-def test_a_text_model_answers_for_texts(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    angry = rng.integers(0, 2, 300)
-    notes = [f"message {i} was {('fine', 'late')[a]} as far as we know" for i, a in enumerate(angry)]
-    mlproj.train(small(tmp_path, pd.DataFrame({"note": notes, "angry": angry}), label="angry", training={"epochs": 20}))
-    pd.DataFrame({"note": ["it was LATE", "all fine", "", "zzz"]}).to_csv("new.csv", index=False)
-    mlproj.predict("latest", "new.csv", out=OUT)
-    assert pd.read_csv(OUT)["y_pred"].tolist()[:2] == [1, 0]
-
-
 class Batches(AbstractSource):
     """Ten files of five flowers, one batch each; the last may be broken."""
 
@@ -348,7 +338,7 @@ def test_a_call_that_cannot_be_meant_is_refused_and_nothing_is_touched(
     Path("link.csv").symlink_to("new.csv")
     Path("folder.csv").mkdir()
     before = {path.name: path.read_bytes() for path in Path.cwd().iterdir() if path.is_file()}
-    out = [] if "--out" in arguments else ["--out", OUT]
+    out = [] if "--out" in arguments else ["--out", str(OUT)]
     said = command(home, *arguments, *out)
     assert said.exit_code == 2
     assert all(fragment in said.stderr for fragment in fragments), said.stderr
