@@ -26,6 +26,7 @@ RATES = frozenset(
 MAX_COLUMNS_SHOWN: Final = 24
 MAX_CELLS_SHOWN: Final = 5
 MAX_CLASSES_SHOWN: Final = 8
+MANY_ROWS: Final = 100_000  # with fewer, most of the time goes into loading the model
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
@@ -289,9 +290,9 @@ def split_text(dealt: "Dealt", out: Path | None) -> str:
 
 def predict_text(predicted: "Predicted") -> str:
     """How many rows were answered and where, how often each class was, and which rows could not be read."""
-    tally, seconds = predicted.tally, max(predicted.seconds, 1e-9)
-    speed = f"{predicted.seconds:.1f} s, {tally.rows / seconds:,.0f} rows a second"
-    parts = [f"Wrote {_rows(tally.rows)} to {predicted.out} ({speed})."]
+    tally = predicted.tally
+    speed = f", {tally.rows / predicted.seconds:,.0f} rows a second" if tally.rows >= MANY_ROWS else ""
+    parts = [f"Wrote {_rows(tally.rows)} to {predicted.out} ({predicted.seconds:.1f} s{speed})."]
     for label, counts in tally.answers.items():
         shares = [
             f"{name} {n:,} ({100 * n / counts.total():.1f} %)" for name, n in counts.most_common(MAX_CLASSES_SHOWN)

@@ -166,7 +166,8 @@ def measure_spread(values: NDArray[np.float64]) -> tuple[float, float]:
     scale = 1.0 if largest == 0 or 1e-150 < largest < 1e150 else largest
     scaled = values / scale
     mean, std = float(scaled.mean()), float(scaled.std())
-    return mean * scale, std * scale if std > 10 * np.finfo(np.float64).eps * abs(mean) else 1.0
+    varies = std > 10 * np.finfo(np.float64).eps * abs(mean) and std * scale > 0  # the product may be too small to hold
+    return mean * scale, std * scale if varies else 1.0
 
 
 def is_missing(column: "pd.Series[Any]") -> Bad:

@@ -183,8 +183,10 @@ def _judge_category(
         return replace(column, type="text")
     if len(distinct) <= max(_MANY, n / 2):
         return column
+    if column.note:
+        return replace(column, type="ignore", note=f"{column.note}; until then it is left out")
     ask = f"declare `columns: {{{name}: category}}` to use it all the same, or `text` to use its words"
-    reason = column.note or f"holds {len(distinct):,} different texts in {n:,} rows, like free text or an id"
+    reason = f"holds {len(distinct):,} different texts in {n:,} rows, like free text or an id"
     return replace(column, type="ignore", note=f"{reason}; it is left out ({ask})")
 
 

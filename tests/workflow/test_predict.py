@@ -26,7 +26,8 @@ from mlproj.errors import InputError, InvalidInput
 from mlproj.pyfunc import _load_pyfunc
 from mlproj.records.files import read_predictions
 from mlproj.spec.data import DateFormat
-from mlproj.workflow import predict as story
+from mlproj.workflow import rows_in
+from mlproj.workflow.predict import MOST_REPORTED
 from mlproj.workflow.train import Trained
 
 OUT = Path("out.csv")
@@ -132,7 +133,7 @@ def test_json_lists_the_first_unreadable_cells_and_counts_all(home: Path, rows: 
     said = command(home, "first", "new.csv", "--out", OUT, "--json")
     document = json.loads(said.stdout)
     assert (document["rows"], document["unanswered"], document["unreadable_cells"]) == (300, 200, 200)
-    assert len(document["unreadable"]) == story.MOST_REPORTED
+    assert len(document["unreadable"]) == MOST_REPORTED
     assert document["unreadable"][0] == {"row": 22, "column": "x2", "value": "?!", "fault": "no number"}
     assert sum(document["answers"][""].values()) == 100
     assert (said.exit_code, document["ok"]) == (1, False)
@@ -255,7 +256,7 @@ def test_large_batches_are_answered_in_slices(
     home: Path, trained: Trained, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows.to_csv("new.csv", index=False)
-    monkeypatch.setattr(story, "_CELLS_AT_ONCE", 7 * 7)  # seven rows of seven inputs
+    monkeypatch.setattr(rows_in, "_CELLS_AT_ONCE", 7 * 7)  # seven rows of seven inputs
     done: list[int] = []
     mlproj.predict("first", "new.csv", out=OUT, project=home, on_rows=done.append)
     assert done == [7, 14, 21, 28, 30]
