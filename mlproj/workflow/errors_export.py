@@ -27,6 +27,7 @@ from mlproj.error_analysis.suspects import suspicion
 from mlproj.error_analysis.write import SUFFIXES, make_page, write_page
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Answers, Predictions, Run
+from mlproj.workflow.labels import overfit_notes
 from mlproj.workflow.sheets import shelf_of
 from mlproj.workflow.subject import Subject, Subjects, nearby
 
@@ -147,6 +148,7 @@ def errors_export(
         check_free(path)
     with Subjects() as subjects:
         source = _open_labels(project, split, label) if labels_only else _open_run(subjects, run, project, label)
+        alarms = [] if labels_only else overfit_notes(subjects, source.run, source.project, shelf_of(source.project))
     wanted = _split_names(tags) or (source.project.error_analysis.tags if source.project else ())
     manifest, rows, notes = _draw(
         source, n=n, n_correct=with_correct, suspects=draw_from == "suspects", split=split, seed=seed,
@@ -165,7 +167,8 @@ def errors_export(
             reviewer=reviewer,
         )
         write_page(page, path, classes=manifest.classes)
-    return Exported(source.head, files, manifest, notes, join(source.project, "errors", "summarize", *map(str, files)))
+    following = join(source.project, "errors", "summarize", *map(str, files))
+    return Exported(source.head, files, manifest, (*notes, *alarms), following)
 
 
 def check_free(path: Path) -> None:
