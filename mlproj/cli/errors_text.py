@@ -52,7 +52,7 @@ def _edits_text(applied: "Applied") -> str:
 
 
 def _runs_text(runs: "Sequence[Rejudged]") -> str:
-    """Each run before and after, a line per metric and split."""
+    """Each run by the labels of the data and by the corrected ones, a line per metric and split."""
     rows = [
         (judged.run.name, change.split.replace("_", "-"), change.metric, figure(change.metric, change.before),
          figure(change.metric, change.after), *_moved(change))
@@ -61,7 +61,7 @@ def _runs_text(runs: "Sequence[Rejudged]") -> str:
     ]  # fmt: skip
     header = ("run", "split", "metric", "before", "after", "change", "95 % interval")
     more = f"\nand {len(runs) - _SHOWN:,} more runs (--json lists them)" if len(runs) > _SHOWN else ""
-    return "Stored runs by the labels before and after, their answers as they were:\n" + (
+    return "Stored runs by the labels of the data and by the corrected ones, their answers as they were:\n" + (
         table(header, rows, right=(3, 4, 5)) + more
     )
 

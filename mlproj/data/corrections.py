@@ -36,7 +36,7 @@ class Corrected:
     Attributes:
         table: The table with the labels in place.
         changed: Corrected labels by split; all splits that hold examples, test among them.
-        digest: Short hash of the corrections; "" without any.
+        digest: Short hash of the corrections outside of test, by which nothing is trained or compared; "" without any.
         idle: Corrections that change nothing, because the data say the same by now.
     """
 
@@ -85,11 +85,12 @@ def correct(project: Project, table: Table, ids: Texts, split: Texts, rows: Sequ
     """
     judge = _Judge(project, table, ids)
     found: dict[str, dict[int, str]] = {label: {} for label in table.labels}
-    idle = 0
+    idle, used = 0, []
     for row in rows:
         place = judge.place(row)
         if place is None:
             continue
+        used += [row] if split[place.row] != "test" else []
         if place.label == place.now:
             idle += 1
         else:
@@ -100,7 +101,7 @@ def correct(project: Project, table: Table, ids: Texts, split: Texts, rows: Sequ
     changed = {name: touched.count(name) for name in SPLITS if (split == name).any()}
     cells = {name: _replaced(table.frame[name], places) for name, places in found.items() if places}
     frame = table.frame.assign(**cells) if cells else table.frame
-    return Corrected(replace(table, frame=frame), changed, digest_of(rows), idle)
+    return Corrected(replace(table, frame=frame), changed, digest_of(used), idle)
 
 
 def _replaced(cells: "pd.Series[Any]", labels: Mapping[int, str]) -> "pd.Series[Any]":

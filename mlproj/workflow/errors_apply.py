@@ -332,7 +332,7 @@ def _notes(dataset: "Dataset", sheet: Sheet, runs: Sequence[Rejudged]) -> list[s
     one_sided = note_one_sided(dataset.corrections, dataset.deal.sizes)
     if one_sided is not None:
         notes.append(one_sided)
-    if _unaudited(dataset):
+    if _unaudited(dataset, sheet):
         notes.append("No label of test was corrected: look at them by the same rules (errors export --split test).")
     if _one_eyed(dataset, sheet):
         notes.append(
@@ -344,10 +344,12 @@ def _notes(dataset: "Dataset", sheet: Sheet, runs: Sequence[Rejudged]) -> list[s
     return notes
 
 
-def _unaudited(dataset: "Dataset") -> bool:
-    """Whether labels of dev were corrected and none of test."""
+def _unaudited(dataset: "Dataset", sheet: Sheet) -> bool:
+    """Whether labels of dev were corrected and those of test not looked at."""
     counts = dataset.corrections
-    return bool(counts.get("dev") and dataset.deal.sizes.get("test") and not counts.get("test"))
+    return sheet.manifest.split != "test" and bool(
+        counts.get("dev") and dataset.deal.sizes.get("test") and not counts.get("test")
+    )
 
 
 def _one_eyed(dataset: "Dataset", sheet: Sheet) -> bool:
@@ -360,7 +362,7 @@ def _next(project: "Project", dataset: "Dataset", sheet: Sheet, paths: Sequence[
     """The same process for test, then for right answers; then training by the corrected labels."""
     if dry_run:
         return join(project, "errors", "apply", *map(str, paths))
-    if _unaudited(dataset):
+    if _unaudited(dataset, sheet):
         return join(project, "errors", "export", "--split", "test", "--labels-only", "--out", "labels-test.csv")
     if _one_eyed(dataset, sheet):
         words = ("--with-correct", str(_N_CORRECT), "--out", "errors-and-right.csv")

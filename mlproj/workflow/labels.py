@@ -90,15 +90,26 @@ def notes_on_runs(runs: "list[Run] | tuple[Run, ...]", project: "Project") -> li
 
 
 def _digest_now(project: "Project") -> str | None:
-    """Digest of the corrections as they are now; None when their file cannot be read."""
+    """Digest of the corrections outside of test as they are now; None when they cannot be read."""
     if project.data.corrections is None:
         return ""
-    from mlproj.data.corrections_file import digest_of, read_corrections
+    from mlproj.data.corrections import read_of
+    from mlproj.data.corrections_file import digest_of
+    from mlproj.data.store import deal_file, read_deal
+    from mlproj.track import store_for
 
     try:
-        return digest_of(read_corrections(project.root / project.data.corrections))
+        rows = read_of(project)
+        deal = read_deal(deal_file(store_for(project).splits, project.name), project)
+        if deal is None or project.data.group is not None:  # the deal knows groups, not who is in them
+            from mlproj.data import load_dataset
+
+            return load_dataset(project, store=store_for(project).splits, save=False).corrections_digest
     except (InputError, OSError):
         return None
+    sealed = set(deal.units[deal.split == "test"].tolist())
+    unit = {row.id: row.id if project.data.id else row.id.partition("#")[0] for row in rows}  # equal rows: a#2, a#3
+    return digest_of([row for row in rows if unit[row.id] not in sealed])
 
 
 def alarm(manifest: "Manifest", then: Predictions, now: Predictions) -> str | None:

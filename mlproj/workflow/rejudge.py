@@ -27,7 +27,7 @@ class Change:
         split: train, train_dev or dev.
         metric: What is measured.
         n: Examples whose label is known.
-        before: Its value by the labels that the run was stored with.
+        before: Its value by the labels as the data say them.
         after: Its value by the corrected ones.
         low: Lower 95 % limit of after − before, paired on the examples; None where nothing bounds it.
         high: Upper limit.
@@ -55,7 +55,7 @@ class Rejudged:
     Attributes:
         run: The run.
         changes: Its metrics by split: error (rmse), and the optimised metric where that is another.
-        before: Every metric of the contract on dev by the labels before.
+        before: Every metric of the contract on dev by the labels as the data say them.
         after: Likewise by the corrected labels.
         dev: The examples of its dev set.
     """
@@ -78,7 +78,7 @@ class Ranking:
 
     Attributes:
         metric: By what they are ranked, among those that keep the contract.
-        before: Names of the best two by the labels before.
+        before: Names of the best two by the labels as the data say them.
         after: Names of the best two by the corrected labels.
     """
 
@@ -96,7 +96,7 @@ class Ranking:
         """What happened to the best two, as a sentence."""
         now, then = (" before ".join(names) for names in (self.after, self.before))
         if self.changed:
-            return f"The best two by {self.metric} changed: {now} now, {then} by the labels before."
+            return f"The best two by {self.metric} changed: {now} now, {then} by the labels of the data."
         return f"The best two by {self.metric} stay in order: {now}."
 
     def document(self) -> dict[str, Any]:
@@ -157,15 +157,16 @@ def rejudge(
         return None
     usual = "error" if predictions.answers_are_classes else "rmse"
     ids = {row.id for row in corrections}
+    undone = [replace(row, label=row.was) for row in corrections]
     changes: list[Change] = []
     for split in SEEN_SPLITS:
         part = predictions.part(split)
         if len(part) and (split == "dev" or not ids.isdisjoint(part.ids.tolist())):
-            after = relabelled(part, corrections)
-            changes += [c for name in dict.fromkeys((usual, metric)) if (c := _change(split, name, part, after))]
+            pair = relabelled(part, undone), relabelled(part, corrections)
+            changes += [c for name in dict.fromkeys((usual, metric)) if (c := _change(split, name, *pair))]
     dev = predictions.part("dev")
     contract = dict.fromkeys((metric, *project.metric.satisfy))
-    before, after = (_values(contract, side, run) for side in (dev, relabelled(dev, corrections)))
+    before, after = (_values(contract, relabelled(dev, rows), run) for rows in (undone, corrections))
     return Rejudged(run, tuple(changes), before, after, frozenset(dev.ids.tolist()))
 
 
@@ -201,6 +202,11 @@ def _change(split: str, metric: str, before: Predictions, after: Predictions) ->
     if not np.isfinite(values).all():
         return None
     low, high = (limit if np.isfinite(limit) else None for limit in (paired.low, paired.high))
+    if all(
+        np.array_equal(before.labels[name].y_true, each.y_true, equal_nan=not each.is_classification)
+        for name, each in after.labels.items()
+    ):
+        low = high = 0.0  # not a single label differs
     return Change(split, metric, paired.n, values[0], values[1], low, high)
 
 
