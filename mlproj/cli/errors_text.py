@@ -11,16 +11,23 @@ if TYPE_CHECKING:
 
 _SHOWN = 12
 _LEFT = {
-    "disputed": "on which reviewers disagree",
-    "ambiguous": "that are ambiguous",
-    "wrong_without_correction": "that are wrong, but nobody says what they should be",
+    "disputed": (
+        "label on which reviewers disagree: left as it is",
+        "labels on which reviewers disagree: left as they are",
+    ),
+    "ambiguous": ("label that is ambiguous: left as it is", "labels that are ambiguous: left as they are"),
+    "wrong_without_correction": (
+        "label that is wrong, but nobody says what it should be: left as it is",
+        "labels that are wrong, but nobody says what they should be: left as they are",
+    ),
 }
+"""What is said of one label that is not corrected, and of several."""
 
 
 def applied_text(applied: "Applied") -> str:
     """The corrections that are new, the stored runs before and after, and the next command."""
     parts = [_edits_text(applied)]
-    left = [f"{_count(n, 'label')} {_LEFT[what]}: left as {_are(n)}." for what, n in applied.left.items() if n]
+    left = [f"{n:,} {_LEFT[what][n > 1]}." for what, n in applied.left.items() if n]
     disputes = [
         f"  {conflict.id}: " + "; ".join(f"{who or 'somebody'} says {value} ({at})" for who, value, at in conflict.said)
         for conflict in applied.conflicts[:_SHOWN]
@@ -76,7 +83,3 @@ def _moved(change: "Change") -> tuple[str, str]:
 
 def _count(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def _are(n: int) -> str:
-    return "it is" if n == 1 else "they are"

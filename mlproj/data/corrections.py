@@ -25,8 +25,8 @@ from mlproj.spec.project import Project
 
 _SEARCHED = 20_000
 """Ids among which a misspelt one is looked for: more would take seconds."""
-_ROUNDING = 1e-9
-"""Numbers that differ by less, relatively, are the same: spreadsheets keep 15 digits."""
+_ROUNDING = 1e-6
+"""Numbers that differ by less, relatively, are the same: single precision keeps 7 digits, a spreadsheet 15."""
 
 
 @dataclass(frozen=True)

@@ -258,6 +258,7 @@ def _placed(problem: Problem, source: Relabel | None, file: str) -> Problem:
 def _declare(project: "Project", name: str, *, dry_run: bool) -> list[str]:
     """Names the file in project.yaml where it is not named yet: one line more, everything else as it was written."""
     from mlproj.spec.edit import add_key
+    from mlproj.spec.yaml import read_yaml
 
     if project.data.corrections is not None:
         return []
@@ -267,6 +268,9 @@ def _declare(project: "Project", name: str, *, dry_run: bool) -> list[str]:
         old = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return [by_hand]
+    now = read_yaml(old).data
+    if isinstance(now, dict) and isinstance(now.get("data"), dict) and now["data"].get("corrections") == name:
+        return []  # somebody else added it meanwhile
     new = add_key(old, "data", "corrections", name)
     if new is None or not _says(new, path, project, name):
         return [by_hand]
