@@ -98,7 +98,7 @@ def correct(project: Project, table: Table, ids: Texts, split: Texts, rows: Sequ
     if judge.problems:
         raise InvalidInput(first_few(judge.problems, judge.file, uncounted=judge.uncounted))
     touched = [split[row] for places in found.values() for row in places]
-    changed = {name: touched.count(name) for name in SPLITS if (split == name).any()}
+    changed = {str(name): touched.count(name) for name in SPLITS if (split == name).any()}
     cells = {name: _replaced(table.frame[name], places) for name, places in found.items() if places}
     frame = table.frame.assign(**cells) if cells else table.frame
     return Corrected(replace(table, frame=frame), changed, digest_of(used), idle)
@@ -153,32 +153,38 @@ class _Judge:
 
     def place(self, correction: Correction) -> _Place | None:
         """Where a correction belongs; None after noting why it belongs nowhere."""
+        found = self._find(correction)
+        if isinstance(found, _Place):
+            return found
+        if len(self.problems) < MOST_SHOWN:  # a hint takes time, and nobody reads a thousand
+            what, message, hint = found
+            hint = self._near(correction.id) if what == "id" else hint
+            self.problems.append(Problem(what, message, hint, self.file, correction.line or None))
+        else:
+            self.uncounted += 1
+        return None
+
+    def _find(self, correction: Correction) -> _Place | tuple[str, str, str]:
+        """Where a correction belongs, or which of its cells is wrong, what is wrong, and what to do."""
         name = correction.of or (self.table.labels[0] if len(self.table.labels) == 1 else "")
         if name not in self.columns:
             message = f"{name!r} is no label" if name else "is empty, but there are several labels"
-            return self._note(correction, OF, message, f"Write one of {', '.join(self.table.labels)}.")
+            return OF, message, f"Write one of {', '.join(self.table.labels)}."
         column, row = self.columns[name], self.rows.get(correction.id)
         if row is None:
-            return self._note(correction, "id", f"{correction.id!r} is not in the data", None)
+            return "id", f"{correction.id!r} is not in the data", ""
         now, label = column.now(row), column.read(correction.label)
         if now is None:
             message = f"{correction.id!r} has no label in the data, so there is none to correct"
-            return self._note(correction, "was", message, "Give it a label there, or delete the line.")
+            return "was", message, "Give it a label there, or delete the line."
         if label is None:
-            return self._note(correction, "label", *column.strange(correction.label))
+            return "label", *column.strange(correction.label)
         if label != now and not column.is_same(now, correction.was):
             at = self.table.place(row)
             message = f"the data say {now!r} for {correction.id!r} ({at}), not {correction.was!r}"
             hint = f"They changed since. Look at it again; then write {now!r} into `was`, or delete the line."
-            return self._note(correction, "was", message, hint)
+            return "was", message, hint
         return _Place(name, row, now, label)
-
-    def _note(self, correction: Correction, what: str, message: str, hint: str | None) -> None:
-        if len(self.problems) >= MOST_SHOWN:  # a hint takes time, and nobody reads a thousand
-            self.uncounted += 1
-            return
-        hint = self._near(correction.id) if hint is None else hint
-        self.problems.append(Problem(what, message, hint, self.file, correction.line or None))
 
     def _near(self, name: str) -> str:
         """What an unknown id may have been."""

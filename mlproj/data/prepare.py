@@ -6,7 +6,7 @@ seen, `examine` keeps counts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
     deal = remarks.attempt(lambda: deal_table(project, labelled, regression=regression, store=store, redraw=redraw))
     corrected = None
     if deal is not None and rows:  # after the deal: a correction moves no example
-        corrected = remarks.attempt(lambda: correct(project, table, deal.ids, deal.split, rows))
+        corrected = remarks.attempt(partial(correct, project, table, deal.ids, deal.split, rows))
     if corrected is not None:
         table = corrected.table
         labels, weights = _read_again(project, table, remarks)

@@ -128,8 +128,8 @@ def _check_pairs(ours: Mapping[str, Answers], theirs: Mapping[str, Answers], *, 
         if answers.classes != other.classes:
             both = " and ".join(", ".join(each.classes) or "numbers" for each in (answers, other))
             raise InvalidInput([Problem("pair", f"{place}the two models have different classes: {both}")])
-        truths = (answers.known, other.known) if relabelled else (answers.y_true, other.y_true)
-        if not np.array_equal(*truths, equal_nan=truths[0].dtype.kind == "f"):
+        ours_true, theirs_true = (side.known if relabelled else side.y_true for side in (answers, other))
+        if not np.array_equal(ours_true, theirs_true, equal_nan=ours_true.dtype.kind == "f"):
             message = f"{place}the two models were not asked the same examples, or their truth differs"
             raise InvalidInput([Problem("pair", message, "Bring both in the same order, with one truth.")])
 

@@ -132,8 +132,11 @@ def errors_apply(
     file = home.root / name
     with lock_deal(store_for(home).root / "corrections"):  # what somebody else adds meanwhile is not lost
         old = read_corrections(file, name) if file.exists() else ()
-        merged, edits = _merge(old, _wanted(said, sheet, home), said)
-        dataset = _try(home, file, merged, said, keep=not dry_run and bool(edits))
+        wanted = _wanted(said, sheet, home)
+        merged, edits = _merge(old, wanted, said)
+        new = {row.key: source for row, source in zip(wanted, said.agreed, strict=True)}
+        places = _Places(name, {row.key: row.line for row in old}, new)
+        dataset = _try(home, file, merged, places, keep=not dry_run and bool(edits))
         notes = _declare(home, name, dry_run=dry_run) if merged else []
     split = dict(zip(dataset.deal.ids.tolist(), dataset.deal.split.tolist(), strict=True))
     edits = [replace(edit, split=split.get(edit.correction.id, "")) for edit in edits]
@@ -158,11 +161,23 @@ def _count(n: int, what: str) -> str:
 
 def _wanted(said: Relabels, sheet: Sheet, project: "Project") -> "list[Correction]":
     """What the sheet corrects."""
+    from mlproj.data.cells import to_text
     from mlproj.data.corrections_file import Correction
 
     today = datetime.now(UTC).date().isoformat()
     of = sheet.manifest.label if len(project.data.labels) > 1 else ""
-    return [Correction(row.id, row.label, row.was, row.by or _user(), today, of) for row in said.agreed]
+    is_number = sheet.manifest.task == "regression"
+    return [
+        Correction(
+            row.id,
+            str(to_text(float(row.label))) if is_number else row.label,
+            row.was,
+            row.by or _user(),
+            today,
+            of,
+        )
+        for row in said.agreed
+    ]
 
 
 def _user() -> str:
@@ -206,7 +221,7 @@ def _stale(source: Relabel, now: str) -> Problem:
     return Problem("column y_true", message, hint, source.file, source.line)
 
 
-def _try(project: "Project", file: Path, merged: "Sequence[Correction]", said: Relabels, *, keep: bool) -> "Dataset":
+def _try(project: "Project", file: Path, merged: "Sequence[Correction]", places: "_Places", *, keep: bool) -> "Dataset":
     """The data with the corrections in place; they are kept only when they fit the data.
 
     Raises:
@@ -225,15 +240,10 @@ def _try(project: "Project", file: Path, merged: "Sequence[Correction]", said: R
             dataset = load_dataset(tried, store=store_for(project).splits, save=False)
         except InvalidInput as error:
             rows = in_order(merged)
-            where = {row.id: row for row in said.agreed}
-            raise InvalidInput(
-                [
-                    _placed(p, where.get(rows[(p.line or 2) - 2].id) if p.line else None, str(file.name))
-                    if p.file == name
-                    else p
-                    for p in error.problems
-                ]
-            ) from None
+            problems = [
+                p if p.file != name else places.tell(p, rows[p.line - 2] if p.line else None) for p in error.problems
+            ]
+            raise InvalidInput(problems) from None
         if keep:
             trial.replace(file)
     finally:
@@ -244,15 +254,30 @@ def _try(project: "Project", file: Path, merged: "Sequence[Correction]", said: R
 _SHEET_COLUMNS = {"id": "id", "was": "y_true", "label": "corrected_label"}
 
 
-def _placed(problem: Problem, source: Relabel | None, file: str) -> Problem:
-    """A problem of a correction, told of the line in the sheet that it comes from."""
-    if source is None:
-        return replace(problem, file=file, line=None)
-    hint = problem.hint
-    if problem.where == "was":
-        hint = "The data changed since it was exported: export a new sheet."
-    column = f"column {_SHEET_COLUMNS.get(problem.where, problem.where)}"
-    return Problem(column, problem.message, hint, source.file, source.line)
+@dataclass(frozen=True)
+class _Places:
+    """Where corrections come from: a line of a sheet, or of the file as it was.
+
+    Attributes:
+        file: What messages call the file of corrections.
+        old: Its lines by what they correct.
+        new: Sheets and lines by what they correct.
+    """
+
+    file: str
+    old: Mapping[tuple[str, str], int]
+    new: Mapping[tuple[str, str], Relabel]
+
+    def tell(self, problem: Problem, row: "Correction | None") -> Problem:
+        """A problem of a correction, told of the line that its user can mend."""
+        source = self.new.get(row.key) if row else None
+        if source is None:
+            return replace(problem, file=self.file, line=self.old.get(row.key) if row else None)
+        hint = problem.hint
+        if problem.where == "was":
+            hint = "The data changed since it was exported: export a new sheet."
+        column = f"column {_SHEET_COLUMNS.get(problem.where, problem.where)}"
+        return Problem(column, problem.message, hint, source.file, source.line)
 
 
 def _declare(project: "Project", name: str, *, dry_run: bool) -> list[str]:

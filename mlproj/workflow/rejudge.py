@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlproj.errors import InputError, MlprojError
+from mlproj.metrics.limits import Limits
+from mlproj.metrics.losses import MEAN_METRICS
 from mlproj.records import SEEN_SPLITS, Answers, Predictions, Run
 from mlproj.records.columns import canonical
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 200
 """Newest runs that are judged anew."""
+_SPREAD = (MEAN_METRICS - {"error", "accuracy"}) | {"rmse", "r2"}
+_FEWEST = 20
+"""Changed labels from which losses have limits: of fewer, resamples that hold none of them make any limit possible."""
 
 
 @dataclass(frozen=True)
@@ -170,18 +175,16 @@ def rejudge(
     return Rejudged(run, tuple(changes), before, after, frozenset(dev.ids.tolist()))
 
 
-def rank(judged: Sequence[Rejudged], metric: str, satisfy: Mapping[str, str]) -> Ranking | None:
+def rank(judged: Sequence[Rejudged], metric: str, satisfy: Limits) -> Ranking | None:
     """The best two runs before and after, among those on the dev set of the newest; None for fewer than two."""
     from mlproj.metrics import rank_key
 
     alike = [each for each in judged if each.dev == judged[0].dev and metric in each.before]
     if len(alike) < 2:
         return None
-    best = [
-        sorted(alike, key=lambda each, side=side: rank_key(getattr(each, side), metric, satisfy), reverse=True)[:2]
-        for side in ("before", "after")
-    ]
-    before, after = (tuple(each.run.name for each in two) for two in best)
+    then = sorted(alike, key=lambda each: rank_key(each.before, metric, satisfy), reverse=True)
+    now = sorted(alike, key=lambda each: rank_key(each.after, metric, satisfy), reverse=True)
+    before, after = (tuple(each.run.name for each in order[:2]) for order in (then, now))
     return Ranking(metric, before, after)
 
 
@@ -202,12 +205,18 @@ def _change(split: str, metric: str, before: Predictions, after: Predictions) ->
     if not np.isfinite(values).all():
         return None
     low, high = (limit if np.isfinite(limit) else None for limit in (paired.low, paired.high))
-    if all(
-        np.array_equal(before.labels[name].y_true, each.y_true, equal_nan=not each.is_classification)
-        for name, each in after.labels.items()
-    ):
-        low = high = 0.0  # not a single label differs
+    moved = _count_changed(before, after)
+    if moved == 0:
+        low = high = 0.0
+    elif moved < _FEWEST and metric in _SPREAD:
+        low = high = None
     return Change(split, metric, paired.n, values[0], values[1], low, high)
+
+
+def _count_changed(before: Predictions, after: Predictions) -> int:
+    """How many labels differ."""
+    pairs = [(each.y_true, after.labels[name].y_true, each.known) for name, each in before.labels.items()]
+    return sum(int(np.count_nonzero((then != now) & known)) for then, now, known in pairs)
 
 
 def _values(names: Mapping[str, None], dev: Predictions, run: Run) -> dict[str, float]:

@@ -148,8 +148,13 @@ def spec_of(
     """
     spec = load_project(home.root, base={**more, **read_yaml_file(file).data}, base_name=run.name, overrides=set)
     parts = {name: getattr(spec, name) for name in Project.model_fields}
-    # corrected labels belong to the data as they are today, not to what was trained
-    parts["data"] = spec.data.model_copy(update={"corrections": home.data.corrections})
+    asked = {change.partition("=")[0].strip() for change in set}
+    # corrected labels, and what people look for in the errors, are those of today, not of what was trained
+    if "data.corrections" not in asked:
+        parts["data"] = spec.data.model_copy(update={"corrections": home.data.corrections})
+    for name in ("error_analysis", "slices"):
+        if not any(key.partition(".")[0] == name for key in asked):
+            parts[name] = getattr(home, name)
     return home.changed(**parts)
 
 

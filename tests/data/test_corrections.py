@@ -155,7 +155,8 @@ def test_several_labels_name_the_one_that_is_meant(build: Build) -> None:
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"uid": [f"u{i}" for i in range(80)], "x": rng.normal(size=80)})
     frame["cat"], frame["dog"] = rng.choice(["yes", "no"], 80), rng.choice([0, 1], 80)
-    frame.loc[:2, ["cat", "dog"]] = ["no", 0]
+    first = frame.index < 3
+    frame["cat"], frame["dog"] = frame.cat.where(~first, "no"), frame.dog.where(~first, 0)
     text = "id,label,was,by,date,of\nu0,true,no,,,cat\nu0,1,0,,,dog\n"
     keys: dict[str, Any] = {"id": "uid", "label": ("cat", "dog")}
     after = load_dataset(build({"a.csv": frame, "c.csv": text}, corrections="c.csv", **keys))

@@ -1,18 +1,22 @@
 """What reviewers agree that a label should be: everybody who said something of it."""
 
+from typing import Literal
+
 import pytest
 
 from mlproj.error_analysis import Example, Manifest, Row, Sheet, Stratum
 from mlproj.error_analysis.relabel import Relabel, relabels
 
+Said = tuple[str, str, Literal["ok", "wrong", "ambiguous", ""], str]
 
-def sheet(*said: tuple[str, str, str, str], y_true: str = "rose") -> Sheet:
+
+def sheet(*said: Said, y_true: str = "rose") -> Sheet:
     """A sheet of rows (id, reviewer, label_ok, corrected_label)."""
     rows = tuple(
         Row(
             Example(name, y_true, "lily", 1.0, "error"), 1.0, label_ok=word, corrected_label=label, reviewer=who,
             reviewed=True, file=f"{who or 'sheet'}.csv", line=line,
-        )  # type: ignore[arg-type]  # the words are those of the parameters below
+        )
         for line, (name, who, word, label) in enumerate(said, start=2)
     )  # fmt: skip
     manifest = Manifest(
@@ -22,14 +26,14 @@ def sheet(*said: tuple[str, str, str, str], y_true: str = "rose") -> Sheet:
     return Sheet(manifest, rows, ())
 
 
-AGREED = {
+AGREED: dict[str, list[Said]] = {
     "one reviewer": [("a", "anna", "wrong", "lily")],
     "two who agree": [("a", "anna", "wrong", "lily"), ("a", "ben", "wrong", "lily")],
     "one who says what, one who only says wrong": [("a", "ben", "wrong", ""), ("a", "anna", "wrong", "lily")],
     "one who says nothing of the label": [("a", "anna", "wrong", "lily"), ("a", "ben", "", "")],
     "a corrected label without a word": [("a", "anna", "", "lily")],
 }
-DISPUTED = {
+DISPUTED: dict[str, list[Said]] = {
     "wrong and ok": [("a", "anna", "wrong", "lily"), ("a", "ben", "ok", "")],
     "wrong and ambiguous": [("a", "anna", "wrong", "lily"), ("a", "ben", "ambiguous", "")],
     "two labels": [("a", "anna", "wrong", "lily"), ("a", "ben", "wrong", "iris")],
@@ -53,7 +57,7 @@ def test_a_label_in_dispute_is_listed_and_left(case: str) -> None:
 
 
 def test_a_correction_names_all_who_say_so_and_the_line_that_says_what() -> None:
-    rows = [("a", "ben", "wrong", ""), ("a", "anna", "wrong", "lily"), ("a", "cem", "wrong", "lily")]
+    rows: list[Said] = [("a", "ben", "wrong", ""), ("a", "anna", "wrong", "lily"), ("a", "cem", "wrong", "lily")]
     assert relabels(sheet(*rows)).agreed == (Relabel("a", "lily", "rose", "ben, anna, cem", "anna.csv", 3),)
 
 

@@ -203,6 +203,16 @@ def test_a_damaged_file_of_corrections_is_told_and_kept(flowers: Path) -> None:
     assert (flowers / "corrections.csv").read_text() == "my notes\n"
 
 
+def test_an_old_correction_that_no_longer_fits_is_told_by_its_own_line(flowers: Path) -> None:
+    export()
+    fill({0: ("wrong", "other")})
+    (flowers / "corrections.csv").write_text("id,label,was,by,date\nzz,rose,lily,,\nyy,rose,lily,,\n", encoding="utf-8")
+    with pytest.raises(InvalidInput) as caught:
+        errors_apply("sheet.csv")
+    assert "corrections.csv:2: id: 'zz' is not in the data" in str(caught.value)
+    assert "corrections.csv:3: id: 'yy' is not in the data" in str(caught.value)
+
+
 def test_corrections_belong_to_a_project(flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export()
     monkeypatch.chdir(tmp_path)
@@ -293,6 +303,13 @@ def test_corrections_of_test_alone_make_no_run_old(flowers: Path) -> None:
     errors_apply("t.csv")
     assert mlproj.runs().notes == ()
     assert "Labels were corrected since" not in mlproj.diagnose_bias_variance("first").text()
+
+
+def test_what_people_look_for_is_that_of_project_yaml_now(flowers: Path) -> None:
+    with (flowers / "project.yaml").open("a", encoding="utf-8") as file:
+        file.write("error_analysis: {tags: [blurry], eyeball: 7}\n")
+    exported = mlproj.errors_export("first", out=Path("s.csv"), n=5)
+    assert (exported.manifest.tags, exported.manifest.eyeball_seed) == (("blurry",), 7)
 
 
 def test_a_run_is_trained_anew_by_the_labels_of_now(flowers: Path) -> None:
