@@ -90,6 +90,31 @@ def test_applying_twice_changes_nothing(flowers: Path) -> None:
     assert {path: path.read_bytes() for path in flowers.glob("*.*") if path.is_file()} == files
 
 
+def test_what_was_cut_off_between_the_two_files_is_finished_by_the_next(flowers: Path) -> None:
+    export()
+    fill({0: ("wrong", "other")})
+    text = (flowers / "project.yaml").read_text()
+    errors_apply("sheet.csv")
+    (flowers / "project.yaml").write_text(text, encoding="utf-8")  # as if killed before it was written
+    (flowers / ".corrections.csv.new").write_text("half a li", encoding="utf-8")
+    applied = errors_apply("sheet.csv")
+    assert applied.edits == ()
+    assert load_project(".").data.corrections == "corrections.csv"
+    assert not (flowers / ".corrections.csv.new").exists()
+
+
+def test_another_file_may_be_named_in_the_project(flowers: Path) -> None:
+    text = (flowers / "project.yaml").read_text().replace("label: kind", "label: kind, corrections: labels/mine.csv")
+    (flowers / "project.yaml").write_text(text, encoding="utf-8")
+    (flowers / "labels").mkdir()
+    (flowers / "labels" / "mine.csv").write_text("id,label,was,by,date\n", encoding="utf-8")
+    export()
+    sheet = fill({0: ("wrong", "other")})
+    errors_apply("sheet.csv")
+    assert [row.id for row in read_corrections(flowers / "labels" / "mine.csv")] == [sheet.id[0]]
+    assert (flowers / "project.yaml").read_text() == text
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(flowers: Path) -> None:
     export()
     fill({0: ("wrong", "other")})
