@@ -107,7 +107,7 @@ class _Source:
 def errors_export(
     run: Run | str | Path | None = None,
     *,
-    out: Path,
+    out: str | Path,
     project: "Project | str | Path | None" = None,
     n: int = 100,
     tags: str | Sequence[str] | None = None,
@@ -142,7 +142,7 @@ def errors_export(
         InvalidInput: When an option cannot mean what was written; nothing is written then.
     """
     names = _split_names(reviewers)
-    files = _files(out, names)
+    files = _files(Path(out), names)
     _check(n, with_correct, draw_from, split, labels_only, names, overlap)
     for path in files:
         check_free(path)
