@@ -1,8 +1,8 @@
 """`mlproj errors apply`: what reviewers corrected goes into `data.corrections`, and every stored run is judged anew."""
 
 import getpass
+import math
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,8 @@ from mlproj.error_analysis import Sheet
 from mlproj.error_analysis.merge import Conflict
 from mlproj.error_analysis.read import read_sheets
 from mlproj.error_analysis.relabel import Relabel, Relabels, relabels
-from mlproj.errors import InvalidInput, MlprojError, Problem
+from mlproj.errors import InvalidInput, Problem
+from mlproj.workflow.declare import declare_corrections
 from mlproj.workflow.labels import note_one_sided
 from mlproj.workflow.rejudge import MOST_RUNS, Ranking, Rejudged, rank, rejudge_runs
 from mlproj.workflow.sheets import shelf_of
@@ -137,10 +138,10 @@ def errors_apply(
         new = {row.key: source for row, source in zip(wanted, said.agreed, strict=True)}
         places = _Places(name, {row.key: row.line for row in old}, new)
         dataset = _try(home, file, merged, places, keep=not dry_run and bool(edits))
-        notes = _declare(home, name, dry_run=dry_run) if merged else []
+        notes = declare_corrections(home, name, dry_run=dry_run) if merged else []
     split = dict(zip(dataset.deal.ids.tolist(), dataset.deal.split.tolist(), strict=True))
     edits = [replace(edit, split=split.get(edit.correction.id, "")) for edit in edits]
-    runs = _rejudge(home, dataset, merged, edits) if store_for(home).exists() else ()
+    runs = _rejudge(home, dataset, merged, edits) if (merged or edits) and store_for(home).exists() else ()
     ranking = rank(runs, _metric(dataset), home.metric.satisfy)
     notes = [*sheet.notes, *notes, *_standing(merged, said), *_notes(dataset, sheet, runs)]
     head = f"{sheet.manifest.sheet} of {sheet.manifest.source} · {name}, {_count(len(merged), 'correction')}"
@@ -202,17 +203,27 @@ def _merge(
         if earlier is None:
             kept[row.key] = row
             edits.append(Edit("added", row, row.was))
-        elif row.was not in (earlier.was, earlier.label):
+        elif not _is_same(row.was, earlier.was) and not _is_same(row.was, earlier.label):
             problems.append(_stale(source, f"{earlier.label!r} (corrected from {earlier.was!r})"))
-        elif row.label == earlier.was:
+        elif _is_same(row.label, earlier.was):
             del kept[row.key]
             edits.append(Edit("removed", replace(row, was=earlier.was), earlier.label))
-        elif row.label != earlier.label:
+        elif not _is_same(row.label, earlier.label):
             kept[row.key] = replace(row, was=earlier.was)
             edits.append(Edit("replaced", kept[row.key], earlier.label))
     if problems:
         raise InvalidInput(problems)
     return list(kept.values()), edits
+
+
+def _is_same(a: str, b: str) -> bool:
+    """Whether two texts say the same label: 12.5 of the data may be 12.500000001 of an answer in single precision."""
+    if a == b:
+        return True
+    try:
+        return math.isclose(float(a), float(b), rel_tol=1e-6)
+    except ValueError:
+        return False
 
 
 def _stale(source: Relabel, now: str) -> Problem:
@@ -228,7 +239,7 @@ def _try(project: "Project", file: Path, merged: "Sequence[Correction]", places:
         InvalidInput: When they do not; the old file stays.
     """
     from mlproj.data import load_dataset
-    from mlproj.data.corrections_file import in_order, write_corrections
+    from mlproj.data.corrections_file import read_corrections, write_corrections
     from mlproj.track import store_for
 
     trial = file.with_name(f".{file.name}.new")
@@ -239,10 +250,8 @@ def _try(project: "Project", file: Path, merged: "Sequence[Correction]", places:
         try:
             dataset = load_dataset(tried, store=store_for(project).splits, save=False)
         except InvalidInput as error:
-            rows = in_order(merged)
-            problems = [
-                p if p.file != name else places.tell(p, rows[p.line - 2] if p.line else None) for p in error.problems
-            ]
+            at = {row.line: row for row in read_corrections(trial)}
+            problems = [p if p.file != name else places.tell(p, at.get(p.line or 0)) for p in error.problems]
             raise InvalidInput(problems) from None
         if keep:
             trial.replace(file)
@@ -278,56 +287,6 @@ class _Places:
             hint = "The data changed since it was exported: export a new sheet."
         column = f"column {_SHEET_COLUMNS.get(problem.where, problem.where)}"
         return Problem(column, problem.message, hint, source.file, source.line)
-
-
-def _declare(project: "Project", name: str, *, dry_run: bool) -> list[str]:
-    """Names the file in project.yaml where it is not named yet: one line more, everything else as it was written."""
-    from mlproj.spec.edit import add_key
-    from mlproj.spec.yaml import read_yaml
-
-    if project.data.corrections is not None:
-        return []
-    line, path = f"corrections: {name}", project.root / project.file
-    by_hand = f"Add `{line}` under `data:` in {project.file}; until then the labels stay as they are."
-    try:
-        old = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return [by_hand]
-    now = read_yaml(old).data
-    if isinstance(now, dict) and isinstance(now.get("data"), dict) and now["data"].get("corrections") == name:
-        return []  # somebody else added it meanwhile
-    new = add_key(old, "data", "corrections", name)
-    if new is None or not _says(new, path, project, name):
-        return [by_hand]
-    if dry_run:
-        return [f"`{line}` would be added to {project.file}, under `data:`."]
-    _overwrite(path.resolve(), new.encode("utf-8"))
-    return [f"Added `{line}` to {project.file}, under `data:`."]
-
-
-def _says(text: str, path: Path, project: "Project", name: str) -> bool:
-    """Whether a text is the project as its file says it, with corrections."""
-    from mlproj.spec.load import load_project, parse_project
-
-    try:
-        now, new = load_project(path), parse_project(text.removeprefix("\ufeff"), path)
-    except MlprojError:
-        return False
-    return new == now.changed(data=now.data.model_copy(update={"corrections": name})) and now.name == project.name
-
-
-def _overwrite(path: Path, content: bytes) -> None:
-    """Replaces a file in one step; its rights stay."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(path, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _rejudge(

@@ -85,8 +85,9 @@ def notes_on_runs(runs: "list[Run] | tuple[Run, ...]", project: "Project") -> li
     stale = [run for run in models if now is not None and corrections_of(run).get("digest", "") != now]
     if not stale:
         return []
-    count = f"{len(stale):,} of {len(models):,} runs were" if len(models) > 1 else f"{stale[0].name} was"
-    return [f"{count} measured before the labels were corrected as they are now: their figures do not compare."]
+    were = "was" if len(stale) == 1 else "were"
+    count = f"{len(stale):,} of {len(models):,} runs" if len(models) > 1 else stale[0].name
+    return [f"{count} {were} measured before the labels were corrected as they are now: their figures do not compare."]
 
 
 def _digest_now(project: "Project") -> str | None:
