@@ -138,10 +138,16 @@ def _delimiter(text: str) -> str:
     headers = {}
     for delimiter in _DELIMITERS:
         try:
-            headers[delimiter] = next((cells for cells in _records(text, delimiter) if any(cells)), [])
+            headers[delimiter] = next(
+                (cells for cells in _records(text, delimiter) if any(map(_says_something, cells))), []
+            )
         except csv.Error:
             headers[delimiter] = []
     return max(headers, key=lambda mark: ("id" in map(str.strip, headers[mark]), len(headers[mark])))
+
+
+def _says_something(cell: str) -> bool:
+    return bool(cell.strip("".join(_DELIMITERS) + " "))
 
 
 def _decode(path: Path, data: bytes) -> tuple[str, tuple[str, ...]]:

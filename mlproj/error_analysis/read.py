@@ -303,7 +303,7 @@ def _as_class(reader: _Reader, text: str) -> tuple[str, str, str]:
 def _as_number(text: str, decimal_comma: bool | None) -> tuple[str, str, str]:
     """A number, else what is wrong with it and what to do; 250,000 may be a quarter of a million, or 250 exactly."""
     before, comma, after = text.partition(",")
-    if comma and not decimal_comma and len(after) == 3 and before.lstrip("+-").strip("0"):
+    if comma and not decimal_comma and len(after) == 3 and after.isdecimal() and before.lstrip("+-").strip("0"):
         return "", f"{text!r} may be {before}{after} or {before}.{after}", "Write it without a comma."
     try:
         number = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
