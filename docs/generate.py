@@ -62,7 +62,7 @@ EXAMPLES = {
     "predict": "mlproj predict best new.csv --out answers.csv",
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
-    "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.csv",
+    "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.xlsx",
     "errors apply": "mlproj errors apply errors.xlsx --dry-run",
 }
 OPENING = """\

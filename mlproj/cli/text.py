@@ -195,7 +195,7 @@ def runs_text(listing: "Listing") -> str:
     others = [f"{n:,} {plural[kind]}" if n > 1 else f"1 {kind}" for kind, n in counts.items() if n]
     if others:
         parts.append(f"and {' and '.join(others)} (--json lists all)")
-    return "\n".join(parts)
+    return "\n".join([*parts, *(f"note: {note}" for note in listing.notes)])
 
 
 def run_text(shown: "Shown") -> str:

@@ -68,7 +68,7 @@ class Dataset:
         dev_hash: SHA-256 of the ids and labels of dev; runs with equal ones can be compared.
         notes: What was found out, such as the task.
         corrections: Labels that `data.corrections` changed, by split, test among them.
-        corrections_digest: Short hash of these corrections; "" without any.
+        corrections_digest: Short hash of these corrections outside of test; "" without any.
     """
 
     project: Project

@@ -152,7 +152,7 @@ def _with_truth(predictions: Predictions, dataset: "Dataset", path: Path) -> Pre
     for column, name in enumerate(names):
         answers = predictions.labels[name]
         if answers.is_classification:
-            answers = _widened(answers, dataset.target.classes[column])
+            answers = widened(answers, dataset.target.classes[column])
         labels[name] = replace(answers, y_true=_coded(y[:, column], dataset, column, answers))
     return replace(predictions, labels=labels)
 
@@ -187,7 +187,7 @@ def _strange_answers(
             yield Problem(where, f"answers {theirs}, but the classes are {ours}", "Spell them alike.", str(path))
 
 
-def _widened(answers: Answers, classes: Sequence[str]) -> Answers:
+def widened(answers: Answers, classes: Sequence[str]) -> Answers:
     """The answers, able to name every class of the project: one that the file never answered is still a truth."""
     more = tuple(name for name in classes if name not in answers.classes)
     p = answers.p

@@ -4,13 +4,14 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
+from mlproj.workflow.labels import note_one_sided
 from mlproj.workflow.runs import load, split_sizes, store_note
 
 if TYPE_CHECKING:
@@ -128,9 +129,13 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Ch
     from mlproj.training import resolve
 
     try:
-        resolve(project, load_dataset(project, store=store.splits, save=False))
+        dataset = load_dataset(project, store=store.splits, save=False)
+        resolve(project, dataset)
     except InvalidInput as error:
         return Checked(error.problems, head, report)
+    one_sided = note_one_sided(dataset.corrections, sizes)
+    if one_sided is not None:
+        report = replace(report, warnings=(*report.warnings, one_sided))
     return Checked((), head, report, join(project, "train"))
 
 

@@ -27,7 +27,7 @@ CORRECTIONS = "mlproj.corrections"
 def data_tags(dataset: "Dataset") -> dict[str, str]:
     """Tags that say on which data a run was made."""
     tags = {"mlproj.data_hash": dataset.data_hash, "mlproj.dev_hash": dataset.dev_hash}
-    if not dataset.corrections_digest:
+    if not any(dataset.corrections.values()):
         return tags
     return tags | {CORRECTIONS: json.dumps({**dataset.corrections, "digest": dataset.corrections_digest})}
 

@@ -16,6 +16,7 @@ from mlproj.records import Run
 from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
 from mlproj.spec.yaml import read_yaml_file
+from mlproj.workflow.labels import notes_on_runs
 
 if TYPE_CHECKING:
     from mlproj.track import AbstractTracker, Store
@@ -34,12 +35,14 @@ class Listing:
         runs: The runs.
         best: Id of the best by contract among those on the newest dev set; None when there is none.
         metric: Name of the optimised metric of the newest run.
+        notes: What keeps their figures from being compared.
     """
 
     head: str
     runs: tuple[Run, ...]
     best: str | None
     metric: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ def runs(project: Project | str | Path = ".") -> Listing:
     best = best_run(found)
     count = f"{len(found)} run{'' if len(found) == 1 else 's'}"
     metric = next((contract_of(run)[0] for run in found if run.kind in TRAINED and run.status == "FINISHED"), "error")
-    return Listing(f"{project.name} · {count}{store_note(store)}", found, best.id if best else None, metric)
+    notes = tuple(notes_on_runs(found, project))
+    return Listing(f"{project.name} · {count}{store_note(store)}", found, best.id if best else None, metric, notes)
 
 
 def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> Shown:
@@ -144,8 +148,13 @@ def spec_of(
     """
     spec = load_project(home.root, base={**more, **read_yaml_file(file).data}, base_name=run.name, overrides=set)
     parts = {name: getattr(spec, name) for name in Project.model_fields}
-    # corrected labels belong to the data as they are today, not to what was trained
-    parts["data"] = spec.data.model_copy(update={"corrections": home.data.corrections})
+    asked = {change.partition("=")[0].strip() for change in set}
+    # corrected labels, and what people look for in the errors, are those of today, not of what was trained
+    if "data.corrections" not in asked:
+        parts["data"] = spec.data.model_copy(update={"corrections": home.data.corrections})
+    for name in ("error_analysis", "slices"):
+        if not any(key.partition(".")[0] == name for key in asked):
+            parts[name] = getattr(home, name)
     return home.changed(**parts)
 
 

@@ -272,3 +272,18 @@ def test_squared_errors_of_a_clearly_worse_model_are_covered() -> None:
         return paired_difference(first, second, "mse"), 0.69
 
     assert coverage(draw, 200) >= 0.91
+
+
+def test_answers_before_and_after_labels_were_corrected_are_a_pair_where_that_is_said() -> None:
+    truth, answers = np.zeros(200, dtype=np.int64), (np.arange(200) < 20).astype(np.int64)
+    after = Answers((np.arange(200) < 6).astype(np.int64), answers, NAMES)
+    before = Answers(truth, answers, NAMES)
+    with pytest.raises(InvalidInput, match="or their truth differs"):
+        paired_difference(after, before, "error")
+    found = paired_difference(after, before, "error", relabelled=True)
+    assert found.value == pytest.approx(-6 / 200)
+    assert found.p == pytest.approx(2 * 0.5**6 / 2)  # mid-p of 0 against 6
+    assert found.low < found.value < found.high < 0
+    missing = Answers(np.where(np.arange(200) == 9, -1, 0), answers, NAMES)
+    with pytest.raises(InvalidInput, match="or their truth differs"):
+        paired_difference(missing, before, "error", relabelled=True)
