@@ -112,6 +112,8 @@ def recorded_text(recorded: "Recorded") -> str:
     parts = [table(("", *names), rows, right=range(1, len(names) + 1))]
     if recorded.contract:
         parts += ["", contract_text(recorded.contract)]
+    if recorded.parts:
+        parts += ["", parts_text(recorded.parts, "error" if recorded.predictions.answers_are_classes else "rmse")]
     parts += ["", *(f"note: {note}" for note in recorded.notes)] if recorded.notes else []
     return "\n".join([*parts, "", f"next: {recorded.next}"])
 
@@ -166,7 +168,7 @@ def _interval(promise: Promise) -> str:
 
 def runs_text(listing: "Listing") -> str:
     """Trainings and searches, newest first; the best by contract is marked, trials and diagnoses are counted."""
-    from mlproj.workflow.runs import TRAINED, ago, contract_of
+    from mlproj.workflow.runs import RANKED, ago, contract_of
 
     if not listing.runs:
         return "No runs yet. Train one: mlproj train"

@@ -16,7 +16,7 @@ from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Answers, Predictions
 from mlproj.records.ids import explain_strangers, match_ids
 from mlproj.workflow.arrays import open_dataset
-from mlproj.workflow.spelling import in_our_classes
+from mlproj.workflow.spelling import in_our_classes, spell_like
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset, Target
@@ -161,13 +161,12 @@ def _looked_up(columns: "Columns", key: str, rows: NDArray[np.int64], dataset: "
     notes = _differing(read, labels, path)
     if without_split:
         notes.append(f"{without_split:,} rows have no label in the data, or lie in no split: they are left aside.")
-    found = replace(
-        read,
-        labels=_with_threshold(labels, read.split, weight, columns, project),
-        weight=read.weight if weight is None else weight,
-        group=read.group if group is None else group,
-    )
-    return Foreign(found, dataset, left_aside, (*notes, *_note_threshold(labels, found)))
+    weight, group = read.weight if weight is None else weight, read.group if group is None else group
+    found = replace(read, labels=labels, weight=weight, group=group)
+    if not any(name == "y_pred" or name.startswith("y_pred:") for name in columns.names):
+        found, note = at_threshold(found, project)
+        notes += note
+    return Foreign(found, dataset, left_aside, tuple(notes))
 
 
 def rows_of(
@@ -189,3 +188,79 @@ def rows_of(
         np.concatenate(weights)[at] if weights else None,
         np.concatenate(groups)[at] if groups else None,
     )
+
+
+def at_threshold(predictions: Predictions, project: "Project") -> tuple[Predictions, list[str]]:
+    """Probabilities without answers, answered at the threshold that a training of the project would take.
+
+    Args:
+        predictions: Probabilities with truth and splits.
+        project: With `metric.threshold`, and with its metric.
+
+    Returns:
+        The predictions, and what there is to say about the threshold: nothing where it is 0.5.
+    """
+    from mlproj.metrics import choose_threshold, needs_threshold
+
+    metric, labels = project.metric, predictions.labels
+    if any(len(answers.classes) != 2 or answers.p is None for answers in labels.values()):
+        return predictions, []
+    threshold, how = (0.5, "") if metric.threshold == "auto" else (float(metric.threshold), "as metric.threshold says")
+    dev = predictions.part("dev")
+    is_chosen = metric.threshold == "auto" and len(labels) == 1 and needs_threshold(metric.optimize, metric.satisfy)
+    if is_chosen and any(answers.known.any() for answers in dev.labels.values()):
+        p = dev.answers.p
+        assert p is not None
+        optimize = metric.optimize or "error"
+        threshold = choose_threshold(p[:, 1], dev.answers.y_true, dev.weight, optimize, metric.satisfy)
+        how = "chosen on dev"
+    if threshold == 0.5:
+        return predictions, []
+    answered = {name: replace(a, y_pred=_cut(a.p, threshold)) for name, a in labels.items()}
+    return replace(predictions, labels=answered), [f"Probabilities are answered at threshold {threshold:.3g}, {how}."]
+
+
+def _cut(p: NDArray[np.float64] | None, threshold: float) -> NDArray[np.int64]:
+    assert p is not None
+    return (p[:, 1] >= threshold).astype(np.int64)
+
+
+def _differing(given: Predictions, labels: Mapping[str, Answers], path: Path) -> list[str]:
+    """Truths in the file that are not the project's: few were corrected since, many mean that the ids are not the same.
+
+    Raises:
+        InvalidInput: When many differ.
+    """
+    notes, problems = [], []
+    for label, ours in labels.items():
+        theirs = given.labels[label]
+        both = theirs.known & ours.known
+        differs = both & ~_agree(theirs, ours)
+        if not differs.any():
+            continue
+        row, n = int(differs.argmax()), int(differs.sum())
+        where = f"y_true:{label}" if label else "y_true"
+        first = f"{str(given.ids[row])!r} is {_spell(theirs, row)!r} there and {_spell(ours, row)!r} in the data"
+        if n > _MOST_DIFFERING * both.sum():
+            message = f"{n:,} of {int(both.sum()):,} rows differ from the project's label: {first}"
+            hint = "Are these the project's ids? Without y_true it is looked up."
+            problems.append(Problem(f"column {where}", message, hint, str(path)))
+        else:
+            notes.append(f"{n:,} labels in {where} differ from the project's, which count: {first}.")
+    if problems:
+        raise InvalidInput(problems)
+    return notes
+
+
+def _agree(theirs: Answers, ours: Answers) -> NDArray[np.bool_]:
+    """Where two truths (N,) are the same; those that are missing are to be masked by the caller."""
+    if not ours.is_classification:
+        return np.isclose(theirs.y_true, ours.y_true, rtol=1e-6, atol=1e-12)
+    meant = spell_like(theirs.classes, ours.classes)
+    codes = np.array([-2 if name is None else ours.classes.index(name) for name in meant], dtype=np.int64)
+    return np.asarray(codes[theirs.y_true] == ours.y_true)
+
+
+def _spell(answers: Answers, row: int) -> str:
+    value = answers.y_true[row]
+    return answers.classes[int(value)] if answers.is_classification else f"{float(value):.6g}"
