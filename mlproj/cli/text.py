@@ -176,11 +176,7 @@ def runs_text(listing: "Listing") -> str:
     counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis")}
     for run in (run for run in listing.runs if run.kind not in counts):
         metric, satisfy = contract_of(run)
-        shown = (
-            [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics]
-            if run.kind in (*TRAINED, "record")
-            else []
-        )
+        shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in RANKED else []
         values = "  ".join(f"{name} {figure(name, run.metrics[f'dev/{name}'])}" for name in shown)
         state = run.outcome or run.status.lower()
         rows.append(

@@ -2,7 +2,7 @@
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def _check_name(split: str) -> SplitName:
             "mlproj evaluate --split test --reason '…' opens it, and counts the look."
         )
     if split in SEEN_SPLITS:
-        return cast(SplitName, split)
+        return split
     near = _OTHER_NAMES.get(str(split)) or next(iter(difflib.get_close_matches(str(split), SEEN_SPLITS, n=1)), "")
     hint = f"Did you mean {near!r}? " if near else ""
     raise InvalidInput([Problem("split", f"{split!r} is no split", f"{hint}Name train, train_dev or dev.")])
@@ -113,12 +113,14 @@ def _values(cells: "pd.Series[Any]", column: "Column") -> Any:
 
 
 def _labels(dataset: "Dataset", position: int, y: NDArray[Any]) -> NDArray[Any]:
-    """One label column (N,): numbers as numbers, classes by name, and names that are whole numbers as such."""
+    """One label column (N,): values, or classes by name; names that are whole numbers or truths come as such."""
     target = dataset.target
     if target.kind == "regression" or target.several:
         return y.astype(np.float64)
     classes = target.classes[position]
-    is_whole = all(name.isdecimal() and str(int(name)) == name for name in classes)
-    return np.array([int(name) for name in classes] if is_whole else classes, dtype=np.int64 if is_whole else object)[
-        y.astype(np.int64)
-    ]
+    names: NDArray[Any] = np.array(classes, dtype=object)
+    if all(name.isdecimal() and str(int(name)) == name for name in classes):
+        names = np.array([int(name) for name in classes])
+    elif {name.lower() for name in classes} <= {"false", "true"}:
+        names = np.array([name.lower() == "true" for name in classes])
+    return names[y.astype(np.int64)]

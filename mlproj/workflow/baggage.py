@@ -117,7 +117,7 @@ def _check_metrics(figures: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("metrics", f"{key!r} names no split", hint)
         elif metric in computed:
             yield Problem("metrics", f"{key!r} is computed from the predictions", "Leave it out, or name it otherwise.")
-        if not isinstance(value, numbers.Real) or isinstance(value, bool) or math.isinf(float(value)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or math.isinf(float(value)):
             yield Problem("metrics", f"{key!r} is {value!r}, which is no number", "Give one finite number.")
 
 

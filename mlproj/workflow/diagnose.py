@@ -68,7 +68,8 @@ def diagnose_bias_variance(
 
     Args:
         run: Run id, unique prefix, name, `latest`, `best`, a predictions file, a `Run`, or what `train`, `search`
-            or `record` returned. Without it, and without rungs that make a ladder by themselves, the newest finished training.
+            or `record` returned. Without it, and without rungs that make a ladder by themselves, the newest finished
+            training.
         project: Project, project.yaml or folder; by default the one that was trained, or the current folder's.
         predictions: A predictions file, the long form of giving it as `run`.
         rung: Rungs by hand, such as ``train=8%:100000``; they replace what the run or file says.

@@ -34,21 +34,22 @@ def gather_answers(given: Mapping[str, Any], dataset: "Dataset") -> tuple[Predic
     Raises:
         InvalidInput: With everything that does not fit, split by split.
     """
-    problems = _check_splits(given, dataset)
+    if problems := _check_splits(given, dataset):
+        raise InvalidInput(problems)
+    soft = any(map(_is_fractional, given.values()))
     found = []
-    for split in (name for name in SEEN_SPLITS if not problems and name in given):
+    for split in (name for name in SEEN_SPLITS if name in given):
         try:
-            found.append(_read(given[split], dataset.parts[split], dataset, f"predictions[{split!r}]"))
+            found.append(_read(given[split], dataset.parts[split], dataset, f"predictions[{split!r}]", soft=soft))
         except InvalidInput as error:
             problems.extend(error.problems)
-    if len({each[0].answers.p is None for each in found if len(each[0].labels) == 1}) > 1:
-        hint = "Give probabilities for every split, or answers for every split."
-        problems.append(Problem("predictions", "holds probabilities for some splits and answers for others", hint))
     if problems:
         raise InvalidInput(problems)
     joined = _join([predictions for predictions, _ in found], dataset)
     if all(from_probabilities for _, from_probabilities in found):
         return at_threshold(joined, dataset.project)
+    if any(from_probabilities for _, from_probabilities in found):
+        return joined, ["Probabilities were given for some splits only, and are not kept: give them for all."]
     return joined, []
 
 
@@ -80,7 +81,16 @@ def _join(found: Sequence[Predictions], dataset: "Dataset") -> Predictions:
     return Predictions(ids, np.concatenate([each.split for each in found]), labels, weight, group)
 
 
-def _read(given: Any, part: "Part", dataset: "Dataset", where: str) -> tuple[Predictions, bool]:
+def _is_fractional(given: Any) -> bool:
+    """Whether it is one fraction per example: then 0 and 1 in the other splits are probabilities as well."""
+    dtype, shape = str(getattr(given, "dtype", "")), getattr(given, "shape", ())
+    if "float" not in dtype or not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
+        return False
+    values = _as_array(given, "")
+    return bool(np.any(values != np.round(values)))
+
+
+def _read(given: Any, part: "Part", dataset: "Dataset", where: str, *, soft: bool) -> tuple[Predictions, bool]:
     """One split's answers with the truth beside them, and whether they follow from probabilities alone."""
     if hasattr(given, "to_frame") and hasattr(given, "index"):  # a Series: its index may hold the ids
         given = given.to_frame("y_pred") if _named_rows(given, part) else given.to_numpy()
@@ -93,7 +103,7 @@ def _read(given: Any, part: "Part", dataset: "Dataset", where: str) -> tuple[Pre
         hint = f"One answer per row of project.data({part.name!r}), in its order; or a table with the ids."
         raise InvalidInput([Problem(where, f"holds {n} answers for {len(part):,} examples", hint)])
     truth = target.decode(np.zeros((len(part), target.n_outputs)), part.y)
-    labels = _read_array(values, truth, target, where)
+    labels = _read_array(values, truth, target, where, soft=soft)
     split = np.full(len(part), part.name)
     return Predictions(part.ids, split, labels), all(a.p is not None for a in labels.values())
 
@@ -111,7 +121,9 @@ def _as_array(given: Any, where: str) -> NDArray[Any]:
     return values
 
 
-def _read_array(values: NDArray[Any], truth: Mapping[str, Answers], target: "Target", where: str) -> dict[str, Answers]:
+def _read_array(
+    values: NDArray[Any], truth: Mapping[str, Answers], target: "Target", where: str, *, soft: bool
+) -> dict[str, Answers]:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if target.several and len(target.labels) > 1:
@@ -120,13 +132,15 @@ def _read_array(values: NDArray[Any], truth: Mapping[str, Answers], target: "Tar
             message = f"has the shape {values.shape} for {len(target.labels)} labels"
             raise InvalidInput([Problem(where, message, hint)])
         return {
-            name: _read_classes(values[:, column], truth[name], f"{where}, label {name}")
+            name: _read_classes(
+                values[:, column], truth[name], f"{where}, label {name}", soft=_is_fractional(values.ravel())
+            )
             for column, name in enumerate(target.names)
         }
     [(name, known)] = truth.items()
     if target.kind == "regression":
         return {name: replace(known, y_pred=_read_numbers(values, where))}
-    return {name: _read_classes(values, known, where)}
+    return {name: _read_classes(values, known, where, soft=soft)}
 
 
 def _read_numbers(values: NDArray[Any], where: str) -> NDArray[np.float64]:
@@ -147,7 +161,7 @@ def _floats(values: NDArray[Any], where: str, hint: str) -> NDArray[np.float64]:
     return numbers
 
 
-def _read_classes(values: NDArray[Any], known: Answers, where: str) -> Answers:
+def _read_classes(values: NDArray[Any], known: Answers, where: str, *, soft: bool) -> Answers:
     """Probabilities (N, K), or (N,) of the positive class of two; else classes by name, or by position."""
     n_classes = len(known.classes)
     if values.ndim > 2:
@@ -158,7 +172,7 @@ def _read_classes(values: NDArray[Any], known: Answers, where: str) -> Answers:
             hint = f"One column per class, in this order: {', '.join(known.classes[:8])}."
             raise InvalidInput([Problem(where, f"has {values.shape[1]} columns for {n_classes} classes", hint)])
         return _from_probabilities(_probabilities(values, where), known)
-    if values.dtype.kind == "f" and not np.all(values == np.round(values)):
+    if values.dtype.kind == "f" and soft:
         if n_classes != 2:
             hint = f"Give probabilities (N, {n_classes}), one column per class: {', '.join(known.classes[:8])}."
             raise InvalidInput([Problem(where, f"holds one number per example for {n_classes} classes", hint)])

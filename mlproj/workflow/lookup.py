@@ -4,7 +4,7 @@ The project's deal and labels are the authority. A file that brings a truth of i
 does not know, stands for itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,7 +226,7 @@ def _cut(p: NDArray[np.float64] | None, threshold: float) -> NDArray[np.int64]:
 
 
 def _differing(given: Predictions, labels: Mapping[str, Answers], path: Path) -> list[str]:
-    """Truths in the file that are not the project's: few were corrected since, many mean that the ids are not the same.
+    """Truths that are not the project's: few were corrected since, many mean that the file speaks of other examples.
 
     Raises:
         InvalidInput: When many differ.

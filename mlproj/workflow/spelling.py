@@ -1,4 +1,4 @@
-"""Answers of another tool in the project's own classes: `1.0` is `1`, `TRUE` is `true`, 1 is yes. N examples, K classes."""
+"""Answers of another tool in the project's own classes: `1.0` is `1`, `TRUE` is `true`, 1 is yes. N rows, K classes."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
