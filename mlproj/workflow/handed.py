@@ -53,7 +53,7 @@ def gather_answers(given: Mapping[str, Any], dataset: "Dataset") -> tuple[Predic
     return joined, []
 
 
-def _check_splits(given: Mapping[str, Any], dataset: "Dataset") -> list[Problem]:
+def _check_splits(given: object, dataset: "Dataset") -> list[Problem]:
     there = " and ".join(dataset.parts)
     if not isinstance(given, Mapping):
         message = f"is a {type(given).__name__}, not answers by split"
@@ -83,7 +83,7 @@ def _join(found: Sequence[Predictions], dataset: "Dataset") -> Predictions:
 
 def _is_fractional(given: Any) -> bool:
     """Whether it is one fraction per example: then 0 and 1 in the other splits are probabilities as well."""
-    dtype, shape = str(getattr(given, "dtype", "")), getattr(given, "shape", ())
+    dtype, shape = str(getattr(given, "dtype", "")), tuple(getattr(given, "shape", ()))
     if "float" not in dtype or not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
         return False
     values = _as_array(given, "")

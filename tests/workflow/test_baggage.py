@@ -35,22 +35,23 @@ def test_figures_without_a_split_are_of_dev_and_resources_count_for_the_contract
 
 
 def test_a_network_is_kept_with_its_size_and_number_of_parameters(tmp_path: Path) -> None:
-    net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    first = nn.Linear(4, 3)
+    net = nn.Sequential(first, nn.BatchNorm1d(3))
     baggage = packed(model=net)
     baggage.save(tmp_path)
     assert baggage.params["model.parameters"] == str(4 * 3 + 3 + 3 + 3)
-    assert np.array_equal(load_file(tmp_path / "checkpoint.safetensors")["0.weight"], net[0].weight.detach().numpy())
+    assert np.array_equal(load_file(tmp_path / "checkpoint.safetensors")["0.weight"], first.weight.detach().numpy())
     assert baggage.resources["size_mb"] == pytest.approx((21 + 6) * 4e-6 + 8e-6)
 
 
 def test_tied_and_half_precision_weights_can_be_kept(tmp_path: Path) -> None:
     from safetensors.torch import load_file as load_tensors
 
-    net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)).bfloat16()
-    net[1].weight = net[0].weight
-    packed(model=net.state_dict()).save(tmp_path)
+    first, second = nn.Linear(3, 3).bfloat16(), nn.Linear(3, 3).bfloat16()
+    second.weight = first.weight
+    packed(model=nn.Sequential(first, second).state_dict()).save(tmp_path)
     stored = load_tensors(tmp_path / "checkpoint.safetensors")
-    assert torch.equal(stored["1.weight"], net[0].weight)
+    assert torch.equal(stored["1.weight"], first.weight)
 
 
 def test_the_users_own_count_of_parameters_wins() -> None:

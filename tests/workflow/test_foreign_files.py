@@ -35,9 +35,10 @@ OWN = ["x", "w", "code", "left", "price", "shop", "split"]
 """Columns of the table that no other tool would write."""
 
 
-def read(folder: Path, table: pd.DataFrame, **how: object) -> Foreign:
-    sep = ";" if "decimal" in how else ","
-    table.to_csv(folder / "keras.csv", index=False, sep=sep, **how)  # type: ignore[arg-type]  # options of to_csv
+def read(folder: Path, table: pd.DataFrame, *, decimal: str = ".") -> Foreign:
+    """The file as another tool would write it; a decimal comma comes with semicolons and a byte order mark."""
+    sep, encoding = (",", "utf-8") if decimal == "." else (";", "utf-8-sig")
+    table.to_csv(folder / "keras.csv", index=False, sep=sep, decimal=decimal, encoding=encoding)
     return read_foreign(folder / "keras.csv", mlproj.load_project(folder))
 
 
@@ -90,7 +91,7 @@ def test_a_lone_probability_of_a_class_without_an_opposite_word_means_the_other_
 def test_what_a_spreadsheet_writes_is_read(tmp_path: Path) -> None:
     table = make(tmp_path)
     table["p_yes"] = np.where(table.left == "yes", 0.9, 0.2)
-    found = read(tmp_path, table[["id", "p_yes"]], decimal=",", encoding="utf-8-sig")
+    found = read(tmp_path, table[["id", "p_yes"]], decimal=",")
     assert error_of(found) == 0
 
 
