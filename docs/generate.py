@@ -59,6 +59,7 @@ EXAMPLES = {
     "runs": "mlproj runs best --yaml",
     "ui": "mlproj ui --port 5001",
     "record": "mlproj record keras.csv --name keras",
+    "predict": "mlproj predict best new.csv --out answers.csv",
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
     "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.csv",

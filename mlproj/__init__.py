@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.errors_export import errors_export as errors_export
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
     from mlproj.workflow.foreign import record as record
+    from mlproj.workflow.predict import predict as predict
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
     from mlproj.workflow.project import model as model
@@ -62,6 +63,7 @@ _HOMES = {
     "load_split": "mlproj.workflow.arrays",
     "record": "mlproj.workflow.foreign",
     "model": "mlproj.workflow.project",
+    "predict": "mlproj.workflow.predict",
     "runs": "mlproj.workflow.runs",
     "schema": "mlproj.workflow.project",
     "search": "mlproj.workflow.search",

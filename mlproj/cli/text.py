@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlproj.data.columns import Column
     from mlproj.workflow.demo import Shown as DemoPart
     from mlproj.workflow.foreign import Recorded
+    from mlproj.workflow.predict import Predicted
     from mlproj.workflow.project import Checked, Dealt
     from mlproj.workflow.runs import Listing, Shown
     from mlproj.workflow.train import Trained
@@ -23,6 +24,8 @@ RATES = frozenset(
 )  # fmt: skip
 """Metrics shown in per cent."""
 MAX_COLUMNS_SHOWN: Final = 24
+MAX_CELLS_SHOWN: Final = 5
+MAX_CLASSES_SHOWN: Final = 8
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
@@ -280,6 +283,32 @@ def split_text(dealt: "Dealt", out: Path | None) -> str:
     if out:
         parts.append(f"Wrote id and split to {out}.")
     return "\n".join(parts)
+
+
+def predict_text(predicted: "Predicted") -> str:
+    """How many rows were answered and where, how often each class was, and which rows could not be read."""
+    tally, seconds = predicted.tally, max(predicted.seconds, 1e-9)
+    speed = f"{predicted.seconds:.1f} s, {tally.rows / seconds:,.0f} rows a second"
+    parts = [f"Wrote {_rows(tally.rows)} to {predicted.out} ({speed})."]
+    for label, counts in tally.answers.items():
+        shares = [
+            f"{name} {n:,} ({100 * n / counts.total():.1f} %)" for name, n in counts.most_common(MAX_CLASSES_SHOWN)
+        ]
+        rest = f" and {len(counts) - MAX_CLASSES_SHOWN:,} more" if len(counts) > MAX_CLASSES_SHOWN else ""
+        parts.append(f"{f'y_pred:{label}' if label else 'y_pred'}: {', '.join(shares)}{rest}" if shares else "")
+    if predicted.threshold is not None and predicted.threshold != 0.5:
+        parts[-1] += f"; threshold {predicted.threshold:.3g}"
+    if tally.unanswered:
+        have = "has" if tally.unanswered == 1 else "have"
+        parts.append(f"warning: {_rows(tally.unanswered)} {have} no answer, because a cell cannot be read:")
+        parts += [f"  {cell}" for cell in tally.unreadable[:MAX_CELLS_SHOWN]]
+        if tally.cells > MAX_CELLS_SHOWN:
+            parts.append(f"  … {tally.cells:,} such cells in all (--json lists the first {len(tally.unreadable):,})")
+    return "\n".join(part for part in parts if part)
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row{'' if n == 1 else 's'}"
 
 
 def demo_text(part: "DemoPart") -> str:

@@ -58,7 +58,7 @@ class Case:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The cells that may be seen (S rows), numbers read already, so that they need not be read again."""
-        return _replace(self.shown.frame, self.numbers)
+        return replace_columns(self.shown.frame, self.numbers)
 
     @cached_property
     def split(self) -> Texts:
@@ -126,7 +126,7 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
     weights = read_weights(project, table, labels.known, remarks)
     if not labels.known.any():
         return Prepared(project, remarks)
-    labelled = replace(table, frame=_replace(table.frame, _clean_labels(project, table, labels)))
+    labelled = replace(table, frame=replace_columns(table.frame, clean_labels(project, table, labels)))
     regression = labels.task == "regression"
     deal = remarks.attempt(lambda: deal_table(project, labelled, regression=regression, store=store, redraw=redraw))
     corrected = None
@@ -158,7 +158,7 @@ def _has_features(project: Project, names: Sequence[str], table: Table) -> bool:
     return any(role == "feature" and project.data.columns.get(name) != "ignore" for name, role in roles.items())
 
 
-def _clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, "pd.Series[Any]"]:
+def clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, "pd.Series[Any]"]:
     """The label columns with every form of a missing cell made empty, so that the deal leaves those rows out."""
     cleaned = {}
     for name in table.labels:
@@ -168,6 +168,6 @@ def _clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, "
     return cleaned
 
 
-def _replace(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+def replace_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
     """The frame with some of its columns replaced."""
     return pd.DataFrame({name: columns.get(name, frame[name]) for name in frame.columns}, index=frame.index)
