@@ -32,7 +32,8 @@ def load_split(project: "Project | str | Path" = ".", split: str = "train", *, e
 
     Returns:
         A DataFrame (N rows), its index the ids: the features as the project reads them (numbers, booleans, dates, and
-        texts as they stand), then the label columns. Encoded: `(x, y)` with float32 inputs (N, F), fitted on train,
+        texts as they stand), then the label columns. Where the source is a data set of the user's own, a `Subset` of
+        it with the attribute `ids`. Encoded: `(x, y)` with float32 inputs (N, F), fitted on train,
         and labels (N,): positions in the order of the classes, or values; for several labels (N, L), NaN where one is
         missing.
 
@@ -47,7 +48,10 @@ def load_split(project: "Project | str | Path" = ".", split: str = "train", *, e
         message = f"{project.name} has no {wanted}"
         raise InvalidInput([Problem("split", message, f"It has {' and '.join(dataset.parts)}; test is sealed.")])
     part = dataset.parts[wanted]
-    return _encoded(dataset, part) if encoded else _table(dataset, part)
+    if encoded:
+        return _encoded(dataset, part)
+    examples = _examples(project, dataset, part)
+    return _table(dataset, part) if examples is None else examples
 
 
 def open_dataset(project: "Project", *, save: bool = True) -> "Dataset":
@@ -79,6 +83,28 @@ def _check_name(split: str) -> SplitName:
 
 def _encoded(dataset: "Dataset", part: "Part") -> tuple[NDArray[np.float32], NDArray[Any]]:
     return part.x, part.y if dataset.target.several else part.y[:, 0]
+
+
+def _examples(project: "Project", dataset: "Dataset", part: "Part") -> Any | None:
+    """The split of a map-style data set that a `python:` source returns; None for any other source."""
+    sources = (*project.data.sources, *project.data.extras)
+    if len(sources) != 1 or sources[0].where is not None or not sources[0].path.startswith("python:"):
+        return None
+    from mlproj.data.sources.python import open_examples
+
+    made = open_examples(sources[0].path, project.root)
+    if made is None:
+        return None
+    if dataset.corrections.get(part.name):
+        message = (
+            f"{dataset.corrections[part.name]:,} labels of {part.name} are corrected, which {made!r} does not know"
+        )
+        raise InvalidInput([project.problem("data.corrections", message, "Use project.data(…, encoded=True).")])
+    from torch.utils.data import Subset
+
+    examples = Subset(made, np.flatnonzero(dataset.deal.split == part.name).tolist())
+    examples.ids = part.ids  # type: ignore[attr-defined]  # what torch's own class does not carry
+    return examples
 
 
 def _table(dataset: "Dataset", part: "Part") -> "pd.DataFrame":

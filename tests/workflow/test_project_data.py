@@ -131,3 +131,24 @@ def test_labels_keep_their_names_and_kinds(tmp_path: Path) -> None:
     for label, dtype in asked.items():
         project = Project(name="p", data=Data(source=str(tmp_path / "d.csv"), label=label))
         assert str(project.data("dev")[label].dtype) == dtype
+
+
+def test_a_data_set_of_the_users_own_comes_as_a_subset_with_ids(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "class Own:\n"
+        "    def __len__(self): return 60\n"
+        "    def __getitem__(self, i): return [float(i), i % 7.0], i % 2\n"
+        "def make(): return Own()\n"
+    )
+    (tmp_path / "project.yaml").write_text("name: own\ndata: {source: 'python:own:make'}\n")
+    project = mlproj.load_project(tmp_path)
+    subset, (_, y) = project.data("dev"), project.data("dev", encoded=True)
+    assert [label for _, label in subset] == y.tolist()
+    assert subset.ids.tolist() == load_dataset(project, store=tmp_path / "mlruns" / "splits").parts["dev"].ids.tolist()
+
+
+def test_text_cells_are_kept_as_they_stand(tmp_path: Path) -> None:
+    notes = [f"a note of {i} words, Ünïcode" for i in range(60)]
+    pd.DataFrame({"note": notes, "y": [0, 1] * 30}).to_csv(tmp_path / "d.csv", index=False)
+    data = Data(source=str(tmp_path / "d.csv"), label="y", columns={"note": "text"})
+    assert set(Project(name="p", data=data).data("train")["note"]) <= set(notes)
