@@ -116,6 +116,8 @@ def recorded_text(recorded: "Recorded") -> str:
     parts = [table(("", *names), rows, right=range(1, len(names) + 1))]
     if recorded.contract:
         parts += ["", contract_text(recorded.contract)]
+    if recorded.parts:
+        parts += ["", parts_text(recorded.parts, "error" if recorded.predictions.answers_are_classes else "rmse")]
     parts += ["", *(f"note: {note}" for note in recorded.notes)] if recorded.notes else []
     return "\n".join([*parts, "", f"next: {recorded.next}"])
 
@@ -170,7 +172,7 @@ def _interval(promise: Promise) -> str:
 
 def runs_text(listing: "Listing") -> str:
     """Trainings and searches, newest first; the best by contract is marked, trials and diagnoses are counted."""
-    from mlproj.workflow.runs import TRAINED, ago, contract_of
+    from mlproj.workflow.runs import RANKED, ago, contract_of
 
     if not listing.runs:
         return "No runs yet. Train one: mlproj train"
@@ -178,11 +180,7 @@ def runs_text(listing: "Listing") -> str:
     counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis")}
     for run in (run for run in listing.runs if run.kind not in counts):
         metric, satisfy = contract_of(run)
-        shown = (
-            [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics]
-            if run.kind in (*TRAINED, "record")
-            else []
-        )
+        shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in RANKED else []
         values = "  ".join(f"{name} {figure(name, run.metrics[f'dev/{name}'])}" for name in shown)
         state = run.outcome or run.status.lower()
         rows.append(

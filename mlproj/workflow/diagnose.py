@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlproj.diagnose import GivenRung
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
+    from mlproj.workflow.foreign import Recorded
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
@@ -53,7 +54,7 @@ class Diagnosis:
 
 
 def diagnose_bias_variance(
-    run: "Trained | Searched | Run | str | Path | None" = None,
+    run: "Trained | Searched | Recorded | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     predictions: Path | None = None,
@@ -66,8 +67,9 @@ def diagnose_bias_variance(
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on.
 
     Args:
-        run: Run id, unique prefix, name, `latest`, `best`, a predictions file, a `Run`, or what `train` or `search`
-            returned. Without it, and without rungs that make a ladder by themselves, the newest finished training.
+        run: Run id, unique prefix, name, `latest`, `best`, a predictions file, a `Run`, or what `train`, `search`
+            or `record` returned. Without it, and without rungs that make a ladder by themselves, the newest finished
+            training.
         project: Project, project.yaml or folder; by default the one that was trained, or the current folder's.
         predictions: A predictions file, the long form of giving it as `run`.
         rung: Rungs by hand, such as ``train=8%:100000``; they replace what the run or file says.
@@ -120,10 +122,11 @@ def _judge(subject: Subject, given: "Sequence[GivenRung]", metric: str | None, m
             min_gap=min_gap,
         )
     one_sided = note_one_sided(corrections_of(subject.run), splits.get("sizes", {}))
-    said = [note for note in (one_sided, note_since(subject.run, told)) if note]
+    said = [note for note in (one_sided, note_since(subject.run, told), *subject.notes) if note]
     ladder = replace(ladder, notes=(*ladder.notes, *said))
     outcome = subject.run.outcome if subject.run else None
-    actions = remedies(ladder, project=told, run=subject.selector or None, outcome=outcome)
+    trained = None if subject.is_foreign else subject.selector or None
+    actions = remedies(ladder, project=told, run=trained, outcome=outcome)
     words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
     return Diagnosis(subject, ladder, actions, words)
 

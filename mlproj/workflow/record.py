@@ -103,7 +103,13 @@ def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit
 
 
 def write_answers(
-    folder: Path, project: Project, dataset: "Dataset", predictions: Predictions, *, patch: str | None
+    folder: Path,
+    project: Project,
+    dataset: "Dataset",
+    predictions: Predictions,
+    *,
+    patch: str | None,
+    sizes: Mapping[str, int] | None = None,
 ) -> None:
     """What a later question reads of any model, wherever it was trained.
 
@@ -114,12 +120,13 @@ def write_answers(
         dataset: The data.
         predictions: The answers.
         patch: Uncommitted changes of the project's git work tree, if any.
+        sizes: Examples by split, where they are not those of the deal.
     """
     from mlproj.records.files import write_predictions
 
     (folder / "project.yaml").write_text(to_yaml(project), encoding="utf-8")
     splits = {
-        "sizes": dict(dataset.deal.sizes),
+        "sizes": dict(dataset.deal.sizes if sizes is None else sizes),
         "from": {split: dict(parts) for split, parts in dataset.deal.sources.items()},
         "distributions_differ": dataset.deal.distributions_differ,
         "redraws": dataset.deal.redraws,

@@ -191,7 +191,7 @@ def rank(judged: Sequence[Rejudged], metric: str, satisfy: Limits) -> Ranking | 
 def _change(split: str, metric: str, before: Predictions, after: Predictions) -> Change | None:
     """One metric before and after; None where it cannot be computed."""
     from mlproj.metrics import measure, paired_difference
-    from mlproj.workflow.lookup import widened
+    from mlproj.workflow.spelling import widened
 
     classes = {name: answers.classes for name, answers in after.labels.items()}
     before = replace(before, labels={name: widened(each, classes[name]) for name, each in before.labels.items()})
@@ -243,7 +243,7 @@ def _with_truth(answers: Answers, labels: Mapping[int, str]) -> Answers:
     codes |= {name: code for code, name in enumerate(answers.classes)}
     new = [name for name in dict.fromkeys(labels.values()) if name not in codes and canonical(name) not in codes]
     if new:
-        from mlproj.workflow.lookup import widened
+        from mlproj.workflow.spelling import widened
 
         answers = widened(answers, new)
         codes |= {name: answers.classes.index(name) for name in new}

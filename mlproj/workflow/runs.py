@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mlproj.track import AbstractTracker, Store
 
 TRAINED = ("train", "search")
+RANKED = (*TRAINED, "record")
+"""Kinds of runs that compete for `best`: models that were trained here or elsewhere."""
 BEST = "mlproj.best"
 """Tag of a search: the run of its best trial."""
 
@@ -74,7 +76,7 @@ def runs(project: Project | str | Path = ".") -> Listing:
         found = tuple(tracker.runs())
     best = best_run(found)
     count = f"{len(found)} run{'' if len(found) == 1 else 's'}"
-    metric = next((contract_of(run)[0] for run in found if run.kind in TRAINED and run.status == "FINISHED"), "error")
+    metric = next((contract_of(run)[0] for run in found if run.kind in RANKED and run.status == "FINISHED"), "error")
     notes = tuple(notes_on_runs(found, project))
     return Listing(f"{project.name} · {count}{store_note(store)}", found, best.id if best else None, metric, notes)
 
@@ -183,8 +185,21 @@ def open_tracker(
 
 
 def find_model(tracker: "AbstractTracker", selector: str | None) -> Run:
-    """The trained model that a selector means: as `find_run`, but a search stands for its best trial."""
-    return model_of(tracker, find_run(tracker, selector))
+    """The model that a selector means and that was trained here: as `find_run`, but a search is its best trial.
+
+    Raises:
+        RunNotFound: When no run, or more than one, answers.
+        InputError: When the model was trained elsewhere: its spec and weights are not ours to go on with.
+    """
+    if selector == "best":
+        found = best_run(tracker.runs(kinds=TRAINED))
+        if found is None:
+            raise RunNotFound("There is no finished training yet. Train one first: mlproj train")
+        return model_of(tracker, found)
+    found = model_of(tracker, find_run(tracker, selector))
+    if found.kind == "record":
+        raise InputError(f"{speak(found)} was trained elsewhere and recorded. Name a training: mlproj runs")
+    return found
 
 
 def model_of(tracker: "AbstractTracker", run: Run) -> Run:
@@ -211,8 +226,10 @@ def find_run(tracker: "AbstractTracker", selector: str | None) -> Run:
         RunNotFound: When no run, or more than one, answers.
     """
     if selector in (None, "latest", "best"):
-        finished = [run for run in tracker.runs(kinds=TRAINED) if run.status == "FINISHED"]
-        found = best_run(tracker.runs()) if selector == "best" else next(iter(finished), None)
+        if selector == "best":
+            found = best_run(tracker.runs(kinds=RANKED))
+        else:
+            found = next(iter(tracker.runs(kinds=TRAINED, statuses=("FINISHED",))), None)
         if found is None:
             raise RunNotFound("There is no finished run yet. Train one first: mlproj train")
         return found
@@ -229,9 +246,7 @@ def best_run(runs: Sequence[Run]) -> Run | None:
     from mlproj.metrics import rank_key
 
     finished = [
-        run
-        for run in runs
-        if run.kind in (*TRAINED, "record") and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags
+        run for run in runs if run.kind in RANKED and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags
     ]
     if not finished:
         return None

@@ -36,6 +36,7 @@ class Subject:
         project: The project it belongs to, if any.
         run: The run in the store with its folder, if any.
         splits: What the run's splits.json says: sizes, distributions_differ.
+        notes: What differs from what a file says.
     """
 
     head: str
@@ -45,6 +46,12 @@ class Subject:
     project: "Project | None" = None
     run: Run | None = None
     splits: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the model was trained elsewhere: the project's spec says nothing about it."""
+        return self.chosen == "file" or (self.run is not None and self.run.kind == "record")
 
 
 class Subjects:
@@ -101,17 +108,19 @@ class Subjects:
         return self._stored(run, project)
 
     def _file(self, path: Path, project: "Project | None", metric: str | None) -> Subject:
-        from mlproj.records.files import read_predictions
+        if project is None:
+            from mlproj.records.files import read_predictions
 
-        positive = str(project.data.positive) if project and project.data.positive is not None else None
-        predictions = read_predictions(path, metric=metric, task=project.task if project else None, positive=positive)
-        if project is not None:
-            from mlproj.workflow.lookup import with_project
+            predictions = read_predictions(path, metric=metric)
+            head = " · ".join([str(path), *_count_splits(predictions)])
+            return Subject(head, str(path), "file", predictions, None, None, {"distributions_differ": False})
+        from mlproj.workflow.lookup import read_foreign
 
-            predictions = with_project(predictions, project, path)
-        splits: dict[str, Any] = {"distributions_differ": bool(project and (project.data.extra or project.data.time))}
-        head = " · ".join([str(path), *_count_splits(predictions)])
-        return Subject(head, str(path), "file", predictions, project, None, splits)
+        found = read_foreign(path, project, metric=metric)
+        aside = [f"{found.left_aside:,} test rows left aside"] if found.left_aside else []
+        head = " · ".join([str(path), *_count_splits(found.predictions), *aside])
+        splits = {"distributions_differ": bool(project.data.extra or project.data.time)}
+        return Subject(head, str(path), "file", found.predictions, project, None, splits, found.notes)
 
     def _stored(self, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
         from mlproj.records.files import read_predictions

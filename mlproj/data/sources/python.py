@@ -1,9 +1,9 @@
 """`python:package.module:function`: a function of the user's own returns the table; the only source that runs code."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from mlproj.spec.code import describe, load_object, on_path
 
 PREFIX = "python:"
 LABEL = "y"
+Made = TypeVar("Made")
 _RETURNS = "Return a DataFrame, (X, y), or a data set with __len__ and __getitem__."
 
 
@@ -28,18 +29,7 @@ class PythonSource(AbstractSource):
 
     def read(self, path: str, root: Path) -> Reading:
         """Calls the function, with the project's folder on the import path."""
-        found = load_object(path.removeprefix(PREFIX), root, where=path)
-        if not callable(found):
-            raise refuse(path, f"is a {type(found).__name__}, no function", _RETURNS)
-        _check_signature(path, found)
-        with on_path(root):
-            try:
-                made = found()
-                frame, label = _to_frame(path, made)
-            except InvalidInput:
-                raise
-            except Exception as error:  # noqa: BLE001 (whatever the user's function raises)
-                raise refuse(path, f"fails: {describe(error, root)}", "Call it in Python to see more.") from None
+        frame, label = _call(path, root, lambda made: _to_frame(path, made))
         if len(frame) == 0 or frame.shape[1] == 0:
             raise refuse(path, "returned no rows" if frame.shape[1] else "returned no columns")
         twice = [str(name) for name in frame.columns[frame.columns.duplicated()]]
@@ -47,6 +37,34 @@ class PythonSource(AbstractSource):
             raise refuse(path, f"returned the column {twice[0]!r} more than once")
         frame = frame.set_axis([str(name) for name in frame.columns], axis=1).reset_index(drop=True)
         return Reading(frame, count_rows(len(frame)), label)
+
+
+def open_examples(path: str, root: Path) -> Any | None:
+    """The map-style data set that a `python:` function returns; None where it returns a table or `(X, y)`.
+
+    Args:
+        path: As written in project.yaml.
+        root: The project's folder.
+
+    Raises:
+        InvalidInput: When the function cannot be called.
+    """
+    return _call(path, root, lambda made: made if _is_map_style(made) else None)
+
+
+def _call(path: str, root: Path, use: Callable[[Any], Made]) -> Made:
+    """What is made of what the function returns, with the project's folder on the import path."""
+    found = load_object(path.removeprefix(PREFIX), root, where=path)
+    if not callable(found):
+        raise refuse(path, f"is a {type(found).__name__}, no function", _RETURNS)
+    _check_signature(path, found)
+    with on_path(root):
+        try:
+            return use(found())
+        except InvalidInput:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever the user's function raises)
+            raise refuse(path, f"fails: {describe(error, root)}", "Call it in Python to see more.") from None
 
 
 def _check_signature(path: str, function: Any) -> None:
@@ -64,10 +82,14 @@ def _to_frame(path: str, made: Any) -> tuple[pd.DataFrame, str | None]:
         return made, None
     if isinstance(made, tuple) and len(made) == 2:
         return _join(path, made[0], made[1])
-    is_plain = isinstance(made, str | bytes | Mapping | Sequence) or hasattr(made, "dtype")
-    if hasattr(made, "__len__") and hasattr(made, "__getitem__") and not is_plain:
+    if _is_map_style(made):
         return _from_pairs(path, made)
     raise refuse(path, f"returned a {type(made).__name__}", _RETURNS)
+
+
+def _is_map_style(made: Any) -> bool:
+    is_plain = isinstance(made, str | bytes | Mapping | Sequence | pd.DataFrame) or hasattr(made, "dtype")
+    return hasattr(made, "__len__") and hasattr(made, "__getitem__") and not is_plain
 
 
 def _join(path: str, x: Any, y: Any) -> tuple[pd.DataFrame, str | None]:
