@@ -163,3 +163,32 @@ def nearby(project: "Project | str | Path | None") -> "Project | None":
 
 def _count_splits(predictions: Predictions) -> Sequence[str]:
     return [f"{s.replace('_', '-')} {int((predictions.split == s).sum()):,}" for s in predictions.splits]
+
+
+def as_run(run: Any, project: "Project | str | Path | None") -> "tuple[Run | str | Path | None, Project | str | Path | None]":
+    """A RUN as `find` takes it: of what `train` or `search` returned, the run and the project that it belongs to.
+
+    Args:
+        run: A RUN, or a result with the attributes `run` and `project`.
+        project: The project asked for, if any; it wins.
+    """
+    if run is None or isinstance(run, Run | str | Path):
+        return run, project
+    return run.run, run.project if project is None else project
+
+
+def limits_of(subject: Subject, home: "Project | None") -> dict[str, str]:
+    """The limits that a subject is held to: those that project.yaml names now, else those it was trained for."""
+    for project in (home, subject.project):
+        if project is not None and project.metric.satisfy:
+            return {str(name): limit for name, limit in project.metric.satisfy.items()}
+    return {}
+
+
+def metric_of(subject: Subject, home: "Project | None") -> str:
+    """The metric that a subject is judged by: the one that project.yaml optimises now, else its own."""
+    for project in (home, subject.project):
+        if project is not None and project.metric.optimize:
+            return project.metric.optimize
+    assert subject.predictions is not None
+    return "error" if next(iter(subject.predictions.labels.values())).is_classification else "rmse"
