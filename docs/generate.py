@@ -59,6 +59,9 @@ EXAMPLES = {
     "runs": "mlproj runs best --yaml",
     "ui": "mlproj ui --port 5001",
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
+    "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
+    "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.csv",
+    "errors apply": "mlproj errors apply errors.xlsx --dry-run",
 }
 OPENING = """\
 # project.yaml

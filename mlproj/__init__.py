@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mlproj.spec.project import Project as Project
     from mlproj.workflow.demo import demo as demo
     from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
+    from mlproj.workflow.errors_apply import errors_apply as errors_apply
+    from mlproj.workflow.errors_export import errors_export as errors_export
+    from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
     from mlproj.workflow.project import model as model
@@ -47,6 +50,9 @@ _HOMES = {
     "check": "mlproj.workflow.project",
     "demo": "mlproj.workflow.demo",
     "diagnose_bias_variance": "mlproj.workflow.diagnose",
+    "errors_export": "mlproj.workflow.errors_export",
+    "errors_summarize": "mlproj.workflow.errors_summarize",
+    "errors_apply": "mlproj.workflow.errors_apply",
     "init": "mlproj.workflow.project",
     "load_project": "mlproj.spec.load",
     "model": "mlproj.workflow.project",

@@ -96,7 +96,35 @@ def train_text(trained: "Trained") -> str:
         )
     if trained.contract:
         parts += ["", contract_text(trained.contract)]
+    if trained.parts:
+        parts += ["", parts_text(trained.parts, "error" if fit.predictions.answers_are_classes else "rmse")]
     return "\n".join([*parts, "", f"next: {trained.next}"])
+
+
+def parts_text(parts: Mapping[str, Any], metric: str) -> str:
+    """How a run does on slices of dev and on examples that were tagged: a few lines.
+
+    Args:
+        parts: What `report_parts` found.
+        metric: error, or rmse for numbers, whose slices show mean losses.
+    """
+    blocks = []
+    if rows := parts.get("slices"):
+        shown = [
+            (
+                row["slice"], f"{row['n']:,}", figure(metric, row["error"]),
+                "" if row["low"] is None else f"[{figure(metric, row['low'])}, {figure(metric, row['high'])}]",
+                figure(metric, row["gap"]),
+                "" if row["gap"] is None else f"[{figure(metric, row['gap_low'])}, {figure(metric, row['gap_high'])}]",
+            )
+            for row in rows
+        ]  # fmt: skip
+        header = ("slice of dev", "n", "error", "95 % interval", "against the rest", "95 % interval")
+        blocks.append(table(header, shown, right=(1, 2, 4)))
+    if rows := parts.get("tags"):
+        named = ", ".join(f"{row['tag']} {row['wrong']} of {row['n']}" for row in rows)
+        blocks.append(f"Still wrong of what was tagged: {named} (they were chosen because they were wrong then).")
+    return "\n".join(blocks)
 
 
 def contract_text(contract: Sequence[Promise]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ class Dataset:
         data_hash: SHA-256 of all that training sees: inputs, labels, weights, ids and the deal.
         dev_hash: SHA-256 of the ids and labels of dev; runs with equal ones can be compared.
         notes: What was found out, such as the task.
+        corrections: Labels that `data.corrections` changed, by split, test among them.
+        corrections_digest: Short hash of these corrections; "" without any.
     """
 
     project: Project
@@ -78,6 +80,8 @@ class Dataset:
     data_hash: str
     dev_hash: str
     notes: tuple[str, ...] = ()
+    corrections: Mapping[str, int] = field(default_factory=dict)
+    corrections_digest: str = ""
 
 
 def load_dataset(
@@ -135,6 +139,8 @@ def _encode(case: Case, remarks: Remarks) -> Dataset:
         _hash_data(parts, encoder, case.deal),
         _hash_labels(case, "dev"),
         tuple(remarks.notes),
+        dict(case.corrected.changed) if case.corrected else {},
+        case.corrected.digest if case.corrected else "",
     )
 
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from mlproj.data.cells import read_truths, to_strings
 from mlproj.data.columns import Column, assign_roles, find_absent, warn_columns
+from mlproj.data.corrections import Corrected, correct
 from mlproj.data.deal import Deal
 from mlproj.data.dealing import deal_table
 from mlproj.data.guess import infer_columns, survey_columns
-from mlproj.data.problems import Remarks, check_cells, check_features, check_roles
+from mlproj.data.problems import Remarks, check_cells, check_features, check_roles, check_slices
 from mlproj.data.table import Table, read_tables
 from mlproj.data.task import Labels, is_several, read_labels
 from mlproj.data.weights import Weights, read_weights
@@ -41,6 +42,7 @@ class Case:
         weights: Weights of all rows (N,), or None when all weigh 1.
         deal: Who lies in which split.
         columns: What the columns are, by the rows that may be seen.
+        corrected: What corrections of labels changed; None without any.
     """
 
     project: Project
@@ -51,6 +53,7 @@ class Case:
     weights: Weights | None
     deal: Deal
     columns: tuple[Column, ...]
+    corrected: Corrected | None = None
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -126,7 +129,16 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
     labelled = replace(table, frame=_replace(table.frame, _clean_labels(project, table, labels)))
     regression = labels.task == "regression"
     deal = remarks.attempt(lambda: deal_table(project, labelled, regression=regression, store=store, redraw=redraw))
+    corrected = None
+    if deal is not None and project.data.corrections is not None:  # after the deal: a correction moves no example
+        cleaned = replace(table, frame=labelled.frame)
+        corrected = remarks.attempt(lambda: correct(project, cleaned, deal.ids, deal.split))
+    if corrected is not None:
+        table = corrected.table
+        labels = read_labels(project, table, Remarks())
+        remarks.notes.append(corrected.text)
     shown = table if deal is None else table.select(deal.seen)
+    remarks.problems.extend(check_slices(project, shown.frame))
     columns, numbers = survey_columns(shown.frame, project, labels=table.labels)
     remarks.problems.extend(check_cells(project, table, columns, clean=numbers))
     remarks.warnings.extend(warn_columns(columns, len(shown)))
@@ -135,7 +147,7 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         sealed = table.select(~deal.seen)
         remarks.problems.extend(check_cells(project, sealed, [c for c in columns if c.name in numbers]))
         remarks.warnings.extend(deal.notes)
-        case = Case(project, table, shown, numbers, labels, weights, deal, columns)
+        case = Case(project, table, shown, numbers, labels, weights, deal, columns, corrected)
     remarks.problems.extend(check_features(project, columns))
     return Prepared(project, remarks, columns, case)
 

@@ -4,8 +4,11 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import pandas as pd
+
 from mlproj.data.columns import Column, ignored_columns, named_columns, read_values
 from mlproj.data.table import Table
+from mlproj.data.where import evaluate_where
 from mlproj.data.words import some_of
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
@@ -39,6 +42,17 @@ class Remarks:
         except InvalidInput as error:
             self.problems.extend(error.problems)
             return None
+
+
+def check_slices(project: Project, frame: pd.DataFrame) -> list[Problem]:
+    """Slices that cannot be read from the data: a column that is not there, or one that cannot be compared so."""
+    problems = []
+    for name, condition in project.slices.items():
+        try:
+            evaluate_where(condition, frame)
+        except ValueError as error:
+            problems.append(project.problem(f"slices.{name}", f"`{condition}`: {error}"))
+    return problems
 
 
 def check_roles(project: Project, labels: Sequence[str]) -> list[Problem]:

@@ -76,6 +76,11 @@ class Predictions:
         return len(self.ids)
 
     @property
+    def answers_are_classes(self) -> bool:
+        """Whether the answers are classes, not numbers."""
+        return all(answers.is_classification for answers in self.labels.values())
+
+    @property
     def answers(self) -> Answers:
         """The answers of a single label.
 

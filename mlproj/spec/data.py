@@ -100,6 +100,8 @@ class Data(Spec):
     """The only columns that are features, for wide tables."""
     weight: Weight | None = None
     """Weights of examples in the metric (and in the loss when training.weighted_loss is true)."""
+    corrections: Name | None = None
+    """CSV file of corrected labels (id, label, was, by, date), beside project.yaml; `mlproj errors apply` writes it."""
 
     @property
     def sources(self) -> tuple[Part, ...]:

@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr
 
 from mlproj.errors import Problem
-from mlproj.spec.base import Spec, Words
+from mlproj.spec.analysis import ErrorAnalysis
+from mlproj.spec.base import Name, Spec, Words
 from mlproj.spec.data import Data, Splits
 from mlproj.spec.goal import Human, HumanLevel, MetricSpec
 from mlproj.spec.model import MLP, Model
 from mlproj.spec.search import Search
 from mlproj.spec.training import Training
+from mlproj.spec.where import Where
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class Project(Spec):
     """How it is trained."""
     search: Search | None = None
     """Which values `mlproj search` tries, and how."""
+    error_analysis: ErrorAnalysis = ErrorAnalysis()
+    """What reviewers of errors look for."""
+    slices: dict[Name, Where] = Field(default={})
+    """Parts of dev that every run reports by name, for example `{dark: "brightness < 0.2"}`."""
 
     _origin: Origin = PrivateAttr(default_factory=Origin)
 

@@ -14,7 +14,7 @@ from mlproj.errors import InvalidInput
 from mlproj.records import Failure, Fit, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
-from mlproj.workflow.record import store_fit
+from mlproj.workflow.record import data_tags, store_fit
 from mlproj.workflow.runs import BEST, split_sizes, store_note
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ class Desk:
     @property
     def tags(self) -> dict[str, str]:
         """Tags of every run of the search."""
-        data = {"mlproj.data_hash": self.dataset.data_hash, "mlproj.dev_hash": self.dataset.dev_hash}
-        return data | dict(self.git.tags)
+        return data_tags(self.dataset) | dict(self.git.tags)
 
     def begin(self, name: str | None) -> None:
         """Opens the run of the search, or opens it again."""

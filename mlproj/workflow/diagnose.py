@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Ladder, Remedy, Run
+from mlproj.workflow.labels import corrections_of, note_one_sided
 from mlproj.workflow.subject import Subject, Subjects
 
 if TYPE_CHECKING:
@@ -118,6 +119,9 @@ def _judge(subject: Subject, given: "Sequence[GivenRung]", metric: str | None, m
             sealed_test_n=splits.get("sizes", {}).get("test") or None,
             min_gap=min_gap,
         )
+    one_sided = note_one_sided(corrections_of(subject.run), splits.get("sizes", {}))
+    if one_sided is not None:
+        ladder = replace(ladder, notes=(*ladder.notes, one_sided))
     outcome = subject.run.outcome if subject.run else None
     actions = remedies(ladder, project=told, run=subject.selector or None, outcome=outcome)
     words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)

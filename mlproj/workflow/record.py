@@ -3,8 +3,9 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlproj.records import Fit
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
     from mlproj.track import AbstractTracker
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+PARTS = "slices.json"
+"""Artifact of a run that says how it does on parts of dev."""
+CORRECTIONS = "mlproj.corrections"
+"""Tag of a run: how many labels of each split were corrected when it was made, and a hash of the corrections."""
+
+
+def data_tags(dataset: "Dataset") -> dict[str, str]:
+    """Tags that say on which data a run was made."""
+    tags = {"mlproj.data_hash": dataset.data_hash, "mlproj.dev_hash": dataset.dev_hash}
+    if not dataset.corrections_digest:
+        return tags
+    return tags | {CORRECTIONS: json.dumps({**dataset.corrections, "digest": dataset.corrections_digest})}
+
+
 def store_fit(
     tracker: "AbstractTracker",
     run_id: str,
@@ -25,6 +41,7 @@ def store_fit(
     *,
     patch: str | None = None,
     whole: bool = True,
+    parts: Mapping[str, Any] = NOTHING,
 ) -> None:
     """Writes history, artifacts and model, then ends the run, in that order.
 
@@ -36,6 +53,7 @@ def store_fit(
         fit: What came out.
         patch: Uncommitted changes of the project's git work tree, if any.
         whole: Whether predictions, checkpoint and model are stored; without them only the figures are.
+        parts: How it does on parts of dev; kept as slices.json.
 
     Raises:
         TrackingError: When anything could not be stored.
@@ -58,6 +76,8 @@ def store_fit(
     staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
     try:
         write_artifacts(staging, project, dataset, fit, patch=patch)
+        if parts:
+            (staging / PARTS).write_text(json.dumps(parts, indent=1), encoding="utf-8")
         model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold)
         tracker.artifacts(run_id, staging, model=model)
         tracker.finish(run_id, tags=ending)

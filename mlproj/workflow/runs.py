@@ -143,7 +143,10 @@ def spec_of(
         more: Sections that stand in where the run has none.
     """
     spec = load_project(home.root, base={**more, **read_yaml_file(file).data}, base_name=run.name, overrides=set)
-    return home.changed(**{name: getattr(spec, name) for name in Project.model_fields})
+    parts = {name: getattr(spec, name) for name in Project.model_fields}
+    # corrected labels belong to the data as they are today, not to what was trained
+    parts["data"] = spec.data.model_copy(update={"corrections": home.data.corrections})
+    return home.changed(**parts)
 
 
 def open_tracker(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlproj.advise import commands
 from mlproj.errors import InputError
 from mlproj.records import Predictions, Run
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
 
-FILE_SUFFIXES = (".csv", ".parquet")
 MODEL_KINDS = ("train", "search", "trial", "record")
 """Kinds of runs that hold a model's answers; a search stands for its best trial."""
 
@@ -143,13 +143,13 @@ class Subjects:
 
 
 def is_file(run: object) -> bool:
-    """Whether a RUN is a predictions file, by its suffix.
+    """Whether a RUN is a predictions file: a path, or a text with the suffix of one.
 
     Example:
         >>> is_file("keras.csv"), is_file("latest"), is_file(None)
         (True, False, False)
     """
-    return isinstance(run, Path) or (isinstance(run, str) and Path(run).suffix.lower() in FILE_SUFFIXES)
+    return isinstance(run, Path) or (isinstance(run, str) and commands.is_file(run))
 
 
 def nearby(project: "Project | str | Path | None") -> "Project | None":

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Fit, Promise, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash
-from mlproj.workflow.record import store_fit
+from mlproj.workflow.parts import report_parts
+from mlproj.workflow.record import data_tags, store_fit
 from mlproj.workflow.runs import (
     find_model,
     finite,
@@ -51,13 +52,23 @@ class Started:
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training that lies in the store."""
+    """A finished training that lies in the store.
+
+    Attributes:
+        run: Its run.
+        fit: What came out.
+        contract: Each limit of `metric.satisfy`, judged on dev.
+        project: The resolved spec.
+        next: The command to run next.
+        parts: How it does on `slices` and on examples that reviewers tagged, as JSON knows it.
+    """
 
     run: Run
     fit: Fit
     contract: tuple[Promise, ...]
     project: Project
     next: str
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `mlproj train`."""
@@ -69,6 +80,8 @@ class Trained:
             "metrics": {split: finite(values) for split, values in self.fit.metrics.items()},
             "contract": [promise_document(promise) for promise in self.contract],
             "threshold": self.fit.threshold,
+            "slices": self.parts.get("slices", []),
+            "tags": self.parts.get("tags", []),
             "seconds": round(self.fit.seconds, 3),
             "next": self.next,
         }
@@ -127,9 +140,10 @@ def train(
             on_start(_started(run, project, dataset, store_note(store)))
         result = fit(project, dataset, on_epoch=on_epoch)
         contract = _contract(project, result)
-        store_fit(tracker, run.id, project, dataset, result, patch=git.patch)
+        parts = report_parts(project, dataset, result.predictions, store.root)
+        store_fit(tracker, run.id, project, dataset, result, patch=git.patch, parts=parts)
         folder = tracker.fetch(run.id, "")
-    return Trained(_finished(run, result, folder), result, contract, project, _next(project, run.name, result))
+    return Trained(_finished(run, result, folder), result, contract, project, _next(project, run.name, result), parts)
 
 
 def check_name(name: str | None) -> None:
@@ -175,11 +189,7 @@ def _next(project: Project, name: str, fit: Fit) -> str:
 def _begin(tracker: "AbstractTracker", project: Project, dataset: "Dataset", git: "GitState", name: str) -> Run:
     started = time.time()
     params = flatten(project)
-    tags: dict[str, str] = {
-        "mlproj.spec_hash": spec_hash(project),
-        "mlproj.data_hash": dataset.data_hash,
-        "mlproj.dev_hash": dataset.dev_hash,
-    } | dict(git.tags)
+    tags = {"mlproj.spec_hash": spec_hash(project)} | data_tags(dataset) | dict(git.tags)
     run_id = tracker.start(kind="train", name=name, params=params, tags=tags)
     return Run(run_id, name, "train", "RUNNING", started, None, params, {}, tags)
 

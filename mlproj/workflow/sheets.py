@@ -1,0 +1,70 @@
+"""Where manifests of error sheets are kept: in the project's store, or beside the sheet if there is no project."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlproj.error_analysis import Manifest
+from mlproj.spec.project import Project
+
+SUFFIX = ".sheet.json"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The folders in which manifests lie.
+
+    Attributes:
+        folders: Where to look, in order.
+    """
+
+    folders: tuple[Path, ...]
+
+    def keep(self, manifest: Manifest) -> Path:
+        """Writes a manifest into the first folder; a half-written one is never found."""
+        folder = self.folders[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{manifest.sheet}{SUFFIX}"
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial.write_text(json.dumps(manifest.to_json(), ensure_ascii=True, allow_nan=False), encoding="ascii")
+        partial.replace(path)
+        return path
+
+    def find(self, token: str, ids: Sequence[str]) -> Manifest | None:
+        """The manifest of a sheet by its token, else the newest one that knows nearly all of its ids."""
+        found = self.all()
+        if token:
+            return next((manifest for manifest in found if manifest.sheet == token), None)
+        wanted = set(ids)
+        known = [(len(wanted & set(manifest.examples)), manifest.created, manifest) for manifest in found]
+        fitting = [entry for entry in known if entry[0] >= 0.5 * len(wanted)]
+        return max(fitting, key=lambda entry: entry[:2])[2] if fitting else None
+
+    def all(self) -> list[Manifest]:
+        """Every manifest that can be read, newest first."""
+        found: dict[str, Manifest] = {}
+        for folder in self.folders:
+            for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
+                try:
+                    manifest = Manifest.from_json(json.loads(path.read_text(encoding="utf-8")))
+                except (OSError, ValueError, KeyError, TypeError):
+                    continue  # somebody else's file, or a damaged one: the sheet will say that nothing is known of it
+                found.setdefault(manifest.sheet, manifest)
+        return sorted(found.values(), key=lambda manifest: -manifest.created)
+
+
+def shelf_of(project: Project | None, beside: Sequence[Path] = ()) -> Shelf:
+    """Where the manifests of a project lie; those beside the sheets themselves are found too.
+
+    Args:
+        project: The project around; None when there is none.
+        beside: The sheets.
+    """
+    folders = list(dict.fromkeys(path.parent for path in beside))
+    if project is None:
+        return Shelf((*folders, *([] if Path() in folders else [Path()])))
+    from mlproj.track import store_for
+
+    return Shelf((store_for(project).root / "sheets", *folders))
