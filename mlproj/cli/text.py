@@ -95,7 +95,7 @@ def train_text(trained: "Trained") -> str:
             else f"threshold {fit.threshold:g}"
         )
     if trained.contract:
-        parts += ["", contract_text(trained.contract)]
+        parts += ["", contract_table(trained.contract, "contract on dev")]
     if trained.parts:
         parts += ["", parts_text(trained.parts, "error" if fit.predictions.answers_are_classes else "rmse")]
     return "\n".join([*parts, "", f"next: {trained.next}"])
@@ -127,8 +127,8 @@ def parts_text(parts: Mapping[str, Any], metric: str) -> str:
     return "\n".join(blocks)
 
 
-def contract_text(contract: Sequence[Promise]) -> str:
-    """Each limit, the value on dev with its interval, and whether the interval's bad end meets the limit."""
+def contract_table(contract: Sequence[Promise], title: str) -> str:
+    """Each limit, the value with its interval, and whether the interval's bad end meets the limit."""
     words = {"met": "met", "violated": "violated", "unknown": "cannot tell yet"}
     rows = [
         (
@@ -140,7 +140,7 @@ def contract_text(contract: Sequence[Promise]) -> str:
         )
         for promise in contract
     ]
-    return table(("contract on dev", "limit", "value", "95 % interval", "status"), rows, right=(2,))
+    return table((title, "limit", "value", "95 % interval", "status"), rows, right=(2,))
 
 
 def _interval(promise: Promise) -> str:

@@ -115,9 +115,7 @@ def _common_rows(
     return rows_of[0], rows_of[1]
 
 
-def _common_labels(
-    a: Predictions, b: Predictions, names: tuple[str, str]
-) -> Sequence[tuple[str, Answers, Answers]]:
+def _common_labels(a: Predictions, b: Predictions, names: tuple[str, str]) -> Sequence[tuple[str, Answers, Answers]]:
     """Labels that both answer; a single label of each is the same one, whatever it is called."""
     if len(a.labels) == len(b.labels) == 1:
         return [(next(iter(a.labels)), a.answers, b.answers)]
@@ -135,7 +133,9 @@ def _one_coding(a: Answers, b: Answers, names: tuple[str, str], label: str) -> t
     """Both with the same classes in the same order: those of the first, then what only the second knows."""
     of = f" of {label!r}" if label else ""
     if a.is_classification != b.is_classification:
-        kinds = [f"{n} holds {'classes' if s.is_classification else 'numbers'}" for n, s in zip(names, (a, b), strict=True)]
+        kinds = [
+            f"{n} holds {'classes' if s.is_classification else 'numbers'}" for n, s in zip(names, (a, b), strict=True)
+        ]
         hint = "Name the metric: --metric rmse reads numbers, --metric error classes."
         raise InvalidInput([Problem("y_pred", f"the answers{of} are of two kinds: {' and '.join(kinds)}", hint)])
     if a.classes == b.classes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Predictions, Promise, Run
 from mlproj.workflow.contract import hold, named, status_of
+from mlproj.workflow.labels import note_pair
 from mlproj.workflow.seeds import SeedNoise, is_same_spec, seed_noise
 from mlproj.workflow.subject import Subject, Subjects, as_run, limits_of, metric_of, nearby
 
@@ -154,7 +155,9 @@ def compare(
         noise = _noise(subjects.tracker, first, second, split, rows[0])
         note = subjects.note
     contract = _contract((first, second), limits, pair, split)
-    judged = judge(rows[0].metric, (rows[0].a, rows[0].b), rows[0].difference, pair, contract, titles(first, second), split)
+    judged = judge(
+        rows[0].metric, (rows[0].a, rows[0].b), rows[0].difference, pair, contract, titles(first, second), split
+    )
     notes = (*notes_on_pair(first, second), *_left_out(pair, split), *pair.notes, *_contract_notes(limits))
     ahead = second if judged.ahead == "b" else first
     head = f"{_spoken(first)} and {_spoken(second)} · {split.replace('_', '-')} {rows[0].difference.n:,}{note}"
@@ -176,13 +179,17 @@ def notes_on_pair(a: Subject, b: Subject) -> list[str]:
     tags = a.run.tags, b.run.tags
     newer = "a" if a.run.started > b.run.started else "b"
     notes = []
-    if len({side.get("mlproj.dev_hash", "") for side in tags}) > 1:
+    if corrected := note_pair(a.run, b.run):
+        notes.append(corrected)
+    elif len({side.get("mlproj.dev_hash", "") for side in tags}) > 1:
         notes.append(
             f"The dev set changed between the two (labels or examples): both are held to the labels of {newer}, the "
             "newer, while each was tuned on its own."
         )
     elif len({side.get("mlproj.data_hash", "") for side in tags}) > 1:
-        notes.append("They were trained on different data or columns, so the difference is not that of the models alone.")
+        notes.append(
+            "They were trained on different data or columns, so the difference is not that of the models alone."
+        )
     if is_same_spec(a.run, b.run):
         notes.append("Both are the same spec with other seeds: what differs between them is chance.")
     return notes
@@ -214,7 +221,9 @@ def _check_options(split: str, metric: str | None) -> None:
     if metric is not None and metric not in known:
         if metric in get_args(Resource):
             hint = "Limits on it are part of the contract, which is shown anyway."
-            problems.append(Problem("--metric", f"{metric} is measured when a model is trained; answers do not tell it", hint))
+            problems.append(
+                Problem("--metric", f"{metric} is measured when a model is trained; answers do not tell it", hint)
+            )
         else:
             near = get_close_matches(metric, known, n=1)
             hint = f"Did you mean `{near[0]}`?" if near else f"Metrics are {', '.join(known)}."
@@ -299,7 +308,9 @@ def _contract_notes(limits: Sequence[Mapping[str, str]]) -> list[str]:
 def _left_out(pair: "Matched", split: str) -> list[str]:
     notes = []
     if any(pair.left_out):
-        counts = " and ".join(f"{n:,} that only {side} answered" for n, side in zip(pair.left_out, "ab", strict=True) if n)
+        counts = " and ".join(
+            f"{n:,} that only {side} answered" for n, side in zip(pair.left_out, "ab", strict=True) if n
+        )
         notes.append(f"Compared on the {len(pair):,} {split.replace('_', '-')} examples of both; left aside: {counts}.")
     if pair.relabelled:
         n = pair.relabelled
@@ -307,9 +318,7 @@ def _left_out(pair: "Matched", split: str) -> list[str]:
     return notes
 
 
-def _noise(
-    tracker: "AbstractTracker | None", a: Subject, b: Subject, split: str, row: Row
-) -> SeedNoise | None:
+def _noise(tracker: "AbstractTracker | None", a: Subject, b: Subject, split: str, row: Row) -> SeedNoise | None:
     if tracker is None or not isfinite(row.difference.value):
         return None
     runs = tracker.runs(kinds=("train", "trial"), statuses=("FINISHED",))

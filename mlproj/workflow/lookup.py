@@ -14,6 +14,7 @@ from mlproj.records.columns import canonical
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.data.target import Target
     from mlproj.spec.project import Project
 
 
@@ -60,36 +61,49 @@ def _without_test(predictions: Predictions) -> Predictions:
 
 def _with_truth(predictions: Predictions, dataset: "Dataset", path: Path) -> Predictions:
     """Truth from the data, in the coding of the file's own classes."""
-    names = dataset.target.labels if len(dataset.target.labels) > 1 else ("",)
-    predictions = _spelled_alike(predictions, dataset, names)
-    if problems := list(_strange_answers(predictions, dataset, names, path)):
-        raise InvalidInput(problems)
     ids = np.concatenate([part.ids for part in dataset.parts.values()])
     row = {name: position for position, name in enumerate(ids.tolist())}
-    positions = np.array([row[name] for name in predictions.ids.tolist()])
+    positions = np.array([row[name] for name in predictions.ids.tolist()], dtype=np.int64)
     y = np.concatenate([part.y for part in dataset.parts.values()])[positions]
+    return replace(predictions, labels=coded_truth(predictions, dataset.target, y, path))
+
+
+def coded_truth(predictions: Predictions, target: "Target", y: NDArray[Any], path: Path) -> dict[str, Answers]:
+    """A file's answers with the project's truth, in the coding of the file's own classes.
+
+    Args:
+        predictions: The file's content.
+        target: The project's label.
+        y: The truth of the file's rows, as `Target.encode` gives it (N, L).
+        path: The file, for messages.
+
+    Raises:
+        InvalidInput: When the answers cannot be held against the label.
+    """
+    names = target.names
+    predictions = _spelled_alike(predictions, target, names)
+    if problems := list(_strange_answers(predictions, target, names, path)):
+        raise InvalidInput(problems)
     labels = {}
     for column, name in enumerate(names):
         answers = predictions.labels[name]
         if answers.is_classification:
-            answers = _widened(answers, dataset.target.classes[column])
-        labels[name] = replace(answers, y_true=_coded(y[:, column], dataset, column, answers))
-    return replace(predictions, labels=labels)
+            answers = _widened(answers, target.classes[column])
+        labels[name] = replace(answers, y_true=_coded(y[:, column], target, column, answers))
+    return labels
 
 
-def _spelled_alike(predictions: Predictions, dataset: "Dataset", names: Sequence[str]) -> Predictions:
+def _spelled_alike(predictions: Predictions, target: "Target", names: Sequence[str]) -> Predictions:
     """The predictions with classes spelled as the project spells them: `true` of a file is `True` of the data."""
     labels = dict(predictions.labels)
-    for name, classes in zip(names, dataset.target.classes, strict=False):  # numbers have no classes
+    for name, classes in zip(names, target.classes, strict=False):  # numbers have no classes
         if name in labels:
             ours = {canonical(own): own for own in classes}
             labels[name] = replace(labels[name], classes=tuple(ours.get(canonical(c), c) for c in labels[name].classes))
     return replace(predictions, labels=labels)
 
 
-def _strange_answers(
-    predictions: Predictions, dataset: "Dataset", names: Sequence[str], path: Path
-) -> Iterator[Problem]:
+def _strange_answers(predictions: Predictions, target: "Target", names: Sequence[str], path: Path) -> Iterator[Problem]:
     """What keeps a file's answers from being held against the project's label: no column, another kind, no class."""
     for column, name in enumerate(names):
         where = f"y_pred:{name}" if name else "y_pred"
@@ -97,13 +111,13 @@ def _strange_answers(
             there = ", ".join(f"y_pred:{label}" if label else "y_pred" for label in predictions.labels)
             yield Problem(where, f"the label has no answers; the file holds {there}", "Add the column.", str(path))
             continue
-        answers, is_number = predictions.labels[name], dataset.target.kind == "regression"
+        answers, is_number = predictions.labels[name], target.kind == "regression"
         if answers.is_classification == is_number:
             held, meant = ("classes", "a number") if is_number else ("numbers", "a class")
             hint = "Give predicted numbers." if is_number else "Give classes in y_pred, or probabilities in p_<class>."
             yield Problem(where, f"holds {held}, but the project's label is {meant}", hint, str(path))
-        elif answers.is_classification and not set(answers.classes) & set(dataset.target.classes[column]):
-            theirs, ours = (", ".join(classes[:10]) for classes in (answers.classes, dataset.target.classes[column]))
+        elif answers.is_classification and not set(answers.classes) & set(target.classes[column]):
+            theirs, ours = (", ".join(classes[:10]) for classes in (answers.classes, target.classes[column]))
             yield Problem(where, f"answers {theirs}, but the classes are {ours}", "Spell them alike.", str(path))
 
 
@@ -116,9 +130,9 @@ def _widened(answers: Answers, classes: Sequence[str]) -> Answers:
     return replace(answers, classes=(*answers.classes, *more), p=p)
 
 
-def _coded(y: NDArray[Any], dataset: "Dataset", column: int, answers: Answers) -> NDArray[Any]:
+def _coded(y: NDArray[Any], target: "Target", column: int, answers: Answers) -> NDArray[Any]:
     """Truth of one label as positions in the classes of `answers`, or as numbers; -1 or NaN where it is missing."""
     if not answers.is_classification:
         return y.astype(np.float64)
-    codes = np.array([answers.classes.index(name) for name in dataset.target.classes[column]], dtype=np.int64)
+    codes = np.array([answers.classes.index(name) for name in target.classes[column]], dtype=np.int64)
     return np.where(np.isnan(y.astype(np.float64)), -1, codes[np.nan_to_num(y).astype(np.int64)])

@@ -165,7 +165,9 @@ def _count_splits(predictions: Predictions) -> Sequence[str]:
     return [f"{s.replace('_', '-')} {int((predictions.split == s).sum()):,}" for s in predictions.splits]
 
 
-def as_run(run: Any, project: "Project | str | Path | None") -> "tuple[Run | str | Path | None, Project | str | Path | None]":
+def as_run(
+    run: Any, project: "Project | str | Path | None"
+) -> "tuple[Run | str | Path | None, Project | str | Path | None]":
     """A RUN as `find` takes it: of what `train` or `search` returned, the run and the project that it belongs to.
 
     Args:

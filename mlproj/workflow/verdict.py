@@ -90,9 +90,7 @@ def judge(
     return Judged(None, ahead, text + unproven, p, only_right, resolve)
 
 
-def _by_contract(
-    contract: Mapping[Side, Sequence[Promise]], names: tuple[str, str]
-) -> tuple[Side | None, str] | None:
+def _by_contract(contract: Mapping[Side, Sequence[Promise]], names: tuple[str, str]) -> tuple[Side | None, str] | None:
     """Who wins by the contract alone, and the sentence; None where the metric decides."""
     from mlproj.metrics.limits import violation
 
@@ -210,7 +208,9 @@ class _Words:
             reach = self._limits()
             return f"Cannot tell: both have {self.metric} {self.numbers.value(self.values[0])}, a difference of 0 ({reach})."
         chance = show_chance(p_b if ahead == "b" else 1 - p_b)
-        text = f"Cannot tell yet: {self._figures(ahead)}; {_title(ahead, self.names)} is better with probability {chance}."
+        text = (
+            f"Cannot tell yet: {self._figures(ahead)}; {_title(ahead, self.names)} is better with probability {chance}."
+        )
         if resolve is None:
             return text
         split = str(resolve["grow"]).replace("_", "-")
