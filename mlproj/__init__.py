@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from mlproj.workflow.demo import demo as demo
     from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
     from mlproj.workflow.errors_apply import errors_apply as errors_apply
-    from mlproj.workflow.evaluate import evaluate as evaluate
     from mlproj.workflow.errors_export import errors_export as errors_export
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
+    from mlproj.workflow.evaluate import evaluate as evaluate
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
     from mlproj.workflow.project import model as model

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from mlproj.cli.text import contract_table, figure, table
 from mlproj.diagnose.rungs import is_rate
-from mlproj.diagnose.words import Numbers, choose_numbers, show_chance
+from mlproj.diagnose.words import choose_numbers, show_chance
+from mlproj.workflow.verdict import limits_text, signed
 
 if TYPE_CHECKING:
     from mlproj.workflow.compare import Compared, Row
     from mlproj.workflow.contract import Kept
-    from mlproj.workflow.evaluate import Evaluated, Figure
-    from mlproj.workflow.seeds import SeedNoise
+    from mlproj.workflow.evaluate import Evaluated
+    from mlproj.workflow.figures import Figure
 
 _WIDTH = 100
 
@@ -47,44 +48,30 @@ def _row(row: "Row", *, decides: bool) -> tuple[str, ...]:
     values = [numbers.value(value) if isfinite(value) else "–" for value in (row.a, row.b)]
     if not isfinite(found.value):
         return (row.metric, *values, "–", "", "<- decides" if decides else "")
-    limits = f"{_signed(numbers, found.low)} to {_signed(numbers, found.high)}"
-    unit = " points" if numbers.is_rate else ""
-    return (row.metric, *values, f"{_signed(numbers, found.value)}{unit}", limits, "<- decides" if decides else "")
-
-
-def _signed(numbers: Numbers, number: float) -> str:
-    if not isfinite(number):
-        return "−∞" if number < 0 else "∞"
-    return numbers.bare(number, sign=True).replace("-", "−")
+    limits, size = limits_text(numbers, found.low, found.high), signed(numbers, found.value, unit=True)
+    return (row.metric, *values, size, limits, "<- decides" if decides else "")
 
 
 def _seeds(compared: "Compared") -> str:
-    """What other seeds say, in a sentence."""
-    noise: SeedNoise | None = compared.seeds
+    """What other seeds say, in a sentence or two; nothing where both are the same spec."""
+    noise = compared.seeds
     if noise is None:
+        if compared.is_one_spec or (compared.a.run is None and compared.b.run is None):
+            return ""
         return (
-            "This speaks of these two trainings as they are: with fewer than three seeds of a spec in the store nobody "
-            "knows how far another seed would move them."
+            "This speaks of these two trainings as they are: the store holds fewer than three seeds of either spec, so "
+            "nobody knows how far another seed would move them."
         )
     numbers = choose_numbers([noise.spread, noise.reach, *noise.a, *noise.b], is_rate=is_rate(compared.metric))
-    counts = f"{len(noise.a)} and {len(noise.b)} seeds"
-    spread = (
-        f"Seeds of one spec spread by {numbers.difference(noise.spread)} (standard deviation; {counts} in the store)"
-    )
-    if noise.difference is None:
-        exceeds = "exceeds" if noise.exceeds else "does not exceed"
-        reach = numbers.difference(noise.reach)
-        return (
-            f"{spread}: the difference {exceeds} the {reach} by which one training of each would differ by seeds alone."
-        )
-    found = noise.difference
-    limits = f"{_signed(numbers, found.low)} to {_signed(numbers, found.high)}"
-    unit = " points" if numbers.is_rate else ""
+    counts = f"{len(noise.a)} and {len(noise.b)} seeds in the store"
+    spread = f"Between seeds of one spec the standard deviation is {numbers.difference(noise.spread)} ({counts})"
     exceeds = "exceeds" if noise.exceeds else "does not exceed"
-    return (
-        f"{spread}. Over seeds and examples b − a is {_signed(numbers, found.value)}{unit} ({limits}): it {exceeds} what "
-        "seeds explain."
-    )
+    if noise.difference is None:
+        reach = f"the {numbers.difference(noise.reach)} by which two trainings may differ by their seeds alone"
+        return f"{spread}: the difference {exceeds} {reach}."
+    value, low, high = noise.difference.value, noise.difference.low, noise.difference.high
+    over = f"{signed(numbers, value, unit=True)} ({limits_text(numbers, low, high)})"
+    return f"{spread}. Over seeds and examples b − a is {over}: it {exceeds} what seeds explain."
 
 
 def contract_text(kept: "Kept") -> str:
@@ -99,9 +86,7 @@ def contract_text(kept: "Kept") -> str:
     for name, needed in kept.needed.items():
         limit = next(promise.limit for promise in kept.contract if promise.metric == name)
         if needed.by is None:
-            said.append(
-                f"{name} {limit}: the value itself does not meet it for sure; more examples alone prove nothing."
-            )
+            said.append(f"{name} {limit}: the value itself misses it, so that more examples alone would not prove it.")
         else:
             said.append(
                 f"{name} {limit}: about {needed.by:,} more {needed.of} on dev would prove it, if the value stays."
@@ -127,8 +112,8 @@ def evaluate_text(evaluated: "Evaluated") -> str:
         said = f"dev had {dev.metric} {figure(dev.metric, dev.value)} {_interval(dev)}".rstrip()
         if evaluated.difference is not None:
             numbers = choose_numbers([abs(x) for x in evaluated.difference if isfinite(x)], is_rate=is_rate(dev.metric))
-            value, low, high = (_signed(numbers, each) for each in evaluated.difference)
-            said += f"; {split} − dev is {value}{' points' if numbers.is_rate else ''} ({low} to {high})"
+            value, *limits = evaluated.difference
+            said += f"; {split} − dev is {signed(numbers, value, unit=True)} ({limits_text(numbers, *limits)})"
         parts += ["", _wrapped(f"{said}.")]
     if evaluated.contract:
         parts += ["", contract_table(evaluated.contract, f"contract on {split}")]
@@ -142,16 +127,12 @@ def _looks(evaluated: "Evaluated", first: "Figure") -> str:
     looks = evaluated.looks
     if looks == 1:
         return "First look at this test set; its figures are unbiased as long as nothing is chosen by them."
-    numbers = choose_numbers([evaluated.optimism or 0.0], is_rate=is_rate(first.metric))
-    flatters = (
-        ""
-        if evaluated.optimism is None
-        else (
-            f": if the best of them is chosen, its {first.metric} flatters by up to {numbers.difference(evaluated.optimism)} "
-            "on average"
-        )
-    )
-    return f"Look {looks:,} at this test set{flatters}."
+    if evaluated.optimism is None:
+        return f"Look {looks:,} at this test set."
+    numbers = choose_numbers([evaluated.optimism], is_rate=is_rate(first.metric))
+    by = numbers.difference(evaluated.optimism)
+    best = f"chosen as the best of them, its {first.metric} flatters by up to {by} on average"
+    return f"Look {looks:,} at this test set: {best}."
 
 
 def _interval(row: "Figure") -> str:

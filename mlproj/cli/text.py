@@ -156,7 +156,7 @@ def runs_text(listing: "Listing") -> str:
     if not listing.runs:
         return "No runs yet. Train one: mlproj train"
     rows = []
-    counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis")}
+    counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis", "evaluation")}
     for run in (run for run in listing.runs if run.kind not in counts):
         metric, satisfy = contract_of(run)
         shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in TRAINED else []
@@ -168,7 +168,7 @@ def runs_text(listing: "Listing") -> str:
     parts = [table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)]
     if listing.best:
         parts.append(f"* best by contract ({listing.metric}) on the newest dev set (`best`)")
-    plural = {"trial": "trials of searches", "diagnosis": "diagnoses"}
+    plural = {"trial": "trials of searches", "diagnosis": "diagnoses", "evaluation": "evaluations"}
     others = [f"{n:,} {plural[kind]}" if n > 1 else f"1 {kind}" for kind, n in counts.items() if n]
     if others:
         parts.append(f"and {' and '.join(others)} (--json lists all)")

@@ -1,4 +1,4 @@
-"""`mlproj compare`: two models on the same examples, contract first, with what the data can tell and what they cannot."""
+"""`mlproj compare`: two models on the same examples, contract first, with what the data can and cannot tell."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Predictions, Promise, Run
-from mlproj.workflow.contract import hold, named, status_of
+from mlproj.workflow.contract import hold, named
 from mlproj.workflow.labels import note_pair
 from mlproj.workflow.seeds import SeedNoise, is_same_spec, seed_noise
 from mlproj.workflow.subject import Subject, Subjects, as_run, limits_of, metric_of, nearby
@@ -82,6 +82,11 @@ class Compared:
     next: str
 
     @property
+    def is_one_spec(self) -> bool:
+        """Whether both are trainings of one spec, which differ by their seeds alone."""
+        return self.a.run is not None and self.b.run is not None and is_same_spec(self.a.run, self.b.run)
+
+    @property
     def metric(self) -> str:
         """The metric that decides."""
         return self.rows[0].metric
@@ -102,8 +107,8 @@ class Compared:
             "better": self.better, "verdict": self.verdict,
             "resolve": None if self.resolve is None else dict(self.resolve),
             "metrics": [
-                {"metric": row.metric, **finite({"a": row.a, "b": row.b}), "difference": _limits_document(row.difference)}
-                for row in self.rows
+                {"metric": r.metric, **finite({"a": r.a, "b": r.b}), "difference": _limits_document(r.difference)}
+                for r in self.rows
             ],
             "seeds": None if self.seeds is None else self.seeds.document(),
             "notes": list(self.notes), "next": self.next,
@@ -142,10 +147,10 @@ def compare(
     from mlproj.workflow.verdict import judge
 
     _check_options(split, metric)
-    a, project = as_run(a, project)
-    b, project = as_run(b, project)
+    one, project = as_run(a, project)
+    other, project = as_run(b, project)
     with Subjects() as subjects:
-        first, second = subjects.find(a, project, metric=metric), subjects.find(b, project, metric=metric)
+        first, second = subjects.find(one, project, metric=metric), subjects.find(other, project, metric=metric)
         _refuse_same(first, second)
         home = nearby(project)
         chosen = metric or metric_of(first, home)
@@ -160,7 +165,7 @@ def compare(
     )
     notes = (*notes_on_pair(first, second), *_left_out(pair, split), *pair.notes, *_contract_notes(limits))
     ahead = second if judged.ahead == "b" else first
-    head = f"{_spoken(first)} and {_spoken(second)} · {split.replace('_', '-')} {rows[0].difference.n:,}{note}"
+    head = f"{first.spoken} and {second.spoken} · {split.replace('_', '-')} {rows[0].difference.n:,}{note}"
     return Compared(
         first, second, head, split, rows[0].difference.n, rows, judged.p_b_better, judged.only_right, contract,
         judged.better, judged.text, judged.resolve, noise, notes,
@@ -236,13 +241,7 @@ def _refuse_same(a: Subject, b: Subject) -> None:
     same_run = a.run is not None and b.run is not None and a.run.id == b.run.id
     same_file = a.run is None and b.run is None and Path(a.selector).resolve() == Path(b.selector).resolve()
     if same_run or same_file:
-        raise InputError(f"Both mean {_spoken(a)}: there is nothing to compare. Name another run: mlproj runs")
-
-
-def _spoken(subject: Subject) -> str:
-    from mlproj.workflow.runs import speak
-
-    return speak(subject.run) if subject.run else subject.selector
+        raise InputError(f"Both mean {a.spoken}: there is nothing to compare. Name another run: mlproj runs")
 
 
 def _pair(a: Subject, b: Subject, split: str) -> "Matched":

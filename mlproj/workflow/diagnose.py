@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Ladder, Remedy, Run
-from mlproj.workflow.evaluate import opened_test
+from mlproj.workflow.figures import opened_test
 from mlproj.workflow.labels import corrections_of, note_one_sided
 from mlproj.workflow.subject import Subject, Subjects, as_run
 
@@ -94,6 +94,8 @@ def diagnose_bias_variance(
     with Subjects() as subjects:
         subject = HAND_MADE if by_hand else subjects.find(run, project, metric=metric)
         opened = opened_test(subjects.tracker, subject.run) if subjects.tracker and subject.run else {}
+        if opened:
+            subject = replace(subject, head=subject.head.replace("(sealed)", "(opened)"))
         diagnosis = _judge(subject, given, metric, min_gap, opened)
         if picture is not None:
             _draw(diagnosis.ladder, picture)

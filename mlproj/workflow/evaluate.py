@@ -5,58 +5,25 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from mlproj.errors import InputError, InvalidInput, Problem, TrackingError
-from mlproj.records import SPLITS, Predictions, Promise, Run
+from mlproj.errors import InvalidInput, Problem
+from mlproj.records import SPLITS, Promise, Run
 from mlproj.workflow.contract import hold
+from mlproj.workflow.figures import DEAL, FILE, KIND, LOOKS, OF, REASON, SPLIT, Figure, measure_figure
+from mlproj.workflow.opening import answers_to
 from mlproj.workflow.subject import Subject, Subjects, as_run, is_file, limits_of, metric_of, nearby
 
 if TYPE_CHECKING:
-    from mlproj.data.sealed import Sealed
-    from mlproj.diagnose import GivenRung
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker, Store
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
-KIND = "evaluation"
-OF, SPLIT, DEAL, LOOKS, REASON = "mlproj.of", "mlproj.split", "mlproj.deal", "mlproj.looks", "mlproj.reason"
-"""Tags of an evaluation: the run it is of, its split, the digest of the deal, which look it was, and why it was taken."""
-_FILE = "evaluation.json"
 _LONGEST_REASON = 1000
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A metric on one split, as people read it: in the metric's own direction.
-
-    Attributes:
-        metric: Its name.
-        value: Its value; NaN where it is undefined.
-        low: Lower 95 % limit; None where nothing bounds it.
-        high: Upper limit.
-        n: Examples behind it.
-        n_effective: For rates, equally weighted and independent examples that would tell as much.
-    """
-
-    metric: str
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    n_effective: float | None = None
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        value = self.value if isfinite(self.value) else None
-        return {
-            "metric": self.metric, "value": value, "low": self.low, "high": self.high, "n": self.n,
-            "n_effective": self.n_effective,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,13 +99,16 @@ def evaluate(
         InvalidInput: When the reason is missing, or the model cannot answer for the test set; nothing was looked at.
         RunNotFound: When no run answers to `run`.
     """
+    from mlproj.track import store_for
+
     reason = _check_options(split, reason)
     run, project = as_run(run, project)
     with Subjects() as subjects:
         subject, home = _subject(subjects, run, project)
-        store, tracker = _store_of(home), subjects.open(home)
-        part, sealed = _part(tracker, subject, home, store, split, run)
-        figures = _figures(part, _metrics(subject, home), split)
+        tracker = subjects.open(home, must_exist=False)
+        store = store_for(home)
+        part, sealed = answers_to(split, tracker, subject, home, store)
+        figures = tuple(measure_figure(part, metric, split) for metric in _metrics(subject, home))
         limits = limits_of(subject, home)
         contract = hold(limits, part, subject.run, where="metric.satisfy")
         dev, difference = _against_dev(subject, figures[0], split)
@@ -149,43 +119,11 @@ def evaluate(
             recorded = _record(tracker, subject, document, figures, looks, digest, split, reason)
         note = subjects.note
     optimism = _optimism(figures[0], looks) if looks else None
-    head = f"{_spoken(subject)} · {split.replace('_', '-')} {figures[0].n:,}{note}"
+    head = f"{subject.spoken} · {split.replace('_', '-')} {figures[0].n:,}{note}"
     return Evaluated(
         head, subject, recorded, split, reason, figures, contract, looks, before, optimism, dev, difference,
-        tuple(_notes(figures[0], looks, before, optimism)), _next(subject, home),
+        tuple(_notes(looks, before)), _next(subject, home),
     )  # fmt: skip
-
-
-def opened_test(tracker: "AbstractTracker", run: Run) -> "dict[str, GivenRung]":
-    """Test rungs of a run, by metric, from its newest evaluation; none while its test set is sealed."""
-    from mlproj.diagnose import GivenRung
-    from mlproj.metrics import as_loss
-    from mlproj.spec.goal import LOSSES
-
-    looks = [
-        other
-        for other in tracker.runs(kinds=(KIND,), statuses=("FINISHED",))
-        if other.tags.get(OF) == run.id and other.tags.get(SPLIT) == "test"
-    ]
-    if not looks:
-        return {}
-    try:
-        document = json.loads(tracker.fetch(looks[0].id, _FILE).read_text(encoding="utf-8"))
-    except (TrackingError, OSError, ValueError):
-        return {}
-    found = {}
-    for row in document["figures"]:
-        metric, value, low, high = (row[key] for key in ("metric", "value", "low", "high"))
-        if value is None:
-            continue
-        limits = (float("-inf") if low is None else low, float("inf") if high is None else high)
-        if metric not in LOSSES:
-            limits = 1 - limits[1], 1 - limits[0]
-        text = f"look {looks[0].tags.get(LOOKS, '?')} at this test set"
-        found[metric] = GivenRung(
-            "test", as_loss(metric, value), row["n"], text=text, limits=limits, n_effective=row.get("n_effective")
-        )
-    return found
 
 
 def _check_options(split: str, reason: str | None) -> str:
@@ -228,153 +166,6 @@ def _subject(
     return subjects.find(run, home), home
 
 
-def _store_of(home: "Project") -> "Store":
-    from mlproj.track import store_for
-
-    return store_for(home)
-
-
-def _part(
-    tracker: "AbstractTracker",
-    subject: Subject,
-    home: "Project",
-    store: "Store",
-    split: str,
-    run: "Run | str | Path | None",
-) -> "tuple[Predictions, Sealed | None]":
-    """A model's answers to a split; for test with the sealed set that was opened."""
-    assert subject.predictions is not None
-    if split != "test":
-        part = subject.predictions.part(split)
-        if not any(answers.known.any() for answers in part.labels.values()):
-            held = ", ".join(subject.predictions.splits) or "no row"
-            message = f"{subject.selector} holds no labelled {split} predictions ({held})"
-            raise InvalidInput([Problem("--split", message, "Name another split.")])
-        return part, None
-    from mlproj.data.sealed import open_test
-
-    spec = subject.project or home
-    sealed = open_test(spec, store=store.splits)
-    if subject.run is not None:
-        _require_same_deal(subject, sealed)
-        return _answer(tracker, subject, sealed), sealed
-    return _look_up(Path(str(run)), home, sealed), sealed
-
-
-def _require_same_deal(subject: Subject, sealed: "Sealed") -> None:
-    """A model may only be judged on a test set that was dealt when it was trained.
-
-    Raises:
-        InputError: When the data or the splits changed since.
-    """
-    from mlproj.advise.commands import join
-
-    dealt = (subject.splits or {}).get("digest")
-    if dealt == sealed.digest:
-        return
-    again = join(subject.project, "train", "--like", subject.selector)
-    raise InputError(
-        f"{_spoken(subject)} was trained on other splits than those that lie there now (deal {str(dealt)[:8]}, now "
-        f"{sealed.digest[:8]}): rows were added or the splits were dealt anew, and test rows of today may have been "
-        f"trained on.\nTrain it again on the splits of today, then evaluate that: {again}"
-    )
-
-
-def _answer(tracker: "AbstractTracker", subject: Subject, sealed: "Sealed") -> Predictions:
-    """The stored model's answers to the test rows, with their truth."""
-    import numpy as np
-
-    from mlproj.data.target import Target
-    from mlproj.pyfunc import ProjectModel
-    from mlproj.track import read_model_data
-
-    run = subject.run
-    assert run is not None
-    try:
-        data = read_model_data(tracker.fetch(run.id, "model") / "data")
-    except (TrackingError, OSError):
-        hint = "Name a training, or give a predictions file with the test rows: mlproj evaluate FILE"
-        raise InputError(f"{_spoken(subject)} holds no model that could answer for the test set. {hint}") from None
-    target = _with_new_classes(Target.from_json(data.target), sealed)
-    truth = target.decode(np.zeros((len(sealed), target.n_outputs)), target.encode(sealed.labels))
-    answers = ProjectModel(data).predict(sealed.frame)
-    labels = {}
-    for name, of in truth.items():
-        suffix = f":{name}" if name else ""
-        said = answers[f"y_pred{suffix}"]
-        if not of.is_classification:
-            labels[name] = replace(of, y_pred=said.to_numpy(dtype=np.float64))
-            continue
-        place = {known: k for k, known in enumerate(of.classes)}
-        y_pred = np.array([place[str(each)] for each in said], dtype=np.int64)
-        labels[name] = replace(of, y_pred=y_pred, p=_probabilities(answers, suffix, of.classes))
-    return Predictions(sealed.ids, np.full(len(sealed), "test"), labels, sealed.weight, sealed.group)
-
-
-def _probabilities(answers: Any, suffix: str, classes: Sequence[str]) -> Any:
-    """Probabilities (N, K) from the columns of an answer; a class that the model never saw gets 0."""
-    import numpy as np
-
-    if suffix:
-        return np.column_stack([1 - answers[f"p{suffix}"], answers[f"p{suffix}"]])
-    if not any(f"p_{name}" in answers for name in classes):
-        return None
-    return np.column_stack([answers.get(f"p_{name}", np.zeros(len(answers))) for name in classes])
-
-
-def _with_new_classes(target: Any, sealed: "Sealed") -> Any:
-    """The target with the classes that occur in test only: whatever the model answers there is wrong.
-
-    Raises:
-        InputError: When the label had two classes, and metrics of a third would be others.
-    """
-    from mlproj.data.cells import read_texts
-    from mlproj.data.task import read_known
-
-    if target.kind == "regression" or target.several:
-        return target
-    cells = sealed.labels[target.labels[0]]
-    seen = {str(text) for text in read_texts(cells[read_known(cells)]).to_pylist()}
-    new = sorted(seen - set(target.classes[0]))
-    if new and target.kind == "binary":
-        raise InputError(
-            f"The test set holds {len(new):,} further class{'es' * (len(new) > 1)} of {target.labels[0]} that no other "
-            "split has: two classes were trained.\nDeal anew, so that every split has every class: mlproj split --redraw"
-        )
-    return replace(target, classes=((*target.classes[0], *new),)) if new else target
-
-
-def _look_up(path: Path, home: "Project", sealed: "Sealed") -> Predictions:
-    """The test rows of a predictions file, with the project's truth.
-
-    Raises:
-        InvalidInput: When some test row is not answered, as a figure on a chosen part would say nothing.
-    """
-    import numpy as np
-
-    from mlproj.data import load_dataset
-    from mlproj.records.files import read_predictions
-    from mlproj.workflow.lookup import coded_truth
-
-    positive = str(home.data.positive) if home.data.positive is not None else None
-    said = read_predictions(path, task=home.task, positive=positive)
-    row = {name: at for at, name in enumerate(said.ids.tolist())}
-    absent = [name for name in sealed.ids.tolist() if name not in row]
-    if len(row) < len(said):
-        hint = "Give every example one row with the project's id."
-        raise InvalidInput([Problem("id", "some ids stand there more than once", hint, str(path))])
-    if absent:
-        missing = "all" if len(absent) == len(sealed) else f"{len(absent):,}"
-        message = f"answers for {missing} of the {len(sealed):,} test examples are missing, first {absent[0]!r}"
-        hint = "Answer every test id that `mlproj split --out FILE` lists: a figure on a part of them says little."
-        raise InvalidInput([Problem("id", message, hint, str(path))])
-    part = said.select(np.array([row[name] for name in sealed.ids.tolist()]))
-    dataset = load_dataset(home, store=_store_of(home).splits, save=False)
-    target = _with_new_classes(dataset.target, sealed)
-    labels = coded_truth(part, target, target.encode(sealed.labels), path)
-    return Predictions(sealed.ids, np.full(len(sealed), "test"), labels, sealed.weight, sealed.group)
-
-
 def _metrics(subject: Subject, home: "Project") -> list[str]:
     """The optimised metric first, then the plain error, the limited ones and that of the human level."""
     from mlproj.spec.goal import Resource
@@ -384,34 +175,6 @@ def _metrics(subject: Subject, home: "Project") -> list[str]:
     human = home.human.metric if home.human else None
     limited = [name for name in limits_of(subject, home) if name not in get_args(Resource)]
     return list(dict.fromkeys([metric_of(subject, home), plain, *limited, human or plain]))
-
-
-def _figures(part: Predictions, metrics: Sequence[str], split: str) -> tuple[Figure, ...]:
-    return tuple(_figure(part, metric, split) for metric in metrics)
-
-
-def _figure(part: Predictions, metric: str, split: str) -> Figure:
-    """A metric as the ladder measures it, in its own direction."""
-    from mlproj.diagnose.samples import measure
-    from mlproj.metrics import as_loss
-    from mlproj.metrics import measure as values
-    from mlproj.spec.goal import LOSSES
-
-    n = int(_labelled(part).sum())
-    if not isfinite(values([metric], part.labels, part.weight)[metric]):
-        return Figure(metric, float("nan"), None, None, n)
-    sample = measure(split, part, metric)
-    low, high = sample.rung.low, sample.rung.high
-    if metric not in LOSSES:
-        low, high = (None if high is None else 1 - high), (None if low is None else 1 - low)
-    kept = [None if limit is None or not isfinite(limit) else limit for limit in (low, high)]
-    return Figure(metric, as_loss(metric, sample.value), kept[0], kept[1], n, sample.n_effective)
-
-
-def _labelled(part: Predictions) -> Any:
-    import numpy as np
-
-    return np.logical_or.reduce([answers.known for answers in part.labels.values()])
 
 
 def _against_dev(
@@ -424,7 +187,7 @@ def _against_dev(
     dev = subject.predictions.part("dev")
     if split == "dev" or not any(answers.known.any() for answers in dev.labels.values()):
         return None, None
-    measured = _figure(dev, figure.metric, "dev")
+    measured = measure_figure(dev, figure.metric, "dev")
     limits = [
         (f.value, -float("inf") if f.low is None else f.low, float("inf") if f.high is None else f.high)
         for f in (figure, measured)
@@ -467,7 +230,7 @@ def _record(
     name = f"{split} of {subject.run.name if subject.run else Path(subject.selector).name}"
     with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
         text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-        (Path(folder) / _FILE).write_text(text, encoding="utf-8")
+        (Path(folder) / FILE).write_text(text, encoding="utf-8")
         run_id = tracker.start(kind=KIND, name=name, params={}, tags=tags)
         tracker.log(run_id, {f"{split}/{figure.metric}": figure.value for figure in figures}, step=0)
         tracker.artifacts(run_id, Path(folder))
@@ -486,7 +249,7 @@ def _optimism(figure: Figure, looks: int) -> float | None:
     return optimism(looks, found, is_share=share)
 
 
-def _notes(figure: Figure, looks: int | None, before: int, optimism: float | None) -> Iterator[str]:
+def _notes(looks: int | None, before: int) -> Iterator[str]:
     from mlproj.metrics.planning import MANY_LOOKS
 
     if looks is None:
@@ -509,9 +272,3 @@ def _next(subject: Subject, home: "Project") -> str:
     from mlproj.advise.commands import join
 
     return join(home, "diagnose", "bias-variance", *([subject.selector] if subject.selector else []))
-
-
-def _spoken(subject: Subject) -> str:
-    from mlproj.workflow.runs import speak
-
-    return speak(subject.run) if subject.run else subject.selector

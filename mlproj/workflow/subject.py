@@ -46,6 +46,13 @@ class Subject:
     run: Run | None = None
     splits: dict[str, Any] | None = None
 
+    @property
+    def spoken(self) -> str:
+        """What a sentence calls it: a run with short id and when, a file by its path."""
+        from mlproj.workflow.runs import speak
+
+        return speak(self.run) if self.run else self.selector
+
 
 class Subjects:
     """Finds what is meant; the store is opened when the first run of it is asked for, and closed at the end.
@@ -66,8 +73,12 @@ class Subjects:
         if self.tracker is not None:
             self.tracker.__exit__(*error)
 
-    def open(self, project: "Project") -> "AbstractTracker":
-        """The tracker of a project's store, which has to exist.
+    def open(self, project: "Project", *, must_exist: bool = True) -> "AbstractTracker":
+        """The tracker of a project's store.
+
+        Args:
+            project: The project.
+            must_exist: Whether there must be runs in it already.
 
         Raises:
             RunNotFound: When the project has no runs yet.
@@ -75,7 +86,7 @@ class Subjects:
         from mlproj.workflow.runs import open_tracker, store_note
 
         if self.tracker is None:
-            store, self.tracker = open_tracker(project, must_exist=True)
+            store, self.tracker = open_tracker(project, must_exist=must_exist)
             self.note = store_note(store)
             self.tracker.__enter__()
         return self.tracker

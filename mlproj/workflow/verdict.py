@@ -69,9 +69,7 @@ def judge(
         text = f"They cannot be compared: {metric} is undefined or infinite on these examples."
         kept = _by_contract(contract, names)
         return Judged(kept[0] if kept else None, "a", kept[1] if kept else text, None, only_right, None)
-    low, high = -found.high, -found.low  # a minus b, the order in which `p_second_better` counts
-    turned = type(found)(0.0 - found.value, low, high, found.p, found.n, found.method)
-    p = p_second_better(turned, lower_is_better=metric in LOSSES)
+    p = 1 - p_second_better(found, lower_is_better=metric in LOSSES)  # b is the first of b minus a
     ahead: Side = "b" if p > 0.5 else "a"
     if kept := _by_contract(contract, names):
         return Judged(kept[0], kept[0] or ahead, kept[1], p, only_right, None)
@@ -88,6 +86,31 @@ def judge(
     resolve = _resolve(metric, found, pair, only_right, split)
     text = words.unresolved(p, ahead, resolve)
     return Judged(None, ahead, text + unproven, p, only_right, resolve)
+
+
+def signed(numbers: "Numbers", number: float, *, unit: bool = False) -> str:
+    """A difference with its sign, as people write it.
+
+    Example:
+        >>> from mlproj.diagnose.words import Numbers
+        >>> signed(Numbers(is_rate=True), -0.012, unit=True), signed(Numbers(is_rate=False), float("inf"))
+        ('−1.2 points', '∞')
+    """
+    if not isfinite(number):
+        return "−∞" if number < 0 else "∞"
+    shown = numbers.bare(number, sign=True).replace("-", "−")
+    return f"{shown} points" if unit and numbers.is_rate else shown
+
+
+def limits_text(numbers: "Numbers", low: float, high: float) -> str:
+    """Limits of a difference in words.
+
+    Example:
+        >>> from mlproj.diagnose.words import Numbers
+        >>> limits_text(Numbers(is_rate=True), -0.019, 0.003)
+        '−1.9 to +0.3'
+    """
+    return f"{signed(numbers, low)} to {signed(numbers, high)}"
 
 
 def _by_contract(contract: Mapping[Side, Sequence[Promise]], names: tuple[str, str]) -> tuple[Side | None, str] | None:
@@ -108,7 +131,7 @@ def _by_contract(contract: Mapping[Side, Sequence[Promise]], names: tuple[str, s
         return nearer, f"Neither meets the contract; {_title(nearer, names)} comes nearer. {said}."
     loser: Side = "a" if states["a"] == "violated" else "b"
     winner: Side = "b" if loser == "a" else "a"
-    meets = "meets every limit" if states[winner] == "met" else f"may meet it ({_open(contract[winner])})"
+    meets = "meets every limit" if states[winner] == "met" else f"may meet it (not proved: {_open(contract[winner])})"
     text = f"{_title(winner, names)} is better by contract: {_title(loser, names)} violates it"
     return winner, f"{text} ({_missed(contract[loser])}), {_title(winner, names)} {meets}."
 
@@ -122,7 +145,7 @@ def _missed(contract: Sequence[Promise]) -> str:
 
 
 def _open(contract: Sequence[Promise]) -> str:
-    return "not proved: " + ", ".join(_said(promise) for promise in contract if promise.status == "unknown")
+    return ", ".join(_said(promise) for promise in contract if promise.status == "unknown")
 
 
 def _said(promise: Promise) -> str:
@@ -134,7 +157,7 @@ def _said(promise: Promise) -> str:
 def _unproven(contract: Mapping[Side, Sequence[Promise]], names: tuple[str, str]) -> str:
     """What to add where a contract is neither met nor violated for sure."""
     parts = [
-        f"{_title(side, names)} is not proved to meet its contract ({_open(contract[side]).removeprefix('not proved: ')})"
+        f"{_title(side, names)} is not proved to meet its contract ({_open(contract[side])})"
         for side in _SIDES
         if status_of(contract[side]) == "unknown"
     ]
@@ -205,8 +228,9 @@ class _Words:
         from mlproj.diagnose.words import show_chance
 
         if self.found.value == 0:
-            reach = self._limits()
-            return f"Cannot tell: both have {self.metric} {self.numbers.value(self.values[0])}, a difference of 0 ({reach})."
+            limits = limits_text(self.numbers, self.found.low, self.found.high)
+            both = f"both have {self.metric} {self.numbers.value(self.values[0])}"
+            return f"Cannot tell: {both}, a difference of 0 ({limits})."
         chance = show_chance(p_b if ahead == "b" else 1 - p_b)
         text = (
             f"Cannot tell yet: {self._figures(ahead)}; {_title(ahead, self.names)} is better with probability {chance}."
@@ -220,13 +244,5 @@ class _Words:
         """The better one's value first, then the difference b − a."""
         own, other = self.values if side == "a" else self.values[::-1]
         figures = f"{self.metric} {self.numbers.value(own)} against {self.numbers.value(other)}"
-        return f"{figures}, difference b − a {self._signed(self.found.value, unit=True)} ({self._limits()})"
-
-    def _limits(self) -> str:
-        return f"{self._signed(self.found.low)} to {self._signed(self.found.high)}"
-
-    def _signed(self, number: float, *, unit: bool = False) -> str:
-        if not isfinite(number):
-            return "−∞" if number < 0 else "∞"
-        shown = self.numbers.bare(number, sign=True).replace("-", "−")
-        return f"{shown} points" if unit and self.numbers.is_rate else shown
+        limits = limits_text(self.numbers, self.found.low, self.found.high)
+        return f"{figures}, difference b − a {signed(self.numbers, self.found.value, unit=True)} ({limits})"
