@@ -124,8 +124,8 @@ def _with_new_classes(target: Any, sealed: "Sealed") -> Any:
     new = sorted(seen - set(target.classes[0]))
     if new and target.kind == "binary":
         raise InputError(
-            f"The test set holds {len(new):,} more class{'es' * (len(new) > 1)} of {target.labels[0]} than the two that "
-            "were trained.\nDeal anew, so that every split has every class: mlproj split --redraw"
+            f"The test set holds {len(new):,} more class{'es' * (len(new) > 1)} of {target.labels[0]} than the two "
+            "that were trained.\nDeal anew, so that every split has every class: mlproj split --redraw"
         )
     return replace(target, classes=((*target.classes[0], *new),)) if new else target
 

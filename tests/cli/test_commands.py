@@ -39,12 +39,15 @@ def test_help_lists_what_is_built_and_nothing_else() -> None:
         "search",
         "runs",
         "ui",
+        "compare",
+        "check-metric",
+        "evaluate",
         "diagnose",
         "errors",
     ]
 
 
-@pytest.mark.parametrize("command", ["check", "train", "search", "model", "split", "runs", "ui"])
+@pytest.mark.parametrize("command", ["check", "train", "search", "model", "split", "runs", "ui", "check-metric"])
 def test_without_a_project_the_next_step_is_named(command: str) -> None:
     result = mlproj(command)
     assert result.exit_code == 2
@@ -83,6 +86,7 @@ def test_json_holds_the_problems_too() -> None:
         (("runs",), {"runs"}),
         (("runs", "first"), {"run_id", "metrics", "params"}),
         (("runs", "first", "--yaml"), {"run", "yaml"}),
+        (("check-metric", "first"), {"run", "contract", "status"}),
         (
             ("diagnose", "bias-variance", "first"),
             {"run", "metric", "scale", "rungs", "gaps", "verdict", "constant", "remedies", "next"},

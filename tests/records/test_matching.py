@@ -106,9 +106,9 @@ ONE = model("ab", [0, 1], [0, 1])
         (model("xy", [0, 1], [0, 1]), r"no example in common; keras holds 'a' and wide holds 'x'(?s:.)*column `id`"),
         (model("bb", [0, 1], [0, 1]), r"wide holds the id 'b' more than once(?s:.)*an id of its own"),
         (model("ab", [0, 0], [0, 1]), r"1 of 2 labels differ, first 'b': keras says yes and wide says no(?s:.)*y_true"),
-        (model("ab", [0, 1], [0, 1], ("cat", "dog")), r"no class is common(?s:.)*keras answers no, yes and wide answers cat"),
-        (replace(ONE, labels={"": Answers(np.zeros(2), np.ones(2))}), r"keras holds classes and wide holds numbers(?s:.)*rmse"),
-        (replace(ONE, labels={"x": ONE.answers, "y": ONE.answers}), r"no label in common: keras answers a single label"),
+        (model("ab", [0, 1], [0, 1], ("cat", "dog")), r"no class(?s:.)*keras answers no, yes and wide answers cat"),
+        (replace(ONE, labels={"": Answers(np.zeros(2), np.ones(2))}), r"holds classes and wide holds numbers(?s:.)*rmse"),
+        (replace(ONE, labels={"x": ONE.answers, "y": ONE.answers}), r"in common: keras answers a single label"),
         (model("", [], []), r"no example in common; keras holds 'a' and wide holds none"),
     ],
 )  # fmt: skip
