@@ -63,7 +63,8 @@ def test_the_error_needs_what_the_power_promises() -> None:
         only = rng.multinomial(n, [0.8, (q + delta) / 2, (q - delta) / 2, 0.2 - q])
         pair = [np.repeat(side, only) for side in ([0, 1, 0, 1], [0, 0, 1, 1])]
         truth = np.zeros(n, dtype=np.int64)
-        told.append(paired_difference(*(Answers(truth, each, NAMES) for each in pair), "error").p < 0.05)
+        first, second = (Answers(truth, each, NAMES) for each in pair)
+        told.append(paired_difference(first, second, "error").p < 0.05)
     assert np.mean(told) == pytest.approx(POWER, abs=0.05)
 
 

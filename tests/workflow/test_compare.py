@@ -156,12 +156,12 @@ def test_what_cannot_be_compared_is_refused_with_a_way_out(
 ) -> None:
     options = {"a": pair[0], "b": pair[1]} | change
     with pytest.raises(InputError, match=message):
-        mlproj.compare(**options)  # type: ignore[arg-type]  # options by name
+        mlproj.compare(**options)
 
 
 def test_truth_that_differs_is_refused_for_files(pair: tuple[str, str]) -> None:
     other = write("c.csv", answers([1]), truth=answers([399]))
-    with pytest.raises(InvalidInput, match="1 of 400 labels differ, first '399': a.csv says yes and c.csv says no"):
+    with pytest.raises(InvalidInput, match=r"1 of 400 labels differ, first '399': a.csv says yes and c.csv says no"):
         mlproj.compare(pair[0], other)
 
 
