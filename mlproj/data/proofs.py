@@ -42,16 +42,15 @@ def find_proofs(
         group: Group of each example (N,), or None.
 
     Returns:
-        A finding per limit; none for a limit that points the easy way, such as a recall of at most 0.9.
+        A finding per limit; none for what is measured on the machine, nor for a limit that points the easy way, such as
+        a recall of at most 0.9.
     """
     flawless = {label: _flawless(answers) for label, answers in dev.items()}
     known = {label: answers for label, answers in flawless.items() if answers.known.any()}
     findings = []
     for name, limit in satisfy.items():
         text = f"{name} {limit}"
-        if name in RESOURCES:
-            findings.append(_note(f"{text} is measured when a model is trained; its value decides."))
-        elif not known or parse_limit(limit)[0].startswith("<") != (name in LOSSES):
+        if name in RESOURCES or not known or parse_limit(limit)[0].startswith("<") != (name in LOSSES):
             continue
         elif name in _BY_SPREAD:
             what = "how many examples prove it depends on how the model's errors spread"
