@@ -100,7 +100,7 @@ def train_text(trained: "Trained") -> str:
             else f"threshold {fit.threshold:g}"
         )
     if trained.contract:
-        parts += ["", contract_text(trained.contract)]
+        parts += ["", contract_table(trained.contract, "contract on dev")]
     if trained.parts:
         parts += ["", parts_text(trained.parts, "error" if fit.predictions.answers_are_classes else "rmse")]
     return "\n".join([*parts, "", f"next: {trained.next}"])
@@ -115,7 +115,7 @@ def recorded_text(recorded: "Recorded") -> str:
     ]
     parts = [table(("", *names), rows, right=range(1, len(names) + 1))]
     if recorded.contract:
-        parts += ["", contract_text(recorded.contract)]
+        parts += ["", contract_table(recorded.contract, "contract on dev")]
     if recorded.parts:
         parts += ["", parts_text(recorded.parts, "error" if recorded.predictions.answers_are_classes else "rmse")]
     parts += ["", *(f"note: {note}" for note in recorded.notes)] if recorded.notes else []
@@ -148,8 +148,8 @@ def parts_text(parts: Mapping[str, Any], metric: str) -> str:
     return "\n".join(blocks)
 
 
-def contract_text(contract: Sequence[Promise]) -> str:
-    """Each limit, the value on dev with its interval, and whether the interval's bad end meets the limit."""
+def contract_table(contract: Sequence[Promise], title: str) -> str:
+    """Each limit, the value with its interval, and whether the interval's bad end meets the limit."""
     words = {"met": "met", "violated": "violated", "unknown": "cannot tell yet"}
     rows = [
         (
@@ -161,7 +161,7 @@ def contract_text(contract: Sequence[Promise]) -> str:
         )
         for promise in contract
     ]
-    return table(("contract on dev", "limit", "value", "95 % interval", "status"), rows, right=(2,))
+    return table((title, "limit", "value", "95 % interval", "status"), rows, right=(2,))
 
 
 def _interval(promise: Promise) -> str:
@@ -177,7 +177,7 @@ def runs_text(listing: "Listing") -> str:
     if not listing.runs:
         return "No runs yet. Train one: mlproj train"
     rows = []
-    counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis")}
+    counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis", "evaluation")}
     for run in (run for run in listing.runs if run.kind not in counts):
         metric, satisfy = contract_of(run)
         shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in RANKED else []
@@ -189,7 +189,7 @@ def runs_text(listing: "Listing") -> str:
     parts = [table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)]
     if listing.best:
         parts.append(f"* best by contract ({listing.metric}) on the newest dev set (`best`)")
-    plural = {"trial": "trials of searches", "diagnosis": "diagnoses"}
+    plural = {"trial": "trials of searches", "diagnosis": "diagnoses", "evaluation": "evaluations"}
     others = [f"{n:,} {plural[kind]}" if n > 1 else f"1 {kind}" for kind, n in counts.items() if n]
     if others:
         parts.append(f"and {' and '.join(others)} (--json lists all)")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlproj.data.columns import Column
 from mlproj.data.leaks import Suspect
-from mlproj.data.sizes import half_width, plan_proof
+from mlproj.data.sizes import half_width
 from mlproj.data.words import some_of
 from mlproj.records.predictions import SPLITS, Texts
 from mlproj.spec.project import Project
@@ -208,31 +208,6 @@ def find_small_dev(
             text = f"{name} holds {sizes[name]:,} examples of only {count} {group}"
             findings.append(Finding("few_groups", f"{text}: its intervals count groups, not examples."))
     return findings
-
-
-def describe_proof(promise: str, right: float, n: int, of: str, *, strict: bool = False) -> Finding:
-    """What must be read on dev to prove a satisficing rate.
-
-    Args:
-        promise: The metric and its limit.
-        right: The limit as a rate of right answers.
-        n: Examples of dev that it is a rate of.
-        of: What they are called.
-        strict: Whether the rate has to exceed the limit.
-
-    Example:
-        >>> print(describe_proof("recall >= 0.95", 0.95, 40, "positives").text)
-        recall >= 0.95: dev has 40 positives; to prove it takes at least 73, all answered right: make dev larger.
-    """
-    proof = plan_proof(right, n, strict=strict)
-    found = f"{promise}: dev has {n:,} {of}"
-    if proof.least is None:
-        return Finding("unprovable", f"{found}; a limit of 100 % is proved by no number.")
-    if proof.misses < 0:
-        need = f"to prove it takes at least {proof.least:,}, all answered right: make dev larger"
-        return Finding("unprovable", f"{found}; {need}.")
-    wrong = f"at most {proof.misses:,} of them answered wrong" if proof.misses else "all of them answered right"
-    return Finding("proof", f"{found}; {wrong} proves it (fewest that can: {proof.least:,}).", is_warning=False)
 
 
 def recommend_id(project: Project, columns: Sequence[Column], n: int) -> list[Finding]:

@@ -20,7 +20,7 @@ or heavy in both tails: with 60 the bootstrap covered .89 to .96, Student's t .8
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan, sqrt
 from statistics import NormalDist
 from typing import Any
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from mlproj.errors import InvalidInput, Problem
 from mlproj.metrics.estimates import estimate
 from mlproj.metrics.influence import influence
-from mlproj.metrics.intervals import Floats, Units, gather_units, mover, normal_quantile, unit_mean
+from mlproj.metrics.intervals import Floats, Units, gather_units, mover, normal_quantile, t_quantile, unit_mean
 from mlproj.metrics.losses import MEAN_METRICS
 from mlproj.metrics.scores import compute, gather_for
 from mlproj.records import Answers
@@ -118,6 +118,50 @@ def paired_difference(
     return Paired(value, low, high, p, n, method)
 
 
+def reconcile(found: Paired, level: float = 0.95) -> Paired:
+    """Lets p and limits say the same: p is below 1 − level just when 0 lies outside.
+
+    McNemar's p and MOVER's limits are two computations, and where p is about 0.05 one of them may see a difference and
+    the other none (1 in 130 of the tables with up to 30 discordant pairs). Then neither does: the limit is drawn to 0,
+    or p raised to what the limits imply.
+
+    Args:
+        found: A difference.
+        level: Confidence level of its limits.
+
+    Example:
+        >>> reconcile(Paired(-0.08, -0.16, -0.001, 0.062, 50, "")).high
+        0.0
+    """
+    apart = found.low > 0 or found.high < 0
+    if apart and found.p >= 1 - level:
+        return replace(found, low=min(found.low, 0.0), high=max(found.high, 0.0))
+    if not apart and found.p < 1 - level:
+        return replace(found, p=max(_implied_p(found.value, found.low, found.high, level), 1 - level))
+    return found
+
+
+def p_second_better(found: Paired, *, lower_is_better: bool) -> float:
+    """Probability that the second model is the better one: 1 − p/2 where it is ahead, p/2 where it is behind.
+
+    For the error this is one minus McNemar's one-sided mid-p, which equals the mean of two posteriors of the share of
+    discordant pairs that the second wins, with priors Beta(0, 1) and Beta(1, 0); elsewhere it is the normal posterior
+    of the difference under a flat prior.
+
+    Args:
+        found: First minus second.
+        lower_is_better: Whether the metric is a loss.
+
+    Example:
+        >>> p_second_better(Paired(0.02, 0.001, 0.04, 0.04, 100, ""), lower_is_better=True)
+        0.98
+    """
+    if found.value == 0 or isnan(found.value):
+        return 0.5
+    ahead = (found.value > 0) == lower_is_better
+    return 1 - found.p / 2 if ahead else found.p / 2
+
+
 def _check_pairs(ours: Mapping[str, Answers], theirs: Mapping[str, Answers], *, relabelled: bool) -> None:
     if list(ours) != list(theirs):
         both = " and ".join(", ".join(map(repr, labels)) for labels in (ours, theirs))
@@ -195,9 +239,7 @@ def _limits(
 
 
 def _student_reach(units: Units, level: float) -> float:
-    from scipy.special import stdtrit  # costs a tenth of a second
-
-    return float(stdtrit(len(units) - 1, (1 + level) / 2)) * sqrt(units.variance) if len(units) > 1 else inf
+    return t_quantile(len(units) - 1, level) * sqrt(units.variance) if len(units) > 1 else inf
 
 
 def _correlation(first: Floats, second: Floats, group: NDArray[Any] | None) -> float:

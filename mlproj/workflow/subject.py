@@ -53,6 +53,13 @@ class Subject:
         """Whether the model was trained elsewhere: the project's spec says nothing about it."""
         return self.chosen == "file" or (self.run is not None and self.run.kind == "record")
 
+    @property
+    def spoken(self) -> str:
+        """What a sentence calls it: a run with short id and when, a file by its path."""
+        from mlproj.workflow.runs import speak
+
+        return speak(self.run) if self.run else self.selector
+
 
 class Subjects:
     """Finds what is meant; the store is opened when the first run of it is asked for, and closed at the end.
@@ -73,8 +80,12 @@ class Subjects:
         if self.tracker is not None:
             self.tracker.__exit__(*error)
 
-    def open(self, project: "Project") -> "AbstractTracker":
-        """The tracker of a project's store, which has to exist.
+    def open(self, project: "Project", *, must_exist: bool = True) -> "AbstractTracker":
+        """The tracker of a project's store.
+
+        Args:
+            project: The project.
+            must_exist: Whether there must be runs in it already.
 
         Raises:
             RunNotFound: When the project has no runs yet.
@@ -82,7 +93,7 @@ class Subjects:
         from mlproj.workflow.runs import open_tracker, store_note
 
         if self.tracker is None:
-            store, self.tracker = open_tracker(project, must_exist=True)
+            store, self.tracker = open_tracker(project, must_exist=must_exist)
             self.note = store_note(store)
             self.tracker.__enter__()
         return self.tracker
@@ -172,3 +183,34 @@ def nearby(project: "Project | str | Path | None") -> "Project | None":
 
 def _count_splits(predictions: Predictions) -> Sequence[str]:
     return [f"{s.replace('_', '-')} {int((predictions.split == s).sum()):,}" for s in predictions.splits]
+
+
+def as_run(
+    run: Any, project: "Project | str | Path | None"
+) -> "tuple[Run | str | Path | None, Project | str | Path | None]":
+    """A RUN as `find` takes it: of what `train` or `search` returned, the run and the project that it belongs to.
+
+    Args:
+        run: A RUN, or a result with the attributes `run` and `project`.
+        project: The project asked for, if any; it wins.
+    """
+    if run is None or isinstance(run, Run | str | Path):
+        return run, project
+    return run.run, run.project if project is None else project
+
+
+def limits_of(subject: Subject, home: "Project | None") -> dict[str, str]:
+    """The limits that a subject is held to: those that project.yaml names now, else those it was trained for."""
+    for project in (home, subject.project):
+        if project is not None and project.metric.satisfy:
+            return {str(name): limit for name, limit in project.metric.satisfy.items()}
+    return {}
+
+
+def metric_of(subject: Subject, home: "Project | None") -> str:
+    """The metric that a subject is judged by: the one that project.yaml optimises now, else its own."""
+    for project in (home, subject.project):
+        if project is not None and project.metric.optimize:
+            return project.metric.optimize
+    assert subject.predictions is not None
+    return "error" if next(iter(subject.predictions.labels.values())).is_classification else "rmse"

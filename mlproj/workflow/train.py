@@ -220,7 +220,9 @@ def _contract(project: Project, fit: Fit) -> tuple[Promise, ...]:
     from mlproj.metrics import promises
 
     dev = fit.predictions.part("dev")
-    return promises(project.metric.satisfy, dev.labels, weight=dev.weight, resources=fit.resources) if len(dev) else ()
+    if not len(dev):
+        return ()
+    return promises(project.metric.satisfy, dev.labels, weight=dev.weight, group=dev.group, resources=fit.resources)
 
 
 def _finished(run: Run, fit: Fit, folder: Path | None) -> Run:
