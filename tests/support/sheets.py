@@ -37,5 +37,5 @@ def write(manifest: Manifest, path: Path, said: Mapping[str, Mapping[str, str]],
         tuple(said.get(example.id, {}).get(name, text) for name, text in zip(page.header, row, strict=True))
         for example, row in zip(examples, page.rows, strict=True)
     ]
-    write_page(type(page)(page.header, tuple(rows)), path)
+    write_page(type(page)(page.header, tuple(rows)), path, classes=manifest.classes)
     return path
