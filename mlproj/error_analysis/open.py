@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlproj.error_analysis.layout import unguard
+from mlproj.error_analysis.layout import AFTER, BEFORE, LAST, unguard
+from mlproj.error_analysis.sheet import TAG
 from mlproj.errors import InvalidInput, Problem
 
 TEXTS = (".csv", ".tsv", ".txt")
@@ -90,7 +91,7 @@ def _square(path: Path, grid: Grid, notes: tuple[str, ...] = (), *, decimal_comm
     header = [unguard(cell).strip() for cell in grid[0][1]]
     while header and not header[-1]:
         header.pop()
-    named = [name for name in header if name]
+    named = [name for name in header if name in {*BEFORE, *AFTER, *LAST} or name.startswith(TAG)]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
         raise refuse(path, f"has the column {twice[0]!r} {named.count(twice[0])} times", "Keep one of them.", line=1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sheets import IDS, make_manifest, write
 
 from mlproj.error_analysis import Sheet
-from mlproj.error_analysis.layout import guard, unguard
+from mlproj.error_analysis.layout import column_names, guard, unguard
 from mlproj.error_analysis.open import open_sheet
 from mlproj.error_analysis.read import read_sheets
 from mlproj.error_analysis.write import Page, make_page, write_page
@@ -80,6 +80,28 @@ def test_names_that_collide_get_a_prefix() -> None:
     page = make_page(made, list(made.examples.values()), p_pred={}, originals=originals, tags=made.tags)
     row = dict(zip(page.header, page.rows[0], strict=True))
     assert (row["data:note"], row["data:tag:dark"], row["age"], row["note"]) == ("mine", "5", "30", "")
+
+
+@FAST
+@given(st.sets(ANY, max_size=6))
+def test_data_may_have_columns_of_any_name(names: set[str]) -> None:
+    made = make_manifest()
+    page = make_page(
+        made,
+        list(made.examples.values()),
+        p_pred={},
+        originals={name: {"007": "cell"} for name in names},
+        tags=made.tags,
+    )
+    write_page(page, Path("a.csv"))
+    assert [row.id for row in read_sheets([Path("a.csv")], lambda *_: made).rows] == list(IDS)
+
+
+@pytest.mark.parametrize("name", ["note", " id ", "Tag:x", "tag:dark", "sheet\n", "data:note", "loss"])
+def test_a_column_that_would_be_taken_for_one_of_the_sheets_is_renamed(name: str) -> None:
+    renamed, header = column_names([name], ["dark"])
+    assert renamed[name] == f"data:{name.strip()}"
+    assert len(set(header)) == len(header)
 
 
 def test_a_sheet_that_cannot_be_finished_leaves_the_old_one_as_it_was() -> None:
