@@ -144,8 +144,8 @@ def understood(sheet: Sheet) -> None:
     rows = {row.id: row for row in sheet.rows}
     assert set(rows) == set(IDS)
     assert rows["007"].note.replace("\r\n", "\n") == SAID["007"]["note"]
-    assert (rows["007"].tags, rows["007"].label_ok) == ({"dark"}, "ambiguous")
-    assert (rows["1-2"].tags, rows["1-2"].note, rows["1-2"].reviewer) == ({"blurry"}, "-vague", "Ægir")
+    assert (rows["007"].tags, rows["007"].label_ok) == (frozenset({"dark"}), "ambiguous")
+    assert (rows["1-2"].tags, rows["1-2"].note, rows["1-2"].reviewer) == (frozenset({"blurry"}), "-vague", "Ægir")
     assert (rows["plain"].label_ok, rows["plain"].corrected_label) == ("wrong", "True")
     assert len(sheet.reviewed) == 3
 
