@@ -218,6 +218,8 @@ def run_text(shown: "Shown") -> str:
         from mlproj.cli.search_text import search_text
 
         parts += ["", search_text(shown.search)]
+    if shown.parts:
+        parts += ["", parts_text(shown.parts, "error" if "dev/error" in values else "rmse")]
     folder = f"\nartifacts: {run.folder}" if run.folder and run.folder.is_dir() else ""
     return "\n".join([*parts, f"{folder}\nspec: {shown.more}" if shown.more else folder]).rstrip("\n")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mlproj.data.cells import kind_of, read_numbers, read_texts, read_truths, to_text
-from mlproj.data.corrections_file import MOST_SHOWN, OF, Correction, digest_of, first_few, read_corrections
+from mlproj.data.corrections_file import MOST_SHOWN, OF, Correction, digest_of, first_few, read_lines
 from mlproj.data.table import Table
 from mlproj.data.task import is_several, list_classes, read_known
 from mlproj.errors import InvalidInput, Problem
@@ -53,23 +53,27 @@ class Corrected:
         return f"Corrected labels: {counts}.{idle}"
 
 
-def read_of(project: Project) -> tuple[Correction, ...]:
-    """The corrections that a project names; none where it names no file.
+Lines = tuple[tuple[Correction, ...], list[Problem]]
+"""Lines of a file that can be understood, and what is wrong with the others."""
+
+
+def read_of(project: Project) -> Lines:
+    """The corrections that a project names, and what is wrong with further lines; none where it names no file.
 
     Raises:
-        InvalidInput: With everything that is wrong with the file itself.
+        InvalidInput: When the file as a whole cannot be read.
     """
     name = project.data.corrections
     if name is None:
-        return ()
+        return (), []
     path = project.root / name
     if not path.exists():
         hint = "Restore it (git checkout), or take the key out; `mlproj errors apply` writes such a file."
         raise InvalidInput([project.problem("data.corrections", f"{name} does not exist", hint)])
-    return read_corrections(path, name)
+    return read_lines(path, name)
 
 
-def correct(project: Project, table: Table, ids: Texts, split: Texts, rows: Sequence[Correction]) -> Corrected:
+def correct(project: Project, table: Table, ids: Texts, split: Texts, lines: Lines) -> Corrected:
     """Puts corrected labels in place.
 
     Args:
@@ -77,12 +81,13 @@ def correct(project: Project, table: Table, ids: Texts, split: Texts, rows: Sequ
         table: All rows, with the labels as the data say them.
         ids: Their ids (N,).
         split: Their splits (N,), "" where a row is left out.
-        rows: The corrections.
+        lines: What `read_of` found.
 
     Raises:
-        InvalidInput: With every correction that does not fit the data: an unknown id, a `was` that the data no longer
-            say, a label that is none.
+        InvalidInput: With every line that cannot be understood, and every correction that does not fit the data: an
+            unknown id, a `was` that the data no longer say, a label that is none.
     """
+    rows, wrong = lines
     judge = _Judge(project, table, ids)
     found: dict[str, dict[int, str]] = {label: {} for label in table.labels}
     idle, used = 0, []
@@ -95,8 +100,8 @@ def correct(project: Project, table: Table, ids: Texts, split: Texts, rows: Sequ
             idle += 1
         else:
             found[place.column][place.row] = place.label
-    if judge.problems:
-        raise InvalidInput(first_few(judge.problems, judge.file, uncounted=judge.uncounted))
+    if wrong or judge.problems:
+        raise InvalidInput(first_few([*wrong, *judge.problems], judge.file, uncounted=judge.uncounted))
     touched = [split[row] for places in found.values() for row in places]
     changed = {str(name): touched.count(name) for name in SPLITS if (split == name).any()}
     cells = {name: _replaced(table.frame[name], places) for name, places in found.items() if places}
@@ -192,7 +197,8 @@ class _Judge:
         if stripped.isdigit():
             same = [text for text in self.rows if text.lstrip("0") == stripped]
             if same:
-                return f"Did you mean `{same[0]}`? Spreadsheets drop leading zeros: format the column as text."
+                zeros = " Spreadsheets drop leading zeros: format the column as text." if same[0] != stripped else ""
+                return f"Did you mean `{same[0]}`?{zeros}"
         if name.replace(".", "").replace(",", "").upper().replace("E+", "").isdigit() and "E" in name.upper():
             return "A spreadsheet rounded it: format the column as text, and paste the id anew."
         near = get_close_matches(name, self.ids[:_SEARCHED].tolist(), n=1)

@@ -75,6 +75,22 @@ def read_corrections(path: Path, name: str = "") -> tuple[Correction, ...]:
         InvalidInput: With everything that is wrong with the file itself, by line.
     """
     called = name or str(path)
+    rows, problems = read_lines(path, called)
+    if problems:
+        raise InvalidInput(first_few(problems, called))
+    return rows
+
+
+def read_lines(path: Path, called: str) -> tuple[tuple[Correction, ...], list[Problem]]:
+    """The lines of a file that can be understood, and what is wrong with the others.
+
+    Args:
+        path: The file.
+        called: What messages call it.
+
+    Raises:
+        InvalidInput: When the file as a whole cannot be read.
+    """
     header, *rows = _records(_text_of(path, called), called)
     names = [cell.strip() for cell in header[1]]
     if problems := list(_check_header(names, header[0], called)):
@@ -87,9 +103,8 @@ def read_corrections(path: Path, name: str = "") -> tuple[Correction, ...]:
         known = dict(zip(names, (cell.strip() for cell in cells), strict=True))
         found.append(Correction(**known, line=line))
     problems += _check_rows(found, called)
-    if problems:
-        raise InvalidInput(first_few(sorted(problems, key=lambda problem: problem.line or 0), called))
-    return tuple(found)
+    wrong = {problem.line for problem in problems}
+    return tuple(row for row in found if row.line not in wrong), problems
 
 
 def write_corrections(path: Path, corrections: Sequence[Correction]) -> None:
@@ -128,7 +143,8 @@ def digest_of(corrections: Sequence[Correction]) -> str:
 
 
 def first_few(problems: Sequence[Problem], file: str, *, uncounted: int = 0) -> list[Problem]:
-    """The first problems of a file, and how many more there are; `uncounted` were never written down."""
+    """The first problems of a file by line, and how many more there are; `uncounted` were never written down."""
+    problems = sorted(problems, key=lambda problem: problem.line or 0)
     more = len(problems) + uncounted - MOST_SHOWN
     rest = [Problem("", f"and {more:,} more problem{'' if more == 1 else 's'}", "", file)] if more > 0 else []
     return [*problems[:MOST_SHOWN], *rest]

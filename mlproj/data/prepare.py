@@ -122,7 +122,7 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         remarks.problems.extend(check_features(project, columns))
         return Prepared(project, remarks, columns)
     labels = read_labels(project, table, remarks)
-    rows = remarks.attempt(lambda: read_of(project))
+    lines = remarks.attempt(lambda: read_of(project))
     project = project.changed(task=labels.task)
     weights = read_weights(project, table, labels.known, remarks)
     if not labels.known.any():
@@ -131,8 +131,10 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
     regression = labels.task == "regression"
     deal = remarks.attempt(lambda: deal_table(project, labelled, regression=regression, store=store, redraw=redraw))
     corrected = None
-    if deal is not None and rows:  # after the deal: a correction moves no example
-        corrected = remarks.attempt(partial(correct, project, table, deal.ids, deal.split, rows))
+    if deal is not None and lines and any(lines):  # after the deal: a correction moves no example
+        corrected = remarks.attempt(partial(correct, project, table, deal.ids, deal.split, lines))
+    elif lines:
+        remarks.problems.extend(lines[1])
     if corrected is not None:
         table = corrected.table
         labels, weights = _read_again(project, table, remarks)

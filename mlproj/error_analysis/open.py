@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlproj.error_analysis.layout import unguard
+from mlproj.error_analysis.layout import AFTER, BEFORE, LAST, unguard
+from mlproj.error_analysis.sheet import TAG
 from mlproj.errors import InvalidInput, Problem
 
 TEXTS = (".csv", ".tsv", ".txt")
@@ -84,10 +85,13 @@ def _square(path: Path, grid: Grid, notes: tuple[str, ...] = (), *, decimal_comm
     grid = [(line, cells) for line, cells in grid if any(cell.strip() for cell in cells)]
     if not grid:
         raise refuse(path, "is empty", "A sheet from `mlproj errors export` is needed.")
+    if grid[0][1][0].startswith(_SCRAMBLED_MARK):
+        grid = [(line, [_unscramble(cell) for cell in cells]) for line, cells in grid]
+        notes = (*notes, f"{path} was opened as Windows-1252, but is UTF-8; its letters were put right")
     header = [unguard(cell).strip() for cell in grid[0][1]]
     while header and not header[-1]:
         header.pop()
-    named = [name for name in header if name]
+    named = [name for name in header if name in {*BEFORE, *AFTER, *LAST} or name.startswith(TAG)]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
         raise refuse(path, f"has the column {twice[0]!r} {named.count(twice[0])} times", "Keep one of them.", line=1)
@@ -105,6 +109,25 @@ def _square(path: Path, grid: Grid, notes: tuple[str, ...] = (), *, decimal_comm
 
 
 _RAGGED = "Text that holds the delimiter must stand in quotation marks."
+
+
+_SCRAMBLED_MARK = "ï»¿"
+"""The byte order mark of a UTF-8 file that a spreadsheet took for Windows-1252."""
+
+
+def _unscramble(text: str) -> str:
+    """A text whose UTF-8 was read as Windows-1252; what was typed since stays as it is."""
+    try:
+        return b"".join(map(_byte, text)).decode("utf-8-sig")
+    except UnicodeError:
+        return text
+
+
+def _byte(mark: str) -> bytes:
+    """The byte that was read as a letter; five of them are none in Windows-1252: U+F1xx to LibreOffice."""
+    if "\uf180" <= mark <= "\uf19f":
+        return bytes([ord(mark) - 0xF100])
+    return mark.encode("latin-1" if "\x80" <= mark < "\xa0" else "cp1252")
 
 
 def _read_text(path: Path) -> Cells:

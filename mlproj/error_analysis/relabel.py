@@ -6,7 +6,7 @@ A summary may count a majority; a label that is overwritten for good needs every
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlproj.error_analysis.merge import Conflict
+from mlproj.error_analysis.merge import Conflict, word_of
 from mlproj.error_analysis.sheet import Row, Sheet
 
 
@@ -54,13 +54,13 @@ def relabels(sheet: Sheet) -> Relabels:
     """What the reviewers of a sheet say of labels, where they agree and where not."""
     by_id: dict[str, list[Row]] = {}
     for row in sheet.reviewed:
-        if _word(row):
+        if word_of(row):
             by_id.setdefault(row.id, []).append(row)
     agreed, confirmed, conflicts = [], [], []
     ambiguous = unnamed = 0
     for name, rows in by_id.items():
-        words = {_word(row) for row in rows}
-        labels = {row.corrected_label for row in rows if _word(row) == "wrong" and row.corrected_label}
+        words = {word_of(row) for row in rows}
+        labels = {row.corrected_label for row in rows if word_of(row) == "wrong" and row.corrected_label}
         shown = rows[0].example.y_true
         if len(words) > 1 or len(labels) > 1:
             said = tuple((row.reviewer, _said(row), f"{row.file}:{row.line}") for row in rows)
@@ -76,13 +76,8 @@ def relabels(sheet: Sheet) -> Relabels:
     return Relabels(tuple(agreed), tuple(confirmed), tuple(conflicts), ambiguous, unnamed)
 
 
-def _word(row: Row) -> str:
-    """ok, wrong or ambiguous; a corrected label alone says wrong as well."""
-    return row.label_ok or ("wrong" if row.corrected_label not in ("", row.example.y_true) else "")
-
-
 def _said(row: Row) -> str:
-    return f"wrong, {row.corrected_label}" if _word(row) == "wrong" and row.corrected_label else _word(row)
+    return f"wrong, {row.corrected_label}" if word_of(row) == "wrong" and row.corrected_label else word_of(row)
 
 
 def _relabel(rows: Sequence[Row], label: str, shown: str) -> Relabel:

@@ -7,6 +7,7 @@ from mlproj.error_analysis.sheet import Manifest
 
 Rows = Sequence[Mapping[str, Any]]
 _SHOWN = 12
+CAVEAT = " (they were chosen because they were wrong then: some come right by chance alone)."
 
 
 def unit_of(manifest: Manifest) -> Callable[[float | None], str]:
@@ -165,7 +166,9 @@ def _agreement(found: Mapping[str, Any] | None) -> str:
 def _conflicts(rows: Rows) -> str:
     if not rows:
         return ""
-    lines = [f"{len(rows)} disagreements; a tag counts half until they are settled:"]
+    lines = [
+        f"{len(rows)} disagreement{'' if len(rows) == 1 else 's'}; until they are settled, a tag or a wrong label on which as many say yes as no counts half:"
+    ]
     for row in rows[:_SHOWN]:
         said = ", ".join(f"{s['reviewer'] or 'unsigned'} {s['value'] or 'nothing'} ({s['at']})" for s in row["said"])
         lines.append(f"  {row['id']} {row['what']}: {said}")
@@ -207,7 +210,7 @@ def _still(rows: Rows) -> str:
     if not rows:
         return ""
     parts = [f"{row['tag']} {row['wrong']} of {row['n']}" for row in rows]
-    return "Of the examples that were tagged as errors the newest run still gets wrong: " + ", ".join(parts) + "."
+    return "Of the examples that were tagged as errors the newest run still gets wrong: " + ", ".join(parts) + CAVEAT
 
 
 def _percent(p: float) -> str:

@@ -100,7 +100,7 @@ def _digest_now(project: "Project") -> str | None:
     from mlproj.track import store_for
 
     try:
-        rows = read_of(project)
+        rows, _ = read_of(project)
         deal = read_deal(deal_file(store_for(project).splits, project.name), project)
         if deal is None or project.data.group is not None:  # the deal knows groups, not who is in them
             from mlproj.data import load_dataset

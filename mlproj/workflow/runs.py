@@ -11,12 +11,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
-from mlproj.errors import InputError, RunNotFound
+from mlproj.errors import InputError, RunNotFound, TrackingError
 from mlproj.records import Run
 from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
 from mlproj.spec.yaml import read_yaml_file
 from mlproj.workflow.labels import notes_on_runs
+from mlproj.workflow.record import PARTS
 
 if TYPE_CHECKING:
     from mlproj.track import AbstractTracker, Store
@@ -58,6 +59,7 @@ class Shown:
         text: What it found, for a diagnosis.
         more: Command that prints the resolved spec; empty where it holds none.
         search: What it found, for a search.
+        parts: How it does on slices and on what was tagged (see `workflow.parts`), for a training.
     """
 
     run: Run
@@ -66,6 +68,7 @@ class Shown:
     text: str = ""
     more: str = ""
     search: Mapping[str, Any] | None = None
+    parts: Mapping[str, Any] | None = None
 
 
 def runs(project: Project | str | Path = ".") -> Listing:
@@ -94,10 +97,21 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
         ladder = tracker.fetch(found.id, "ladder.txt") if found.kind == "diagnosis" else None
         spec = stored_spec(tracker, found) if _has_spec(found) else None
         insight = tracker.fetch(found.id, "search.json") if found.kind == "search" and spec else None
+        parts = _parts_of(tracker, found) if found.kind == "train" and spec else None
         yaml, text = (file.read_text(encoding="utf-8") if file else "" for file in (spec, ladder))
         search = json.loads(insight.read_text(encoding="utf-8")) if insight else None
     more = join(project, "runs", found.name, "--yaml") if yaml else ""
-    return Shown(found, yaml, f"{speak(found)}{store_note(store)}", text.rstrip("\n"), more, search)
+    return Shown(found, yaml, f"{speak(found)}{store_note(store)}", text.rstrip("\n"), more, search, parts)
+
+
+def _parts_of(tracker: "AbstractTracker", run: Run) -> Mapping[str, Any] | None:
+    """How a run did on slices and on what was tagged; None where its project had neither."""
+    try:
+        file = tracker.fetch(run.id, PARTS)
+    except TrackingError:
+        return None
+    found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 def _has_spec(run: Run) -> bool:

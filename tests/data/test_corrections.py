@@ -224,6 +224,13 @@ def test_a_file_that_does_not_exist_is_told_with_its_key(build: Build, flowers: 
         load_dataset(project)
 
 
+def test_lines_that_cannot_be_read_and_corrections_that_do_not_fit_are_refused_together(
+    build: Build, flowers: pd.DataFrame, refusal: Callable[..., str]
+) -> None:
+    said = refusal(corrected(build, flowers, f"{HEAD}u0,rose,lily,,soon\nzz,rose,lily,,\nu1,rose\n"))
+    assert [line.split(": ")[0] for line in said.splitlines()[::2]] == [f"corrections.csv:{n}" for n in (2, 3, 4)]
+
+
 def test_corrections_and_data_are_refused_together(
     build: Build, flowers: pd.DataFrame, refusal: Callable[..., str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from mlproj.error_analysis import Example, Manifest, Stratum
 from mlproj.error_analysis.write import make_page, write_page
@@ -14,7 +15,7 @@ def make_manifest(
     ids: Sequence[str] = IDS, *, classes: Sequence[str] = CLASSES, tags: Sequence[str] = ("dark", "blurry"), y: str = ""
 ) -> Manifest:
     """An export in which each id is an error: cat taken for dog; without classes numbers, with the truth `y`."""
-    task = "classification" if classes else "regression"
+    task: Literal["classification", "regression"] = "classification" if classes else "regression"
     truth, answer = (y or classes[0], classes[1]) if classes else (y or "12.5", "10")
     examples = {name: Example(name, truth, answer, 1.25, "error") for name in ids}
     strata = {"error": Stratum(2 * len(ids), len(ids))}
@@ -37,5 +38,5 @@ def write(manifest: Manifest, path: Path, said: Mapping[str, Mapping[str, str]],
         tuple(said.get(example.id, {}).get(name, text) for name, text in zip(page.header, row, strict=True))
         for example, row in zip(examples, page.rows, strict=True)
     ]
-    write_page(type(page)(page.header, tuple(rows)), path)
+    write_page(type(page)(page.header, tuple(rows)), path, classes=manifest.classes)
     return path
