@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from mlproj.errors import MlprojError as MlprojError
     from mlproj.errors import Problem as Problem
     from mlproj.errors import RunNotFound as RunNotFound
+    from mlproj.errors import SealedSplit as SealedSplit
     from mlproj.errors import TrackingError as TrackingError
     from mlproj.spec.load import load_project as load_project
     from mlproj.spec.project import Project as Project
+    from mlproj.workflow.arrays import load_split as load_split
     from mlproj.workflow.compare import compare as compare
     from mlproj.workflow.contract import check_metric as check_metric
     from mlproj.workflow.demo import demo as demo
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from mlproj.workflow.errors_export import errors_export as errors_export
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
     from mlproj.workflow.evaluate import evaluate as evaluate
+    from mlproj.workflow.foreign import record as record
+    from mlproj.workflow.predict import predict as predict
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
     from mlproj.workflow.project import model as model
@@ -49,6 +53,7 @@ _HOMES = {
     "Problem": "mlproj.errors",
     "Project": "mlproj.spec.project",
     "RunNotFound": "mlproj.errors",
+    "SealedSplit": "mlproj.errors",
     "TrackingError": "mlproj.errors",
     "check": "mlproj.workflow.project",
     "check_metric": "mlproj.workflow.contract",
@@ -61,7 +66,10 @@ _HOMES = {
     "evaluate": "mlproj.workflow.evaluate",
     "init": "mlproj.workflow.project",
     "load_project": "mlproj.spec.load",
+    "load_split": "mlproj.workflow.arrays",
+    "record": "mlproj.workflow.foreign",
     "model": "mlproj.workflow.project",
+    "predict": "mlproj.workflow.predict",
     "runs": "mlproj.workflow.runs",
     "schema": "mlproj.workflow.project",
     "search": "mlproj.workflow.search",

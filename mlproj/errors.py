@@ -16,6 +16,10 @@ class InputError(MlprojError):
     """The user's input (usage, spec or data) is wrong; nothing was started."""
 
 
+class SealedSplit(InputError):
+    """The test set was asked for; only `mlproj evaluate` opens it."""
+
+
 class RunNotFound(InputError):
     """No run answers to the name, id or prefix that was given."""
 

@@ -4,12 +4,15 @@
 categories never seen, in any column order, with further columns) and returns the columns of a predictions file.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from mlproj.data.columns import Column
 from mlproj.data.encoder import Encoder
 from mlproj.data.target import Target
 from mlproj.records import Answers
@@ -27,6 +30,34 @@ class ProjectModel:
         self._data = data
         self._encoder = Encoder.from_json(data.encoder)
         self._target = Target.from_json(data.target)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The raw columns that it needs."""
+        return tuple(part.column for part in self._encoder.columns)
+
+    @property
+    def n_inputs(self) -> int:
+        """Numbers that a raw row becomes."""
+        return len(self._encoder.names)
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Class names by label, none for a quantity; a single label is called ""."""
+        return dict(zip(self._target.names, self._target.classes or ((),), strict=True))
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability from which the answer is the positive class; None unless the label is binary."""
+        return self._data.threshold
+
+    def find_unreadable(self, model_input: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+        """Masks of the cells that are not what their column was in training, by column; only where there are some.
+
+        Args:
+            model_input: Raw rows (N) with the columns that were features in training.
+        """
+        return self._encoder.find_unreadable(model_input)
 
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
         """The answers for raw rows.

@@ -24,7 +24,7 @@ def init(
     ] = Path(),
     data: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Data to infer columns and task from: .csv, .parquet, sklearn:NAME."),
+        typer.Option(metavar="FILE", help="Data to infer columns and task from: a file, folder, glob or sklearn:NAME."),
     ] = None,
     label: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column to predict.")] = None,
     name: Annotated[

@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     command(app, "train", short_help="Train the model and track the run.")(train)
     command(app, "search", short_help="Search for better hyperparameters, from coarse to fine.")(search)
     command(app, "runs")(runs)
+    command(app, "record", short_help="Keep the answers of a model that was trained elsewhere.")(record)
     command(app, "ui")(ui)
 
 
@@ -119,6 +120,22 @@ def runs(
         shell.result(shown.yaml.rstrip("\n"), {"run": run_document(shown.run, None), "yaml": shown.yaml})
     else:
         shell.result(run_text(shown), run_document(shown.run, None))
+
+
+def record(
+    shell: Shell,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A predictions file (.csv, .parquet).", show_default=False)
+    ] = None,
+    name: NameOption = None,
+) -> None:
+    """Put the answers of a model that was trained elsewhere into the store, where every diagnosis works on them."""
+    from mlproj.cli.text import recorded_text
+    from mlproj.workflow.foreign import record as keep
+
+    recorded = keep(shell.path, file=file, name=name)
+    shell.say(recorded.head)
+    shell.result(recorded_text(recorded), recorded.document())
 
 
 def ui(

@@ -12,6 +12,8 @@ from mlproj.spec.duration import spoken
 if TYPE_CHECKING:
     from mlproj.data.columns import Column
     from mlproj.workflow.demo import Shown as DemoPart
+    from mlproj.workflow.foreign import Recorded
+    from mlproj.workflow.predict import Predicted
     from mlproj.workflow.project import Checked, Dealt
     from mlproj.workflow.runs import Listing, Shown
     from mlproj.workflow.train import Trained
@@ -22,6 +24,9 @@ RATES = frozenset(
 )  # fmt: skip
 """Metrics shown in per cent."""
 MAX_COLUMNS_SHOWN: Final = 24
+MAX_CELLS_SHOWN: Final = 5
+MAX_CLASSES_SHOWN: Final = 8
+MANY_ROWS: Final = 100_000  # with fewer, most of the time goes into loading the model
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
@@ -101,6 +106,20 @@ def train_text(trained: "Trained") -> str:
     return "\n".join([*parts, "", f"next: {trained.next}"])
 
 
+def recorded_text(recorded: "Recorded") -> str:
+    """The figures of recorded answers by split, the contract, what is missing, and the next command."""
+    names = list(dict.fromkeys(name for values in recorded.metrics.values() for name in values))
+    rows = [
+        (split.replace("_", "-"), *(figure(name, values.get(name)) for name in names))
+        for split, values in recorded.metrics.items()
+    ]
+    parts = [table(("", *names), rows, right=range(1, len(names) + 1))]
+    if recorded.contract:
+        parts += ["", contract_table(recorded.contract, "contract on dev")]
+    parts += ["", *(f"note: {note}" for note in recorded.notes)] if recorded.notes else []
+    return "\n".join([*parts, "", f"next: {recorded.next}"])
+
+
 def parts_text(parts: Mapping[str, Any], metric: str) -> str:
     """How a run does on slices of dev and on examples that were tagged: a few lines.
 
@@ -159,7 +178,11 @@ def runs_text(listing: "Listing") -> str:
     counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis", "evaluation")}
     for run in (run for run in listing.runs if run.kind not in counts):
         metric, satisfy = contract_of(run)
-        shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in TRAINED else []
+        shown = (
+            [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics]
+            if run.kind in (*TRAINED, "record")
+            else []
+        )
         values = "  ".join(f"{name} {figure(name, run.metrics[f'dev/{name}'])}" for name in shown)
         state = run.outcome or run.status.lower()
         rows.append(
@@ -172,7 +195,7 @@ def runs_text(listing: "Listing") -> str:
     others = [f"{n:,} {plural[kind]}" if n > 1 else f"1 {kind}" for kind, n in counts.items() if n]
     if others:
         parts.append(f"and {' and '.join(others)} (--json lists all)")
-    return "\n".join(parts)
+    return "\n".join([*parts, *(f"note: {note}" for note in listing.notes)])
 
 
 def run_text(shown: "Shown") -> str:
@@ -263,6 +286,32 @@ def split_text(dealt: "Dealt", out: Path | None) -> str:
     if out:
         parts.append(f"Wrote id and split to {out}.")
     return "\n".join(parts)
+
+
+def predict_text(predicted: "Predicted") -> str:
+    """How many rows were answered and where, how often each class was, and which rows could not be read."""
+    tally = predicted.tally
+    speed = f", {tally.rows / predicted.seconds:,.0f} rows a second" if tally.rows >= MANY_ROWS else ""
+    parts = [f"Wrote {_rows(tally.rows)} to {predicted.out} ({predicted.seconds:.1f} s{speed})."]
+    for label, counts in tally.answers.items():
+        shares = [
+            f"{name} {n:,} ({100 * n / counts.total():.1f} %)" for name, n in counts.most_common(MAX_CLASSES_SHOWN)
+        ]
+        rest = f" and {len(counts) - MAX_CLASSES_SHOWN:,} more" if len(counts) > MAX_CLASSES_SHOWN else ""
+        parts.append(f"{f'y_pred:{label}' if label else 'y_pred'}: {', '.join(shares)}{rest}" if shares else "")
+    if predicted.threshold is not None and predicted.threshold != 0.5:
+        parts[-1] += f"; threshold {predicted.threshold:.3g}"
+    if tally.unanswered:
+        have = "has" if tally.unanswered == 1 else "have"
+        parts.append(f"warning: {_rows(tally.unanswered)} {have} no answer, because a cell cannot be read:")
+        parts += [f"  {cell}" for cell in tally.unreadable[:MAX_CELLS_SHOWN]]
+        if tally.cells > MAX_CELLS_SHOWN:
+            parts.append(f"  … {tally.cells:,} such cells in all (--json lists the first {len(tally.unreadable):,})")
+    return "\n".join(part for part in parts if part)
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row{'' if n == 1 else 's'}"
 
 
 def demo_text(part: "DemoPart") -> str:

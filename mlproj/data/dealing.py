@@ -88,6 +88,12 @@ def keep_deal(project: Project, deal: Deal, store: Path) -> bool:
     return True
 
 
+def stored_columns(project: Project, store: Path | None, *, redraw: bool) -> tuple[str, ...]:
+    """The columns whose content makes the ids of the stored deal; none where there is no deal to go on with."""
+    stored = _read_stored(project, store, redraw=redraw)[0]
+    return stored.id_columns if stored is not None else ()
+
+
 def _read_stored(project: Project, store: Path | None, *, redraw: bool) -> tuple[StoredDeal | None, int, str]:
     """The deal to continue, how often the splits were dealt anew before a first one, and the stored deal's digest."""
     if store is None:
@@ -105,13 +111,15 @@ def _read_stored(project: Project, store: Path | None, *, redraw: bool) -> tuple
 
 def _name(project: Project, table: Table, stored: StoredDeal | None) -> RowNames:
     """Ids as at the first deal: a column added since then must not rename every example."""
-    columns = stored.id_columns if stored is not None and stored.id_columns else None
-    gone = [name for name in columns or () if name not in table.frame.columns]
+    columns = stored.id_columns if stored is not None and stored.id_columns else table.hashed
+    gone = [name for name in columns or () if name not in table.frame.columns and table.contents is None]
     if gone and project.data.id is None:
         message = f"the ids of the stored splits are made from columns that the data no longer have: {some_of(gone)}"
         hint = "Restore them, or deal anew with `mlproj split --redraw`; a column named in `data.id` prevents this."
         raise InvalidInput([project.problem("data.id", message, hint)])
-    return name_rows(project, table.frame, labels=table.labels, columns=columns, place=table.place)
+    return name_rows(
+        project, table.frame, labels=table.labels, columns=columns, place=table.place, contents=table.contents
+    )
 
 
 def _predefine(project: Project, table: Table) -> Texts | None:

@@ -117,6 +117,8 @@ class _Judges:
         rows: dict[str, dict[str, Any]] = {}
         for name, n in self.case.deal.sizes.items():
             rows[name] = {"n": n, "from": dict(self.case.deal.sources.get(name, {}))}
+            if self.case.corrected is not None:
+                rows[name]["corrected"] = self.case.corrected.changed[name]
             if p is not None:
                 rows[name] |= {"half_width": half_width(n, p), "at": p}
         return rows

@@ -97,7 +97,8 @@ def describe_suspects(suspects: Sequence[Suspect]) -> list[Finding]:
             "auc": f"an area under the ROC curve of {found.value:.4f}",
             "r2": f"an R² of {found.value:.4f}",
         }[found.measure]
-        text = f"Column {found.column!r} alone nearly determines {found.label!r} on train ({by_itself})"
+        what = f"The word {found.word!r} in column {found.column!r}" if found.word else f"Column {found.column!r}"
+        text = f"{what} alone nearly determines {found.label!r} on train ({by_itself})"
         cure = f"If it is not known when the answer is needed, list it: `exclude: [{found.column}]`."
         findings.append(Finding("leak_suspect", f"{text}: does it hold the answer? {cure}"))
     return findings
@@ -213,7 +214,8 @@ def recommend_id(project: Project, columns: Sequence[Column], n: int) -> list[Fi
     """The advice to name an id where there is none, with a column that would do; `n` rows were counted."""
     if project.data.id is not None:
         return []
-    fit = [c.name for c in columns if c.role in ("feature", "excluded") and c.unique == n and not c.missing]
+    usable = (c for c in columns if c.role in ("feature", "excluded") and c.type != "text")
+    fit = [c.name for c in usable if c.unique == n and not c.missing]
     fit = [name for name in fit if name.lower().endswith(_ID_ENDINGS)]
     text = "Examples are known by a hash of their features; a corrected cell makes a new example. Name an id column"
     hint = f": `data: {{id: {fit[0]}}}`." if fit else " (`data.id`) if the data have one."

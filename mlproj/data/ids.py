@@ -55,6 +55,7 @@ def name_rows(
     labels: Sequence[str] = (),
     columns: Sequence[str] | None = None,
     place: Place = row_place,
+    contents: Texts | None = None,
 ) -> RowNames:
     """The ids of a table's rows, and the units that are dealt as a whole.
 
@@ -64,6 +65,7 @@ def name_rows(
         labels: Label columns.
         columns: Columns to hash where `data.id` is not given; by default `hash_columns` decides.
         place: Names the row at a position, for messages.
+        contents: Content hash of each row (N,) over `columns`, where it is known already.
 
     Raises:
         InvalidInput: When the id or group column is not there, or ids are missing or repeated.
@@ -73,7 +75,7 @@ def name_rows(
         raise InvalidInput(problems)
     if project.data.id is None:
         columns = hash_columns(project, frame.columns, labels) if columns is None else tuple(columns)
-        contents = content_hashes(frame, columns)
+        contents = content_hashes(frame, columns) if contents is None else contents
         ids = _numbered(contents)
     else:
         columns = ()

@@ -6,7 +6,7 @@ seen, `examine` keeps counts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlproj.data.cells import read_truths, to_strings
 from mlproj.data.columns import Column, assign_roles, find_absent, warn_columns
-from mlproj.data.corrections import Corrected, correct
+from mlproj.data.corrections import Corrected, correct, read_of
 from mlproj.data.deal import Deal
 from mlproj.data.dealing import deal_table
 from mlproj.data.guess import infer_columns, survey_columns
@@ -58,7 +58,7 @@ class Case:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The cells that may be seen (S rows), numbers read already, so that they need not be read again."""
-        return _replace(self.shown.frame, self.numbers)
+        return replace_columns(self.shown.frame, self.numbers)
 
     @cached_property
     def split(self) -> Texts:
@@ -122,20 +122,20 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         remarks.problems.extend(check_features(project, columns))
         return Prepared(project, remarks, columns)
     labels = read_labels(project, table, remarks)
+    rows = remarks.attempt(lambda: read_of(project))
     project = project.changed(task=labels.task)
     weights = read_weights(project, table, labels.known, remarks)
     if not labels.known.any():
         return Prepared(project, remarks)
-    labelled = replace(table, frame=_replace(table.frame, _clean_labels(project, table, labels)))
+    labelled = replace(table, frame=replace_columns(table.frame, clean_labels(project, table, labels)))
     regression = labels.task == "regression"
     deal = remarks.attempt(lambda: deal_table(project, labelled, regression=regression, store=store, redraw=redraw))
     corrected = None
-    if deal is not None and project.data.corrections is not None:  # after the deal: a correction moves no example
-        cleaned = replace(table, frame=labelled.frame)
-        corrected = remarks.attempt(lambda: correct(project, cleaned, deal.ids, deal.split))
+    if deal is not None and rows:  # after the deal: a correction moves no example
+        corrected = remarks.attempt(partial(correct, project, table, deal.ids, deal.split, rows))
     if corrected is not None:
         table = corrected.table
-        labels = read_labels(project, table, Remarks())
+        labels, weights = _read_again(project, table, remarks)
         remarks.notes.append(corrected.text)
     shown = table if deal is None else table.select(deal.seen)
     remarks.problems.extend(check_slices(project, shown.frame))
@@ -152,13 +152,22 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
     return Prepared(project, remarks, columns, case)
 
 
+def _read_again(project: Project, table: Table, remarks: Remarks) -> tuple[Labels, Weights | None]:
+    """Labels and weights (which may follow the label) by the corrected labels; warnings were given already."""
+    again = Remarks()
+    labels = read_labels(project, table, again)
+    weights = read_weights(project, table, labels.known, again)
+    remarks.problems.extend(again.problems)
+    return labels, weights
+
+
 def _has_features(project: Project, names: Sequence[str], table: Table) -> bool:
     """Whether project.yaml leaves any column to learn from; without one all rows are equal, and none can be dealt."""
     roles = assign_roles(project, names, table.labels)
     return any(role == "feature" and project.data.columns.get(name) != "ignore" for name, role in roles.items())
 
 
-def _clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, "pd.Series[Any]"]:
+def clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, "pd.Series[Any]"]:
     """The label columns with every form of a missing cell made empty, so that the deal leaves those rows out."""
     cleaned = {}
     for name in table.labels:
@@ -168,6 +177,6 @@ def _clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, "
     return cleaned
 
 
-def _replace(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+def replace_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
     """The frame with some of its columns replaced."""
     return pd.DataFrame({name: columns.get(name, frame[name]) for name in frame.columns}, index=frame.index)

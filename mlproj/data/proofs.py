@@ -52,7 +52,7 @@ def find_proofs(
         text = f"{name} {limit}"
         if name in RESOURCES or not known or parse_limit(limit)[0].startswith("<") != (name in LOSSES):
             continue
-        elif name in _BY_SPREAD:
+        if name in _BY_SPREAD:
             what = "how many examples prove it depends on how the model's errors spread"
             findings.append(_note(f"{text}: {what}; after training `mlproj check-metric` tells."))
         elif name in RATE_METRICS and len(dev) == 1:

@@ -16,6 +16,7 @@ from mlproj.data.sources import Reading, read_source
 from mlproj.data.where import evaluate_where
 from mlproj.data.words import some_of
 from mlproj.errors import InvalidInput, Problem
+from mlproj.records import Texts
 from mlproj.spec.data import Part
 from mlproj.spec.project import Project
 
@@ -51,6 +52,10 @@ class Table:
         rows: Row number of each row in its own file (N,), as a user would count it.
         origins: The parts.
         labels: Label columns: those of `data.label`, else the one that the source brings.
+        files: The files of all parts, where some part has several.
+        file: Position in `files` of each row's file (N,); None where each part is one file.
+        contents: Hash of each row's features (N,), where the features themselves were not kept.
+        hashed: The columns that these hashes are of.
     """
 
     frame: pd.DataFrame
@@ -58,6 +63,10 @@ class Table:
     rows: NDArray[np.int64]
     origins: tuple[PartOrigin, ...]
     labels: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    file: NDArray[np.int64] | None = None
+    contents: Texts | None = None
+    hashed: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -69,7 +78,8 @@ class Table:
 
     def place(self, row: int) -> str:
         """The file and row of an example, for messages: `app.csv row 17`."""
-        return f"{self.origins[int(self.source[row])].path} row {self.rows[row]}"
+        file = self.origins[int(self.source[row])].path if self.file is None else self.files[int(self.file[row])]
+        return f"{file} row {self.rows[row]}"
 
     def name_cells(self, cells: "pd.Series[Any]", bad: NDArray[np.bool_], what: str) -> str:
         """Which cells are wrong, for messages: `column 'age': app.csv row 17 holds 'abc', which is no number`.
@@ -99,7 +109,10 @@ class Table:
         """The table at `rows` (a mask or positions), copied, so that nothing of the other rows stays reachable."""
         positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         frame = self.frame.take(positions).reset_index(drop=True)
-        return Table(frame, self.source[positions], self.rows[positions], self.origins, self.labels)
+        file = None if self.file is None else self.file[positions]
+        contents = None if self.contents is None else self.contents[positions]
+        source, numbers = self.source[positions], self.rows[positions]
+        return Table(frame, source, numbers, self.origins, self.labels, self.files, file, contents, self.hashed)
 
 
 def read_tables(project: Project) -> Table:
@@ -115,7 +128,7 @@ def read_tables(project: Project) -> Table:
     origins: list[PartOrigin] = []
     problems: list[Problem] = []
     cache: dict[str, Reading | None] = {}
-    for part, origin in _parts(project):
+    for part, origin in parts_of(project):
         reading = _read(project, part, origin, cache, problems)
         if reading is not None:
             readings.append(reading)
@@ -126,10 +139,27 @@ def read_tables(project: Project) -> Table:
     frames = _unify(project, readings, origins, labels)
     source = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
     joined = frames[0].reset_index(drop=True) if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    return Table(joined, source, np.concatenate([reading.rows for reading in readings]), tuple(origins), labels)
+    rows = np.concatenate([reading.rows for reading in readings])
+    return Table(joined, source, rows, tuple(origins), labels, *number_files(readings, origins))
 
 
-def _parts(project: Project) -> Iterator[tuple[Part, PartOrigin]]:
+def number_files(
+    readings: Sequence[Reading], origins: Sequence[PartOrigin]
+) -> tuple[tuple[str, ...], NDArray[np.int64] | None]:
+    """The files of all parts, and each row's position among them (N,); None where each part is a single file."""
+    if all(reading.file is None for reading in readings):
+        return (), None
+    files: list[str] = []
+    numbers = []
+    for reading, origin in zip(readings, origins, strict=True):
+        here = np.zeros(len(reading.rows), np.int64) if reading.file is None else reading.file
+        numbers.append(here + len(files))
+        files += reading.files or (origin.path,)
+    return tuple(files), np.concatenate(numbers)
+
+
+def parts_of(project: Project) -> Iterator[tuple[Part, PartOrigin]]:
+    """Every part that a project names, with where it is written."""
     data = project.data
     for i, part in enumerate(data.sources):
         key = f"data.source.{i}" if isinstance(data.source, tuple) else "data.source"
@@ -163,7 +193,7 @@ def _read(
     if not len(keep):
         problems.append(project.problem(f"{origin.key}.where", f"`{part.where}` keeps no row of {part.path}"))
         return None
-    return Reading(reading.frame.take(keep), reading.rows[keep], reading.label)
+    return reading.select(keep)
 
 
 def _own_labels(project: Project, readings: Sequence[Reading]) -> tuple[str, ...]:

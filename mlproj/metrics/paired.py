@@ -71,6 +71,7 @@ def paired_difference(
     group: NDArray[Any] | None = None,
     seed: int = 0,
     level: float = 0.95,
+    relabelled: bool = False,
 ) -> Paired:
     """The difference of two models in a metric, with its limits and how surprising it would be by chance.
 
@@ -86,6 +87,8 @@ def paired_difference(
         group: Group of each example (N,), where examples of a group are no independent witnesses.
         seed: Seed of the bootstrap over confusion cells.
         level: Confidence level.
+        relabelled: Whether the two may hold different truths, as one model's answers before and after labels were
+            corrected do.
 
     Returns:
         First minus second; with infinite limits and p = 1 where the metric is undefined or infinite.
@@ -94,7 +97,7 @@ def paired_difference(
         InvalidInput: When the two do not answer the same examples, or the metric does not suit a label.
     """
     ours, theirs = ({"": side} if isinstance(side, Answers) else side for side in (first, second))
-    _check_pairs(ours, theirs)
+    _check_pairs(ours, theirs, relabelled=relabelled)
     answered = [label for label, answers in ours.items() if answers.known.any()] or list(ours)
     known = np.any([ours[label].known for label in answered], axis=0)
     with np.errstate(over="ignore", invalid="ignore"):  # the square of a diverged model's answer may be infinite
@@ -159,7 +162,7 @@ def p_second_better(found: Paired, *, lower_is_better: bool) -> float:
     return 1 - found.p / 2 if ahead else found.p / 2
 
 
-def _check_pairs(ours: Mapping[str, Answers], theirs: Mapping[str, Answers]) -> None:
+def _check_pairs(ours: Mapping[str, Answers], theirs: Mapping[str, Answers], *, relabelled: bool) -> None:
     if list(ours) != list(theirs):
         both = " and ".join(", ".join(map(repr, labels)) for labels in (ours, theirs))
         raise InvalidInput([Problem("pair", f"the two models have different labels: {both}")])
@@ -169,7 +172,8 @@ def _check_pairs(ours: Mapping[str, Answers], theirs: Mapping[str, Answers]) -> 
         if answers.classes != other.classes:
             both = " and ".join(", ".join(each.classes) or "numbers" for each in (answers, other))
             raise InvalidInput([Problem("pair", f"{place}the two models have different classes: {both}")])
-        if not np.array_equal(answers.y_true, other.y_true, equal_nan=not answers.is_classification):
+        ours_true, theirs_true = (side.known if relabelled else side.y_true for side in (answers, other))
+        if not np.array_equal(ours_true, theirs_true, equal_nan=ours_true.dtype.kind == "f"):
             message = f"{place}the two models were not asked the same examples, or their truth differs"
             raise InvalidInput([Problem("pair", message, "Bring both in the same order, with one truth.")])
 

@@ -55,7 +55,29 @@ def read_predictions(
     Raises:
         InvalidInput: With everything in it that cannot be understood, by row, column and value.
     """
-    columns = load_columns(Path(path))
+    return understand(load_columns(Path(path)), metric=metric, task=task, positive=positive)
+
+
+def understand(
+    columns: Columns,
+    *,
+    metric: str | None = None,
+    task: Kind | None = None,
+    positive: str | None = None,
+    id_column: str = "id",
+) -> Predictions:
+    """The predictions in a file that was opened, as `read_predictions` reads them.
+
+    Args:
+        columns: The file.
+        metric: Metric that will be asked for, where one is named.
+        task: classification or regression, where a project says so.
+        positive: Positive class of a binary label; by default 1, true or yes.
+        id_column: Column that names the examples.
+
+    Raises:
+        InvalidInput: With everything in it that cannot be understood, by row, column and value.
+    """
     kind = task or _kind_of(metric)
     parts = find_labels(columns)
     columns.check()
@@ -63,9 +85,10 @@ def read_predictions(
     split, weight = _read_split(columns), _read_weight(columns)
     group = columns.names_in("group", what="the group of the example") if "group" in columns else None
     n = len(columns)
-    ids = columns.names_in("id", what="the example") if "id" in columns else np.arange(1, n + 1).astype(np.str_)
+    named = id_column in columns
+    ids = columns.names_in(id_column, what="the example") if named else np.arange(1, n + 1).astype(np.str_)
     columns.check()
-    used = {*_OWN, *(name for part in parts for name in (part.truth, part.answer, *part.p.values()))}
+    used = {*_OWN, id_column, *(name for part in parts for name in (part.truth, part.answer, *part.p.values()))}
     more = {name: columns.values(name) for name in columns.names if name not in used}
     return Predictions(ids, split, labels, weight, group, more)
 

@@ -1,11 +1,13 @@
 """What fields say to each other: contradictions that show without looking at the data."""
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import PurePath
 
+from mlproj.spec.data import DateFormat
 from mlproj.spec.fields import either
 from mlproj.spec.goal import CLASSIFICATION_METRICS, LOSSES, REGRESSION_METRICS, parse_limit
 from mlproj.spec.messages import Flaw, Path, show
@@ -29,6 +31,16 @@ def check(project: Project, flawed: frozenset[Path] = frozenset()) -> list[Flaw]
         if not any(_touches(path, other) for path in flawed for other in reads):
             found += some(project)
     return [flaw for flaw in found if not any(_touches(flaw.path, path) for path in flawed)]
+
+
+def brings_label(path: str) -> bool:
+    """Whether a source may bring the column to predict itself.
+
+    Example:
+        >>> brings_label("sklearn:iris"), brings_label("app.csv")
+        (True, False)
+    """
+    return path.startswith(("sklearn:", "python:")) or path.lower().endswith(".npz")
 
 
 def task_of(project: Project) -> str | None:
@@ -71,7 +83,7 @@ def _why(project: Project) -> str:
 
 def _label(project: Project) -> Iterator[Flaw]:
     data = project.data
-    bundled = all(part.path.startswith("sklearn:") for part in data.sources)
+    bundled = all(brings_label(part.path) for part in data.sources)
     if not data.labels and not bundled:
         yield Flaw(("data", "label"), "is missing", "Name the column to predict, for example `label: price`.")
     if task_of(project) == "regression":
@@ -240,6 +252,31 @@ def _named_split(project: Project, path: Path, text: str) -> Iterator[Flaw]:
         )
 
 
+def _formats(project: Project) -> Iterator[Flaw]:
+    """Date formats without any directive, such as dd/mm/yyyy, which match no date, or with one that nobody knows."""
+    hint = 'Write it in `strptime` letters, for example "%d/%m/%Y"; dates such as 2024-01-31 need none: `date`.'
+    for name, kind in project.data.columns.items():
+        if isinstance(kind, DateFormat) and (why := _format_fault(kind.date)):
+            yield Flaw(("data", "columns", name, "date"), f"{show(kind.date)} is no date format: {why}", hint)
+
+
+def _format_fault(form: str) -> str:
+    """What keeps a text from being a date format; empty when nothing does.
+
+    Example:
+        >>> _format_fault("%d/%m/%Y"), _format_fault("dd/mm/yyyy"), _format_fault("%Q")
+        ('', 'it has no letter after a %', "'Q' is a bad directive in format '%Q'")
+    """
+    if "%" not in form.replace("%%", ""):
+        return "it has no letter after a %"
+    try:
+        with warnings.catch_warnings(action="ignore"):  # a day without a year is allowed: it has a place in the year
+            datetime.strptime("", form)  # nothing is read
+    except ValueError as error:
+        return "" if str(error).startswith("time data") else str(error)  # the empty text is no such date, as it should
+    return ""
+
+
 _CHECKS: dict[Callable[[Project], Iterator[Flaw]], tuple[Path, ...]] = {
     _label: (("data", "source"),),
     _metrics: (),
@@ -251,5 +288,6 @@ _CHECKS: dict[Callable[[Project], Iterator[Flaw]], tuple[Path, ...]] = {
     _lists: (),
     _splits: (),
     _dates: (("data", "time"),),
+    _formats: (),
 }
 """Every check with what it reads beside the field that it blames."""

@@ -1,20 +1,21 @@
 """The `data:` section: where the examples come from and what their columns mean."""
 
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, PrivateAttr, Tag
 
 from mlproj.spec.base import Name, Names, Spec, Words, form_of, word_or_number
 from mlproj.spec.where import Where
 
-ColumnKind = Literal["number", "category", "boolean", "date", "ignore"]
+ColumnKind = Literal["number", "category", "boolean", "date", "text", "ignore"]
 
 
 class Part(Spec):
     """Some of a source: its path and the rows to keep."""
 
     path: Name
-    """File, or `sklearn:NAME`; relative to project.yaml."""
+    """File, folder, glob, `sklearn:NAME` or `python:package.module:function`; relative to project.yaml."""
     where: Where | None = None
     """Rows to keep, for example `origin == 'phone'`."""
 
@@ -70,17 +71,25 @@ Label = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Owner:
+    """The project that data belong to; all owners are equal, so that it makes no difference to what was declared."""
+
+    project: Any = field(default=None, compare=False, repr=False)
+
+
 class Data(Spec):
     """Where the examples come from and what their columns mean."""
 
     source: Sources
-    """The target distribution: dev and test come from here and from nothing else. A `.csv` or `.parquet` file,
-    `sklearn:NAME`, a `{path, where}` mapping, or a list of these."""
+    """The target distribution: dev and test come from here and from nothing else. A `.csv`, `.parquet`,
+    `.feather`, `.jsonl` or `.npz` file, a folder or glob of them, `sklearn:NAME`, `python:package.module:function`, a
+    `{path, where}` mapping, or a list of these."""
     extra: Annotated[tuple[Source, ...], Field(strict=False)] = ()
     """More training data from elsewhere; never in dev or test."""
     label: Label | None = None
     """Column to predict; a list of columns means several yes/no labels (an empty cell is a missing label).
-    `sklearn:` sources bring their own."""
+    `sklearn:` sources, `y` of an `.npz` file and `(X, y)` of a `python:` source bring their own."""
     positive: Annotated[str | bool | int | float, Words(("a class as it stands in the label column",))] | None = None
     """Positive class of a binary label; by default 1, true or yes."""
     label_scale: Literal["linear", "log"] = "linear"
@@ -93,7 +102,8 @@ class Data(Spec):
     time: Name | None = None
     """Column of dates or times: dev and test are later than train."""
     columns: dict[Name, ColumnType] = Field(default={})
-    """Column types that were guessed wrong: number | category | boolean | date | ignore, or `{date: FORMAT}`."""
+    """Column types that were guessed wrong: number | category | boolean | date | text | ignore, or
+    `{date: FORMAT}`. Text is sentences: its words become inputs."""
     exclude: Names = ()
     """Columns that are no features but stay visible in listings."""
     include: Names = ()
@@ -102,6 +112,31 @@ class Data(Spec):
     """Weights of examples in the metric (and in the loss when training.weighted_loss is true)."""
     corrections: Name | None = None
     """CSV file of corrected labels (id, label, was, by, date), beside project.yaml; `mlproj errors apply` writes it."""
+
+    _owner: Owner = PrivateAttr(default_factory=Owner)
+
+    def __call__(self, split: str, *, encoded: bool = False) -> Any:
+        """The examples of a split, as `mlproj.load_split` gives them: `project.data("train")`.
+
+        Args:
+            split: train, train_dev or dev.
+            encoded: Whether to return the arrays that a model sees instead of the table.
+
+        Raises:
+            SealedSplit: For test.
+            InvalidInput: For any other name, or when the data are wrong.
+        """
+        import mlproj
+
+        if self._owner.project is None:
+            raise TypeError("these data belong to no project yet; call the data of a Project: project.data('train')")
+        return mlproj.load_split(self._owner.project, split, encoded=encoded)
+
+    def owned_by(self, project: Any) -> "Data":
+        """A copy that knows its project; equal to this one."""
+        copy = self.model_copy()
+        copy._owner = Owner(project)
+        return copy
 
     @property
     def sources(self) -> tuple[Part, ...]:

@@ -1,5 +1,6 @@
 """`Project`: everything that project.yaml declares, frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -103,6 +104,19 @@ class Project(Spec):
             hint: The next step.
         """
         return self._origin.problem(where, message, hint)
+
+    def model_post_init(self, _context: Any) -> None:
+        """Lets the data know their project, so that `project.data("train")` can load them."""
+        self._own_data()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Project":
+        """A copy, with some of its parts replaced; its data belong to it."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy._own_data()
+        return copy
+
+    def _own_data(self) -> None:
+        self.__dict__["data"] = self.data.owned_by(self)
 
     def changed(self, **parts: Any) -> "Project":
         """A copy with some top-level parts replaced; it keeps its file and lines."""

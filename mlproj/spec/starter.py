@@ -76,12 +76,12 @@ def _data(source: str, label: str | None, suggestions: Mapping[str, str]) -> Ite
         f"  source: {quote(source or 'data.csv')}",
         "dev and test come from here and from nothing else"
         if source
-        else "fill in: a .csv or .parquet file, or sklearn:NAME",
+        else "fill in: a .csv, .parquet, .feather, .jsonl or .npz file, or a folder of them",
     )
     yield _note("  # extra: [more.csv]", _brief("data.extra"))
     if label is not None:
         yield _note(f"  label: {quote(label)}", "the column to predict")
-    elif source.startswith("sklearn:"):
+    elif source.startswith(("sklearn:", "python:")) or source.lower().endswith(".npz"):
         yield "  # label: comes with the data"
     else:
         yield _note("  label: label", "fill in: the column to predict")
@@ -104,7 +104,7 @@ def _column_comments(columns: Sequence[tuple[str, str, str]]) -> Iterator[str]:
         return
     name, kind = next(((name, kind) for name, kind, _ in columns if kind in ("number", "category")), columns[0][:2])
     other = "category" if kind == "number" else "number"
-    yield "  # Columns as read. Put right what was guessed wrong: number | category | boolean | date | ignore"
+    yield "  # Columns as read. Put right what was guessed wrong: number | category | boolean | date | text | ignore"
     yield f"  # columns: {{{quote(name)}: {other}}}"
     lines = list(_listed(columns))
     yield from lines[:_MAX_COLUMN_LINES]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Ladder, Remedy, Run
 from mlproj.workflow.figures import opened_test
-from mlproj.workflow.labels import corrections_of, note_one_sided
+from mlproj.workflow.labels import corrections_of, note_one_sided, note_since
 from mlproj.workflow.subject import Subject, Subjects, as_run
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ def _judge(
             min_gap=min_gap,
         )
     one_sided = note_one_sided(corrections_of(subject.run), splits.get("sizes", {}))
-    if one_sided is not None:
-        ladder = replace(ladder, notes=(*ladder.notes, one_sided))
+    said = [note for note in (one_sided, note_since(subject.run, told)) if note]
+    ladder = replace(ladder, notes=(*ladder.notes, *said))
     outcome = subject.run.outcome if subject.run else None
     actions = remedies(ladder, project=told, run=subject.selector or None, outcome=outcome)
     words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlproj.errors import InvalidInput, Problem
-from mlproj.records import Answers, Predictions
+from mlproj.records import Answers, Predictions, Texts
 from mlproj.records.columns import canonical
 
 if TYPE_CHECKING:
@@ -39,20 +39,100 @@ def with_project(predictions: Predictions, project: "Project", path: Path) -> Pr
     from mlproj.track import store_for
 
     dataset = load_dataset(project, store=store_for(project).splits, save=False)
-    dealt = dict(zip(dataset.deal.ids.tolist(), dataset.deal.split.tolist(), strict=True))
-    split = np.array([dealt.get(name, "") for name in predictions.ids.tolist()], dtype=np.str_)
-    found = split != ""
-    if has_truth and not found.any():
+    split = _splits_of(predictions, dataset)
+    strange = np.flatnonzero(split == "")
+    if has_truth and len(strange) == len(split):
         return predictions  # ids of its own: the file stands for itself
-    if not found.all():
-        strangers = predictions.ids[~found]
-        message = (
-            f"{len(strangers):,} of {len(found):,} ids are not in {project.name}'s data, first {str(strangers[0])!r}"
-        )
-        hint = "Keep the project's ids (`mlproj split --out FILE` lists them), or give y_true and split."
-        raise InvalidInput([Problem(str(path), message, hint)])
+    if len(strange):
+        raise InvalidInput([_strangers(predictions, strange, project, dataset, path)])
     seen = _without_test(replace(predictions, split=split))
     return seen if has_truth else _with_truth(seen, dataset, path)
+
+
+def hold_against(predictions: Predictions, project: "Project", dataset: "Dataset", path: Path) -> Predictions:
+    """A foreign file with the project's own truth and splits, to be kept in its store.
+
+    Args:
+        predictions: The file's content.
+        project: The project.
+        dataset: Its data.
+        path: The file, for messages.
+
+    Returns:
+        The predictions without the rows of the sealed test set.
+
+    Raises:
+        InvalidInput: When ids are unknown or repeated, or a truth in the file is not the project's.
+    """
+    problems = list(_repeated(predictions, path))
+    split = _splits_of(predictions, dataset)
+    strange = np.flatnonzero(split == "")
+    if len(strange):
+        problems.append(_strangers(predictions, strange, project, dataset, path))
+    if problems:
+        raise InvalidInput(problems)
+    seen = _without_test(replace(predictions, split=split))
+    if not len(seen):
+        raise InvalidInput([Problem("", "all its rows are of the sealed test set", "Add answers on dev.", str(path))])
+    found = _with_truth(seen, dataset, path)
+    if differing := list(_differing(seen, found, path)):
+        raise InvalidInput(differing)
+    return found
+
+
+def _repeated(predictions: Predictions, path: Path) -> Iterator[Problem]:
+    names, counts = np.unique(predictions.ids, return_counts=True)
+    if (counts > 1).any():
+        first = str(names[counts > 1][0])
+        message = f"{int((counts > 1).sum()):,} ids stand in several rows, first {first!r}"
+        yield Problem("column id", message, "Keep one row per example.", str(path))
+
+
+def _splits_of(predictions: Predictions, dataset: "Dataset") -> Texts:
+    """Split of each row as the project dealt it (N,), "" for ids that it does not know."""
+    dealt = dict(zip(dataset.deal.ids.tolist(), dataset.deal.split.tolist(), strict=True))
+    return np.array([dealt.get(name, "") for name in predictions.ids.tolist()], dtype=np.str_)
+
+
+def _strangers(
+    predictions: Predictions, strange: NDArray[Any], project: "Project", dataset: "Dataset", path: Path
+) -> Problem:
+    """Ids that the project does not know; what a spreadsheet may have done to them is said."""
+    first = str(predictions.ids[strange[0]])
+    message = f"{len(strange):,} of {len(predictions):,} ids are not in {project.name}'s data, first {first!r}"
+    known = {name.lstrip("0"): name for name in dataset.deal.ids.tolist() if name.startswith("0")}
+    if first.lstrip("0") in known:
+        hint = f"Leading zeros were lost: the data say {known[first.lstrip('0')]!r}. Keep ids as text."
+    else:
+        hint = "Keep the project's ids (`mlproj split --out FILE` lists them), or give y_true and split."
+    return Problem("column id", message, hint, str(path))
+
+
+def _differing(given: Predictions, found: Predictions, path: Path) -> Iterator[Problem]:
+    """Truths in the file that are not the project's."""
+    for label, theirs in given.labels.items():
+        ours = found.labels[label]
+        both = theirs.known & ours.known
+        if ours.is_classification:
+            spelled = np.array([canonical(name) for name in theirs.classes], dtype=object)[theirs.y_true]
+            differs = both & (
+                spelled != np.array([canonical(name) for name in ours.classes], dtype=object)[ours.y_true]
+            )
+        else:
+            differs = both & ~np.isclose(theirs.y_true, ours.y_true, rtol=1e-6, atol=0)
+        if differs.any():
+            row = int(differs.argmax())
+            said, meant = (_spell(each, row) for each in (theirs, ours))
+            where = f"column y_true:{label}" if label else "column y_true"
+            first = f"{found.ids[row]}: {said!r}, not {meant!r}"
+            message = f"{int(differs.sum()):,} rows differ from the project's label, first {first}"
+            hint = "Leave y_true out: it is looked up. Or correct the data (`data.corrections`)."
+            yield Problem(where, message, hint, str(path))
+
+
+def _spell(answers: Answers, row: int) -> str:
+    value = answers.y_true[row]
+    return answers.classes[int(value)] if answers.is_classification else f"{float(value):.6g}"
 
 
 def _without_test(predictions: Predictions) -> Predictions:
@@ -88,7 +168,7 @@ def coded_truth(predictions: Predictions, target: "Target", y: NDArray[Any], pat
     for column, name in enumerate(names):
         answers = predictions.labels[name]
         if answers.is_classification:
-            answers = _widened(answers, target.classes[column])
+            answers = widened(answers, target.classes[column])
         labels[name] = replace(answers, y_true=_coded(y[:, column], target, column, answers))
     return labels
 
@@ -121,7 +201,7 @@ def _strange_answers(predictions: Predictions, target: "Target", names: Sequence
             yield Problem(where, f"answers {theirs}, but the classes are {ours}", "Spell them alike.", str(path))
 
 
-def _widened(answers: Answers, classes: Sequence[str]) -> Answers:
+def widened(answers: Answers, classes: Sequence[str]) -> Answers:
     """The answers, able to name every class of the project: one that the file never answered is still a truth."""
     more = tuple(name for name in classes if name not in answers.classes)
     p = answers.p

@@ -4,13 +4,14 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
+from mlproj.workflow.labels import note_one_sided
 from mlproj.workflow.runs import load, split_sizes, store_note
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def init(folder: Path = Path(), *, data: str | None = None, label: str | None = 
 
     Args:
         folder: Folder of the new project; made when it is not there.
-        data: A .csv or .parquet file, or ``sklearn:NAME``.
+        data: A file, folder or glob of data, ``sklearn:NAME`` or ``python:package.module:function``.
         label: Column to predict.
         name: Name of the project; the folder's by default.
 
@@ -66,7 +67,7 @@ def _starter(folder: Path, data: str | None, label: str | None, name: str) -> tu
     from mlproj.data.describe import describe_source
 
     described = describe_source(data, Path(), label=label)  # the folder may not be there yet
-    source = data if data.startswith("sklearn:") else _relative(Path(data), folder)
+    source = data if data.startswith(("sklearn:", "python:")) else _relative(Path(data), folder)
     text = starter_yaml(
         name=name,
         source=source,
@@ -128,9 +129,13 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Ch
     from mlproj.training import resolve
 
     try:
-        resolve(project, load_dataset(project, store=store.splits, save=False))
+        dataset = load_dataset(project, store=store.splits, save=False)
+        resolve(project, dataset)
     except InvalidInput as error:
         return Checked(error.problems, head, report)
+    one_sided = note_one_sided(dataset.corrections, sizes)
+    if one_sided is not None:
+        report = replace(report, warnings=(*report.warnings, one_sided))
     return Checked((), head, report, join(project, "train"))
 
 
@@ -216,12 +221,15 @@ def split(
     """
     if out is not None:
         _check_out(out)
-    from mlproj.data import load_dataset
+    from mlproj.data import deal_project, is_large, load_dataset
     from mlproj.track import store_for
 
     project = load(project, set=set)
     store = store_for(project)
-    deal = load_dataset(project, store=store.splits, redraw=redraw).deal
+    if is_large(project):
+        deal = deal_project(project, store=store.splits, redraw=redraw)
+    else:
+        deal = load_dataset(project, store=store.splits, redraw=redraw).deal
     if out is not None:
         import pandas as pd
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlproj.records import Fit
+from mlproj.records import Fit, Predictions
 from mlproj.spec.project import Project
 from mlproj.spec.render import to_yaml
 
@@ -27,7 +27,7 @@ CORRECTIONS = "mlproj.corrections"
 def data_tags(dataset: "Dataset") -> dict[str, str]:
     """Tags that say on which data a run was made."""
     tags = {"mlproj.data_hash": dataset.data_hash, "mlproj.dev_hash": dataset.dev_hash}
-    if not dataset.corrections_digest:
+    if not any(dataset.corrections.values()):
         return tags
     return tags | {CORRECTIONS: json.dumps({**dataset.corrections, "digest": dataset.corrections_digest})}
 
@@ -98,6 +98,23 @@ def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit
     """
     from safetensors.numpy import save_file
 
+    save_file(dict(fit.weights), folder / "checkpoint.safetensors")
+    write_answers(folder, project, dataset, fit.predictions, patch=patch)
+
+
+def write_answers(
+    folder: Path, project: Project, dataset: "Dataset", predictions: Predictions, *, patch: str | None
+) -> None:
+    """What a later question reads of any model, wherever it was trained.
+
+    Args:
+        folder: Where to write: project.yaml, splits.json, predictions.parquet, confusion matrices and per-class tables,
+            and dirty.patch where the git work tree has changes.
+        project: The resolved spec.
+        dataset: The data.
+        predictions: The answers.
+        patch: Uncommitted changes of the project's git work tree, if any.
+    """
     from mlproj.records.files import write_predictions
 
     (folder / "project.yaml").write_text(to_yaml(project), encoding="utf-8")
@@ -109,19 +126,17 @@ def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit
         "digest": dataset.deal.digest,
     }
     (folder / "splits.json").write_text(json.dumps(splits, indent=1), encoding="utf-8")
-    write_predictions(fit.predictions, folder / "predictions.parquet")
-    save_file(dict(fit.weights), folder / "checkpoint.safetensors")
-    write_confusion(folder, fit)
+    write_predictions(predictions, folder / "predictions.parquet")
+    write_confusion(folder, predictions)
     if patch:
         (folder / "dirty.patch").write_text(patch, encoding="utf-8")
 
 
-def write_confusion(folder: Path, fit: Fit) -> None:
+def write_confusion(folder: Path, predictions: Predictions) -> None:
     """Confusion matrix and per-class table of dev (train where there is no dev), one pair of files per label."""
     from mlproj.metrics import confusion, per_class
 
-    split = "dev" if "dev" in fit.predictions.splits else "train"
-    part = fit.predictions.part(split)
+    part = predictions.part("dev" if "dev" in predictions.splits else predictions.splits[0])
     for label, answers in part.labels.items():
         if not answers.is_classification:
             continue

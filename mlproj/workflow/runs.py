@@ -16,6 +16,7 @@ from mlproj.records import Run
 from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
 from mlproj.spec.yaml import read_yaml_file
+from mlproj.workflow.labels import notes_on_runs
 
 if TYPE_CHECKING:
     from mlproj.track import AbstractTracker, Store
@@ -34,12 +35,14 @@ class Listing:
         runs: The runs.
         best: Id of the best by contract among those on the newest dev set; None when there is none.
         metric: Name of the optimised metric of the newest run.
+        notes: What keeps their figures from being compared.
     """
 
     head: str
     runs: tuple[Run, ...]
     best: str | None
     metric: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ def runs(project: Project | str | Path = ".") -> Listing:
     best = best_run(found)
     count = f"{len(found)} run{'' if len(found) == 1 else 's'}"
     metric = next((contract_of(run)[0] for run in found if run.kind in TRAINED and run.status == "FINISHED"), "error")
-    return Listing(f"{project.name} · {count}{store_note(store)}", found, best.id if best else None, metric)
+    notes = tuple(notes_on_runs(found, project))
+    return Listing(f"{project.name} · {count}{store_note(store)}", found, best.id if best else None, metric, notes)
 
 
 def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> Shown:
@@ -95,10 +99,10 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
 
 
 def _has_spec(run: Run) -> bool:
-    """Whether a run holds its spec: a diagnosis, what was killed, and most trials of a search do not."""
+    """Whether a run holds its spec: a diagnosis, an evaluation, what was killed, and most trials of a search do not."""
     if run.kind == "trial" and run.folder is not None and not (run.folder / "project.yaml").is_file():
         return False
-    return run.kind != "diagnosis" and run.status == "FINISHED"
+    return run.kind not in ("diagnosis", "evaluation") and run.status == "FINISHED"
 
 
 def stored_spec(tracker: "AbstractTracker", run: Run) -> Path:
@@ -144,8 +148,13 @@ def spec_of(
     """
     spec = load_project(home.root, base={**more, **read_yaml_file(file).data}, base_name=run.name, overrides=set)
     parts = {name: getattr(spec, name) for name in Project.model_fields}
-    # corrected labels belong to the data as they are today, not to what was trained
-    parts["data"] = spec.data.model_copy(update={"corrections": home.data.corrections})
+    asked = {change.partition("=")[0].strip() for change in set}
+    # corrected labels, and what people look for in the errors, are those of today, not of what was trained
+    if "data.corrections" not in asked:
+        parts["data"] = spec.data.model_copy(update={"corrections": home.data.corrections})
+    for name in ("error_analysis", "slices"):
+        if not any(key.partition(".")[0] == name for key in asked):
+            parts[name] = getattr(home, name)
     return home.changed(**parts)
 
 
@@ -203,7 +212,7 @@ def find_run(tracker: "AbstractTracker", selector: str | None) -> Run:
     """
     if selector in (None, "latest", "best"):
         finished = [run for run in tracker.runs(kinds=TRAINED) if run.status == "FINISHED"]
-        found = best_run(finished) if selector == "best" else next(iter(finished), None)
+        found = best_run(tracker.runs()) if selector == "best" else next(iter(finished), None)
         if found is None:
             raise RunNotFound("There is no finished run yet. Train one first: mlproj train")
         return found
@@ -220,7 +229,9 @@ def best_run(runs: Sequence[Run]) -> Run | None:
     from mlproj.metrics import rank_key
 
     finished = [
-        run for run in runs if run.kind in TRAINED and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags
+        run
+        for run in runs
+        if run.kind in (*TRAINED, "record") and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags
     ]
     if not finished:
         return None

@@ -23,11 +23,11 @@ def test_a_source_of_another_package_is_found_by_its_entry_point(
     assert example
     (tmp_path / "my_package.py").write_text(example[1])
     monkeypatch.syspath_prepend(str(tmp_path))
-    point = EntryPoint("feather", "my_package:FeatherSource", registry.GROUP)
+    point = EntryPoint("orc", "my_package:OrcSource", registry.GROUP)
     monkeypatch.setattr(registry, "_installed", lambda: (point,))
     table = pd.DataFrame({"size": range(60), "kind": ["small", "big"] * 30})
-    table.to_feather(tmp_path / "things.feather")
-    project = Project(name="things", data=Data(source=str(tmp_path / "things.feather"), label="kind"))
+    table.to_orc(tmp_path / "things.orc")
+    project = Project(name="things", data=Data(source=str(tmp_path / "things.orc"), label="kind"))
     assert load_dataset(project).deal.sizes == {"train": 36, "dev": 12, "test": 12}
 
 

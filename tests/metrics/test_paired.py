@@ -332,3 +332,18 @@ def test_equal_models_pass_for_different_in_one_case_of_twenty_at_most() -> None
     tables = [rng.multinomial(200, [0.8, 0.06, 0.06, 0.08]).tolist() for _ in range(2000)]
     said = np.array([p_second_better(reconcile(compare(tuple(t))), lower_is_better=True) for t in tables])
     assert np.mean((said > 0.975) | (said < 0.025)) <= 0.06
+
+
+def test_answers_before_and_after_labels_were_corrected_are_a_pair_where_that_is_said() -> None:
+    truth, answers = np.zeros(200, dtype=np.int64), (np.arange(200) < 20).astype(np.int64)
+    after = Answers((np.arange(200) < 6).astype(np.int64), answers, NAMES)
+    before = Answers(truth, answers, NAMES)
+    with pytest.raises(InvalidInput, match="or their truth differs"):
+        paired_difference(after, before, "error")
+    found = paired_difference(after, before, "error", relabelled=True)
+    assert found.value == pytest.approx(-6 / 200)
+    assert found.p == pytest.approx(2 * 0.5**6 / 2)  # mid-p of 0 against 6
+    assert found.low < found.value < found.high < 0
+    missing = Answers(np.where(np.arange(200) == 9, -1, 0), answers, NAMES)
+    with pytest.raises(InvalidInput, match="or their truth differs"):
+        paired_difference(missing, before, "error", relabelled=True)

@@ -68,7 +68,8 @@ def test_all_else_stays_as_it_was() -> None:
     project = make(search={"trials": 3, "space": {"training.l2": {"log": [1e-6, 1]}}}, metric={"threshold": 0.25})
     varied = vary(project, {"training.l2": 0.1})
     assert varied.changed(training=project.training) == project
-    assert varied.data is project.data
+    assert varied.data == project.data  # a copy: each project owns the data that it can be asked for
+    assert varied.splits is project.splits
     assert varied.search is project.search
     assert project.training.l2 == 0
     assert vary(varied, {"training.l2": 0.0}) == project

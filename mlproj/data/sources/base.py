@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlproj.data.words import some_of
+from mlproj.data.words import some_of, suggest
 from mlproj.errors import InvalidInput, Problem
 
-DATA_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+DATA_SUFFIXES = (
+    ".csv", ".csv.gz", ".parquet", ".pq", ".feather", ".arrow", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".npz",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,20 @@ class Reading:
         frame: Raw cells, one column per column of the source; text or standard pandas types.
         rows: Row number of each example in the source as a user would count it (N,): in a CSV file the header is row 1.
         label: Column to predict, where the source brings its own.
+        files: The files that were read, where there are several.
+        file: Position among `files` of each example's file (N,); None for a single file.
     """
 
     frame: pd.DataFrame
     rows: NDArray[np.int64]
     label: str | None = None
+    files: tuple[str, ...] = ()
+    file: NDArray[np.int64] | None = None
+
+    def select(self, rows: NDArray[Any]) -> "Reading":
+        """The reading at some positions."""
+        file = None if self.file is None else self.file[rows]
+        return Reading(self.frame.take(rows), self.rows[rows], self.label, self.files, file)
 
 
 class AbstractSource(ABC):
@@ -37,10 +48,12 @@ class AbstractSource(ABC):
 
     forms: ClassVar[str]
     """The paths it reads, for messages: for example "`.csv` and `.csv.gz` files"."""
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """Endings of the files it reads, in lower case; a source of something else than files has none."""
 
-    @abstractmethod
     def claims(self, path: str) -> bool:
         """Whether it reads this path, judged by the path alone."""
+        return path.lower().endswith(self.suffixes) if self.suffixes else False
 
     @abstractmethod
     def read(self, path: str, root: Path) -> Reading:
@@ -105,6 +118,18 @@ def suggest_file(file: Path, lead: str = "That folder holds") -> str:
     if close:
         return f"Did you mean `{by_stem[close[0]]}`?"
     return f"{lead}: {some_of(names)}." if names else "Relative paths start from the project's folder."
+
+
+def need_columns(path: str, names: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
+    """The columns to read.
+
+    Raises:
+        InvalidInput: When one that is wanted is not there.
+    """
+    absent = [name for name in wanted or () if name not in names]
+    if absent:
+        raise refuse(path, f"has no column {', '.join(map(repr, absent[:5]))}", suggest(absent[0], names))
+    return list(names) if wanted is None else [name for name in names if name in set(wanted)]
 
 
 def count_rows(n: int, first: int = 1) -> NDArray[Any]:

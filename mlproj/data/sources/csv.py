@@ -3,23 +3,26 @@
 import csv
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
-from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, refuse
+from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, need_columns, refuse
 from mlproj.errors import InvalidInput
 
 UNNAMED = "Unnamed: "
 _BLOCK = 1 << 23
+_HEAD = 1 << 20
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LEADING_BLANK = re.compile(rb"(?:[ \t]*(?:\r\n|\n|\r))+")
@@ -30,10 +33,7 @@ class CsvSource(AbstractSource):
     """Comma-separated text in UTF-8 with a header row, RFC 4180 quoting, optionally compressed with gzip."""
 
     forms = "`.csv` and `.csv.gz` files"
-
-    def claims(self, path: str) -> bool:
-        """Whether the name ends in `.csv` or `.csv.gz`."""
-        return path.lower().endswith((".csv", ".csv.gz"))
+    suffixes = (".csv", ".csv.gz")
 
     def read(self, path: str, root: Path) -> Reading:
         """All cells as text; an empty cell is missing."""
@@ -51,6 +51,110 @@ class CsvSource(AbstractSource):
         _check_quotes(path, data, table, rows)
         return Reading(table.to_pandas(), rows)
 
+    def batches(self, path: str, root: Path, *, columns: Sequence[str] | None = None) -> Iterator[Reading]:
+        """Blocks of some megabytes; the rows keep the numbers that `read` gives them."""
+        file = find_file(path, root)
+        head = _check_bytes(path, _peek(path, file))
+        blank = _LEADING_BLANK.match(head)
+        n_blank = len(blank[0].splitlines()) if blank else 0
+        try:
+            header = _read_header(path, head)
+        except UnicodeDecodeError as error:
+            raise _explain(path, head, error) from None
+        names = need_columns(path, header, columns)
+        numbers = _number_stream(path, file, n_blank)
+        n_rows = 0
+        try:
+            for batch in _stream(path, file, header, names, n_blank):
+                if not batch.num_rows:
+                    continue
+                n_rows += batch.num_rows
+                rows = np.fromiter(numbers, np.int64, count=batch.num_rows)
+                yield Reading(pa.Table.from_batches([batch]).select(names).to_pandas(), rows)
+        except pa.ArrowInvalid as error:
+            raise _explain(path, _bad_bytes(path, file), error) from None
+        if not n_rows:
+            raise refuse(path, "has a header but no rows")
+
+
+def _open(path: str, file: Path) -> IO[bytes]:
+    return gzip.open(file, "rb") if path.lower().endswith(".gz") else file.open("rb")  # type: ignore[return-value]  # gzip's own class reads alike
+
+
+def _peek(path: str, file: Path) -> bytes:
+    """The first lines of a file, whole."""
+    with _reading(path), _open(path, file) as stream:
+        data = stream.read(_HEAD)
+    return data[: data.rfind(b"\n") + 1] or data if len(data) == _HEAD else data
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Says what is wrong with a file that cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise refuse(path, f"cannot be read ({error.strerror or error})") from None
+    except (EOFError, zlib.error) as error:
+        raise refuse(path, f"is no complete gzip file ({error})") from None
+
+
+def _stream(
+    path: str, file: Path, header: Sequence[str], names: Sequence[str], n_blank: int
+) -> Iterator[pa.RecordBatch]:
+    """Batches of texts, read in one thread."""
+    ragged: list[Any] = []
+
+    def note(row: Any) -> str:
+        ragged.append(row)
+        return "skip"
+
+    with _reading(path), _open(path, file) as stream:
+        reader = arrow_csv.open_csv(
+            stream,
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, block_size=_BLOCK, skip_rows=n_blank, column_names=header, skip_rows_after_names=1
+            ),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.large_string()),
+                include_columns=list(names),
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+        for batch in reader:
+            if ragged:
+                number = ragged[0].number
+                place = path if number is None else f"{path} row {number}"
+                found, named = _count(ragged[0].actual_columns), _count(len(header), "column")
+                message = f"has {found}, but the header names {named}"
+                raise refuse(place, message, "Text that holds a comma must stand in quotation marks.")
+            yield batch
+
+
+def _number_stream(path: str, file: Path, n_blank: int) -> Iterator[int]:
+    """Row numbers as `_number_rows` counts them: only a file with blank lines has to be read for them."""
+    tail, has_blank = b"", bool(n_blank)
+    with _reading(path), _open(path, file) as stream:
+        while not has_blank and (chunk := stream.read(_BLOCK)):
+            has_blank = any(blank in tail + chunk for blank in _BLANK_LINES)
+            tail = chunk[-2:]
+    if not has_blank:
+        yield from itertools.count(2)
+        return
+    with _reading(path), _open(path, file) as stream:
+        records = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
+        found = (number for number, record in enumerate(records, start=1) if not _is_blank(record))
+        next(found, None)
+        yield from found
+
+
+def _bad_bytes(path: str, file: Path) -> bytes:
+    """A file up to its first bytes that are no UTF-8, as `_explain` looks for them."""
+    with _reading(path), _open(path, file) as stream:
+        return stream.read()
+
 
 def _read_bytes(path: str, file: Path) -> bytes:
     try:
@@ -61,6 +165,11 @@ def _read_bytes(path: str, file: Path) -> bytes:
         raise refuse(path, f"cannot be read ({error.strerror or error})") from None
     except (EOFError, zlib.error) as error:
         raise refuse(path, f"is no complete gzip file ({error})") from None
+    return _check_bytes(path, data)
+
+
+def _check_bytes(path: str, data: bytes) -> bytes:
+    """The text without its byte order mark, known to be text."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise refuse(path, "is encoded in UTF-16", "Save it as UTF-8.")
     data = data.removeprefix(b"\xef\xbb\xbf")

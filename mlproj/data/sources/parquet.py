@@ -1,70 +1,125 @@
-"""Parquet files: columns keep their types."""
+"""Parquet and Feather files: columns keep their types."""
 
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import pandas as pd
 import pyarrow as pa
 
-from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, refuse
+from mlproj.data.sources.arrow import to_pandas
+from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, need_columns, refuse
 
-_NULLABLE = {
-    pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(), pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(), pa.bool_(): pd.BooleanDtype(),
-}  # fmt: skip
+Made = TypeVar("Made")
+_ROWS = 1 << 16
 
 
 class ParquetSource(AbstractSource):
     """A Parquet file with one row per example."""
 
     forms = "`.parquet` files"
-
-    def claims(self, path: str) -> bool:
-        """Whether the name ends in `.parquet`."""
-        return path.lower().endswith((".parquet", ".pq"))
+    suffixes = (".parquet", ".pq")
 
     def read(self, path: str, root: Path) -> Reading:
         """All columns with their types; nested ones as text."""
         from pyarrow import parquet
 
+        file = find_file(path, root)
+        table = attempt(path, "Parquet", lambda: parquet.ParquetFile(file).read())
+        check_table(path, table)
+        return Reading(to_pandas(table), count_rows(table.num_rows))
+
+    def batches(self, path: str, root: Path, *, columns: Sequence[str] | None = None) -> Iterator[Reading]:
+        """Row groups cut to some ten thousand rows."""
+        from pyarrow import parquet
+
+        file = attempt(path, "Parquet", lambda: parquet.ParquetFile(find_file(path, root)))
+        names = need_columns(path, file.schema_arrow.names, columns)
+        gaps = _columns_with_gaps(file)
+        check_table(path, file.schema_arrow.empty_table(), n=file.metadata.num_rows)
+        first = 1
+        stream = file.iter_batches(batch_size=_ROWS, columns=names, use_threads=False)
+        while (batch := attempt(path, "Parquet", lambda: next(stream, None))) is not None:
+            part = pa.Table.from_batches([batch]).select(names)
+            yield Reading(to_pandas(part, nullable=gaps), count_rows(part.num_rows, first))
+            first += part.num_rows
+
+
+class FeatherSource(AbstractSource):
+    """A Feather file (Arrow's own format) with one row per example."""
+
+    forms = "`.feather` files"
+    suffixes = (".feather", ".arrow")
+
+    def read(self, path: str, root: Path) -> Reading:
+        """All columns with their types; nested ones as text."""
+        from pyarrow import feather
+
+        file = find_file(path, root)
+        table = attempt(path, "Feather", lambda: feather.read_table(file))
+        check_table(path, table)
+        return Reading(to_pandas(table), count_rows(table.num_rows))
+
+    def batches(self, path: str, root: Path, *, columns: Sequence[str] | None = None) -> Iterator[Reading]:
+        """The record batches of the file, mapped into memory rather than read."""
+        file = find_file(path, root)
         try:
-            table = parquet.ParquetFile(find_file(path, root)).read()
-        except OSError as error:
-            raise refuse(path, f"cannot be read ({error.strerror or error})") from None
-        except pa.ArrowException as error:
-            raise refuse(path, f"is no readable Parquet file: {str(error).splitlines()[0][:200]}") from None
-        twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
-        if twice:
-            raise refuse(path, f"names a column more than once: {', '.join(map(repr, twice))}")
-        if table.num_rows == 0 or table.num_columns == 0:
-            raise refuse(path, "has no rows" if table.num_columns else "has no columns")
-        return Reading(_to_pandas(table), count_rows(table.num_rows))
+            with pa.memory_map(str(file)) as source:
+                reader = pa.ipc.open_file(source)
+                yield from self._batches(path, reader, columns)
+        except (pa.ArrowInvalid, OSError):  # the first version of the format has no batches
+            reading = self.read(path, root)
+            names = need_columns(path, list(map(str, reading.frame.columns)), columns)
+            yield Reading(reading.frame[names], reading.rows)
+
+    def _batches(self, path: str, reader: Any, columns: Sequence[str] | None) -> Iterator[Reading]:
+        check_table(path, reader.schema.empty_table(), n=None)
+        names = need_columns(path, reader.schema.names, columns)
+        parts = range(reader.num_record_batches)
+        gaps = frozenset(name for name in names if any(reader.get_batch(i).column(name).null_count for i in parts))
+        first = 1
+        for i in parts:
+            whole = pa.Table.from_batches([reader.get_batch(i)]).select(names)
+            for start in range(0, whole.num_rows, _ROWS):
+                part = whole.slice(start, _ROWS)
+                yield Reading(to_pandas(part, nullable=gaps), count_rows(part.num_rows, first))
+                first += part.num_rows
+        if first == 1:
+            raise refuse(path, "has no rows")
 
 
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Standard pandas types; whole numbers and truths with missing cells keep theirs."""
-    columns = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        plain = _simplify(column)
-        mapper: Any = _NULLABLE.get if plain.null_count else None
-        columns[str(name)] = plain.to_pandas(types_mapper=mapper)
-    return pd.DataFrame(columns)
+def _columns_with_gaps(file: Any) -> frozenset[str]:
+    """Columns that have a missing cell somewhere, by the file's own statistics; without these all of them may."""
+    gaps = set()
+    schema = file.schema_arrow.names
+    for group in range(file.metadata.num_row_groups):
+        for i in range(file.metadata.num_columns):
+            column = file.metadata.row_group(group).column(i)
+            known = column.statistics if column.is_stats_set else None
+            if known is None or not known.has_null_count or known.null_count:
+                gaps.add(column.path_in_schema.split(".")[0])
+    return frozenset(gaps & set(schema))
 
 
-def _simplify(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _simplify(column.cast(kind.value_type))
-    if pa.types.is_date(kind):
-        return column.cast(pa.timestamp("s" if kind == pa.date32() else "ms"))
-    if pa.types.is_decimal(kind):
-        return column.cast(pa.float64())
-    if pa.types.is_null(kind):
-        return column.cast(pa.string())
-    is_plain = pa.types.is_primitive(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    if is_plain and not pa.types.is_time(kind) and not pa.types.is_duration(kind):
-        return column
-    return pa.chunked_array(
-        [pa.array([None if cell is None else str(cell) for cell in column.to_pylist()], pa.string())]
-    )
+def attempt(path: str, kind: str, make: Callable[[], Made]) -> Made:
+    """What a reader returns.
+
+    Raises:
+        InvalidInput: When it cannot read the file.
+    """
+    try:
+        return make()
+    except pa.ArrowException as error:
+        raise refuse(path, f"is no readable {kind} file: {str(error).splitlines()[0][:200]}") from None
+    except OSError as error:
+        raise refuse(path, f"cannot be read ({error.strerror or str(error).splitlines()[0][:200]})") from None
+
+
+def check_table(path: str, table: pa.Table, *, n: int | None = -1) -> None:
+    """Refuses a table without rows or columns, or with two columns of one name; `n` are its rows, None if unknown."""
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise refuse(path, f"names a column more than once: {', '.join(map(repr, twice))}")
+    if table.num_columns == 0:
+        raise refuse(path, "has no columns")
+    if (table.num_rows if n == -1 else n) == 0:
+        raise refuse(path, "has no rows")

@@ -11,10 +11,21 @@ from pathlib import Path
 from mlproj.data.sources.base import AbstractSource, Reading, refuse
 
 GROUP = "mlproj.sources"
+_MODULES = {"feather": "parquet"}
 BUILT_IN = tuple(
-    EntryPoint(name, f"mlproj.data.sources.{name}:{kind}", GROUP)
-    for name, kind in (("csv", "CsvSource"), ("parquet", "ParquetSource"), ("sklearn", "SklearnSource"))
+    EntryPoint(name, f"mlproj.data.sources.{_MODULES.get(name, name)}:{kind}", GROUP)
+    for name, kind in (
+        ("sklearn", "SklearnSource"),
+        ("python", "PythonSource"),
+        ("files", "FilesSource"),
+        ("csv", "CsvSource"),
+        ("parquet", "ParquetSource"),
+        ("feather", "FeatherSource"),
+        ("jsonl", "JsonLinesSource"),
+        ("npz", "NpzSource"),
+    )
 )
+"""In the order in which they are asked: a glob of CSV files ends like a CSV file."""
 
 
 def read_source(path: str, root: Path) -> Reading:

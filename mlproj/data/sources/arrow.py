@@ -1,0 +1,47 @@
+"""What the readers of typed tables share: columns of Arrow as standard pandas types."""
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+_NULLABLE = {
+    pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(), pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(), pa.bool_(): pd.BooleanDtype(),
+}  # fmt: skip
+
+
+def to_pandas(table: pa.Table, *, nullable: frozenset[str] | None = None) -> pd.DataFrame:
+    """Standard pandas types; whole numbers and truths with missing cells keep theirs.
+
+    Args:
+        table: The columns; nested ones become text.
+        nullable: Columns that have missing cells somewhere, when this is only a part of them.
+    """
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        plain = simplify(column)
+        has_gaps = plain.null_count if nullable is None else name in nullable
+        mapper: Any = _NULLABLE.get if has_gaps else None
+        columns[str(name)] = plain.to_pandas(types_mapper=mapper)
+    return pd.DataFrame(columns)
+
+
+def simplify(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of a plain type: no dictionaries, dates as moments, decimals as numbers, what is nested as text."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return simplify(column.cast(kind.value_type))
+    if pa.types.is_date(kind):
+        return column.cast(pa.timestamp("s" if kind == pa.date32() else "ms"))
+    if pa.types.is_decimal(kind):
+        return column.cast(pa.float64())
+    if pa.types.is_null(kind):
+        return column.cast(pa.string())
+    is_plain = pa.types.is_primitive(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if is_plain and not pa.types.is_time(kind) and not pa.types.is_duration(kind):
+        return column
+    return pa.chunked_array(
+        [pa.array([None if cell is None else str(cell) for cell in column.to_pylist()], pa.string())]
+    )

@@ -1,0 +1,101 @@
+"""JSON lines: one object per line; cells become text as they are written, and are read like those of a CSV file."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlproj.data.sources.base import AbstractSource, Reading, find_file, need_columns, refuse
+
+_ROWS = 1 << 16
+
+
+class JsonLinesSource(AbstractSource):
+    """One JSON object per line; a key that a line lacks is a missing cell, and what is nested stays JSON."""
+
+    forms = "`.jsonl` and `.jsonl.gz` files"
+    suffixes = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+
+    def read(self, path: str, root: Path) -> Reading:
+        """All keys of all lines."""
+        file = find_file(path, root)
+        lines, objects = [], []
+        for line, found in _objects(path, file):
+            lines.append(line)
+            objects.append(found)
+        if not objects:
+            raise refuse(path, "has no rows", "One JSON object per line is needed.")
+        names = list(dict.fromkeys(name for found in objects for name in found))
+        return _reading(names, lines, objects)
+
+    def batches(self, path: str, root: Path, *, columns: Sequence[str] | None = None) -> Iterator[Reading]:
+        """Some ten thousand lines at a time; a first pass gathers the keys."""
+        file = find_file(path, root)
+        keys = list(dict.fromkeys(name for _, found in _objects(path, file) for name in found))
+        if not keys:
+            raise refuse(path, "has no rows", "One JSON object per line is needed.")
+        names = need_columns(path, keys, columns)
+        lines: list[int] = []
+        objects: list[dict[str, str | None]] = []
+        for line, found in _objects(path, file):
+            lines.append(line)
+            objects.append(found)
+            if len(lines) == _ROWS:
+                yield _reading(names, lines, objects)
+                lines, objects = [], []
+        if lines:
+            yield _reading(names, lines, objects)
+
+
+def _reading(names: Sequence[str], lines: list[int], objects: list[dict[str, str | None]]) -> Reading:
+    columns = {name: pd.Series([found.get(name) for found in objects], dtype="str") for name in names}
+    return Reading(pd.DataFrame(columns), np.array(lines, np.int64))
+
+
+def _objects(path: str, file: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """The objects with their lines; numbers as they are written, truths as `true` and `false`."""
+    is_packed = path.lower().endswith(".gz")
+    try:
+        with gzip.open(file, "rb") if is_packed else file.open("rb") as stream:
+            for line, data in enumerate(stream, start=1):
+                if data.strip():
+                    yield line, _parse(path, line, data)
+    except OSError as error:
+        raise refuse(path, f"cannot be read ({error.strerror or error})") from None
+    except (EOFError, zlib.error) as error:
+        raise refuse(path, f"is no complete gzip file ({error})") from None
+
+
+def _parse(path: str, line: int, data: bytes) -> dict[str, str | None]:
+    place = f"{path} row {line}"
+    try:
+        found = json.loads(data.decode("utf-8-sig"), parse_float=str, parse_int=str, parse_constant=str)
+    except UnicodeDecodeError:
+        raise refuse(place, "is not UTF-8", "Save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        hint = (
+            "One JSON object per line is needed."
+            if line > 1
+            else "A single JSON document is no JSON lines file: one object per line is needed."
+        )
+        raise refuse(place, f"is no JSON ({error.msg} at character {error.pos + 1})", hint) from None
+    except RecursionError:
+        raise refuse(place, "is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise refuse(
+            place, f"holds a {type(found).__name__}, not an object", 'Write {"column": value, …} in each line.'
+        )
+    return {str(name): _text(value) for name, value in found.items()}
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

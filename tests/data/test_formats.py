@@ -1,0 +1,282 @@
+"""Feather, JSON lines, NPZ, folders, globs, functions: read as a whole, in batches, and refused when broken."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlproj.data import load_dataset
+from mlproj.data.sources import find_source, read_source
+from mlproj.errors import InvalidInput
+from mlproj.spec.load import make_project
+
+CODE = """
+import numpy as np
+import pandas as pd
+
+TABLE = pd.DataFrame({"size": range(60), "kind": ["small", "big"] * 30})
+NOTHING = 3
+
+def load():
+    return TABLE
+
+def pair():
+    return TABLE[["size"]], TABLE["kind"]
+
+def arrays():
+    return np.arange(120.0).reshape(60, 2), np.arange(60) % 2
+
+class Pairs:
+    def __len__(self):
+        return 60
+    def __getitem__(self, i):
+        return np.array([i, i / 2]), i % 2
+
+class Dicts(Pairs):
+    def __getitem__(self, i):
+        return {"size": i, "kind": "ab"[i % 2]}
+
+def wrong():
+    rate = 1
+    return rate / 0
+
+def needs(path):
+    return TABLE
+
+def text():
+    return "a,b"
+
+def nothing():
+    return TABLE.head(0)
+
+def uneven():
+    return [[1], [2]], [1]
+
+def cube():
+    return np.zeros((2, 3, 4)), [0, 1]
+
+def twice():
+    return pd.concat([TABLE, TABLE], axis=1)
+
+class Odd(Pairs):
+    def __getitem__(self, i):
+        return i
+"""
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "code": [f"{i:04d}" for i in range(300)],
+            "size": rng.normal(size=300).round(3),
+            "count": rng.integers(0, 9, 300),
+            "ok": rng.random(300) < 0.5,
+            "kind": rng.choice(["small", "big"], 300),
+        }
+    )
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    "t.csv": lambda f, p: f.to_csv(p, index=False),
+    "t.csv.gz": lambda f, p: f.to_csv(p, index=False),
+    "T.CSV": lambda f, p: f.to_csv(p, index=False),
+    "t.parquet": lambda f, p: f.to_parquet(p, row_group_size=70),
+    "t.feather": lambda f, p: f.to_feather(p, chunksize=70),
+    "t.jsonl": lambda f, p: f.to_json(p, orient="records", lines=True),
+    "t.jsonl.gz": lambda f, p: f.to_json(p, orient="records", lines=True),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_same_table_gives_the_same_deal_in_every_format(frame: pd.DataFrame, tmp_path: Path, name: str) -> None:
+    WRITERS[name](frame, tmp_path / name)
+    WRITERS["t.csv"](frame, tmp_path / "plain.csv")
+    deals = []
+    for source in (name, "plain.csv"):
+        data = {"source": str(tmp_path / source), "label": "kind", "columns": {"code": "category"}}
+        dataset = load_dataset(make_project({"name": "x", "data": data}))
+        deals.append({split: sorted(part.ids.tolist()) for split, part in dataset.parts.items()})
+    assert deals[0] == deals[1]
+
+
+@pytest.mark.parametrize("name", [*WRITERS, "many", "many/*.csv"])
+def test_batches_joined_are_what_reading_the_whole_gives(frame: pd.DataFrame, tmp_path: Path, name: str) -> None:
+    frame.loc[[3, 150], "size"] = np.nan
+    (tmp_path / "many").mkdir()
+    for i, part in enumerate(np.array_split(np.arange(300), 3)):
+        frame.iloc[part].to_csv(tmp_path / "many" / f"{i}.csv", index=False)
+    if name in WRITERS:
+        WRITERS[name](frame, tmp_path / name)
+    whole = read_source(name, tmp_path)
+    parts = list(find_source(name).batches(name, tmp_path))
+    pd.testing.assert_frame_equal(pd.concat([part.frame for part in parts], ignore_index=True), whole.frame)
+    assert np.concatenate([part.rows for part in parts]).tolist() == whole.rows.tolist()
+
+
+def test_batches_of_some_columns_hold_these_alone(frame: pd.DataFrame, tmp_path: Path) -> None:
+    for name, write in WRITERS.items():
+        write(frame, tmp_path / name)
+        [columns] = {
+            tuple(part.frame.columns) for part in find_source(name).batches(name, tmp_path, columns=["kind", "code"])
+        }
+        assert set(columns) == {"code", "kind"}
+        with pytest.raises(InvalidInput, match=r"has no column 'kid'[\s\S]*Did you mean `kind`"):
+            list(find_source(name).batches(name, tmp_path, columns=["kid"]))
+
+
+def test_blank_lines_are_counted_in_batches_too(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\n\na,b\n1,2\n\n3,4\n")
+    whole = read_source("t.csv", tmp_path)
+    [batch] = find_source("t.csv").batches("t.csv", tmp_path)
+    assert batch.rows.tolist() == whole.rows.tolist()
+
+
+def test_an_archive_of_arrays_becomes_columns_and_brings_its_label(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=np.arange(120.0).reshape(60, 2), age=np.arange(60), y=np.array(["a", "b"] * 30))
+    reading = read_source("a.npz", tmp_path)
+    assert list(reading.frame.columns) == ["X0", "X1", "age", "y"]
+    assert reading.label == "y"
+    assert load_dataset(make_project({"name": "x", "data": {"source": str(tmp_path / "a.npz")}})).target.classes == (
+        ("a", "b"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "label"),
+    [
+        ("load", ["size", "kind"], None),
+        ("pair", ["size", "kind"], "kind"),
+        ("arrays", ["x0", "x1", "y"], "y"),
+        ("Pairs", ["x0", "x1", "y"], "y"),
+        ("Dicts", ["size", "kind"], None),
+    ],
+)
+def test_a_function_returns_the_table(tmp_path: Path, name: str, columns: list[str], label: str | None) -> None:
+    (tmp_path / f"tables_{name}.py").write_text(CODE)
+    reading = read_source(f"python:tables_{name}:{name}", tmp_path)
+    assert (list(reading.frame.columns), reading.label, len(reading.frame)) == (columns, label, 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("wrong", r"fails: broken_\d+.py line \d+: ZeroDivisionError: division by zero"),
+        ("needs", "needs arguments: path"),
+        ("text", "returned a str[\\s\\S]*Return a DataFrame"),
+        ("nothing", "returned no rows"),
+        ("uneven", "returned 2 rows of X and 1 of y"),
+        ("cube", r"an X of the shape \(2, 3, 4\)"),
+        ("twice", "returned the column 'size' more than once"),
+        ("Odd", "holds a int per example"),
+        ("NOTHING", "is a int, no function"),
+        ("laod", r"has no 'laod'[\s\S]*Did you mean `broken_\d+:load`"),
+    ],
+)
+def test_a_function_that_goes_wrong_is_named_by_its_own_line(tmp_path: Path, name: str, message: str) -> None:
+    module = f"broken_{abs(hash(name)) % 10**8}"
+    (tmp_path / f"{module}.py").write_text(CODE)
+    with pytest.raises(InvalidInput, match=message):
+        read_source(f"python:{module}:{name}", tmp_path)
+
+
+def test_a_module_that_is_not_there_or_does_not_compile_is_said(tmp_path: Path) -> None:
+    (tmp_path / "my_tables.py").write_text("def load(:\n")
+    with pytest.raises(InvalidInput, match=r"importing my_tables fails: my_tables.py line 1: SyntaxError"):
+        read_source("python:my_tables:load", tmp_path)
+    with pytest.raises(InvalidInput, match=r"no module 'my_table'[\s\S]*Did you mean `my_tables:load`"):
+        read_source("python:my_table:load", tmp_path)
+    with pytest.raises(InvalidInput, match=r"'my_tables' names no function[\s\S]*package.module:name"):
+        read_source("python:my_tables", tmp_path)
+
+
+def test_the_import_path_is_as_before_afterwards(tmp_path: Path) -> None:
+    import sys
+
+    (tmp_path / "tables_path.py").write_text(CODE)
+    before = list(sys.path)
+    read_source("python:tables_path:load", tmp_path)
+    assert sys.path == before
+
+
+def test_messages_name_the_file_and_row_within_a_folder(frame: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    frame.head(150).to_csv(tmp_path / "parts" / "a.csv", index=False)
+    text = frame.tail(150).astype({"size": object})
+    text.iloc[4, 1] = "huge"
+    text.to_csv(tmp_path / "parts" / "b.csv", index=False)
+    (tmp_path / "parts" / ".hidden.csv").write_text("x\n1\n")
+    (tmp_path / "parts" / "notes.txt").write_text("no data")
+    data = {"source": str(tmp_path / "parts"), "label": "kind", "columns": {"size": "number"}}
+    with pytest.raises(InvalidInput, match=r"b.csv row 6 holds 'huge', which is no number"):
+        load_dataset(make_project({"name": "x", "data": data}))
+
+
+def _zip_of_objects(path: Path) -> None:
+    np.savez(path, a=np.array([{}, []], dtype=object))
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty.feather": (lambda p: p.write_bytes(b""), "is no readable Feather file"),
+    "text.feather": (lambda p: p.write_text("a,b\n1,2\n"), "is no readable Feather file"),
+    "norows.feather": (lambda p: pd.DataFrame({"a": []}).to_feather(p), "has no rows"),
+    "norows.parquet": (lambda p: pd.DataFrame({"a": []}).to_parquet(p), "has no rows"),
+    "empty.jsonl": (lambda p: p.write_text("\n\n"), "has no rows"),
+    "array.jsonl": (lambda p: p.write_text("[1, 2]\n"), "row 1: holds a list, not an object"),
+    "torn.jsonl": (lambda p: p.write_text('{"a": 1}\n{"a": \n'), "row 2: is no JSON"),
+    "whole.jsonl": (
+        lambda p: p.write_text(json.dumps([{"a": 1}], indent=1)),
+        "row 1: is no JSON[\\s\\S]*one object per line",
+    ),
+    "latin.jsonl": (lambda p: p.write_bytes(b'{"a": "\xe4"}\n'), "row 1: is not UTF-8"),
+    "torn.jsonl.gz": (lambda p: p.write_bytes(gzip.compress(b'{"a": 1}\n' * 99)[:-9]), "is no complete gzip file"),
+    "plain.csv.gz": (lambda p: p.write_text("a,b\n1,2\n"), "cannot be read .*gzip"),
+    "text.npz": (lambda p: p.write_text("a"), "is no readable NPZ file|never unpickled"),
+    "objects.npz": (_zip_of_objects, "never unpickled"),
+    "uneven.npz": (lambda p: np.savez(p, a=np.arange(3), b=np.arange(4)), "arrays of different lengths: a 3, b 4"),
+    "cube.npz": (lambda p: np.savez(p, a=np.zeros((2, 2, 2))), r"array 'a' has the shape \(2, 2, 2\)"),
+    "complex.npz": (lambda p: np.savez(p, a=np.zeros(3, complex)), "holds complex128"),
+    "none.npz": (np.savez, "holds no array"),
+    "zero.npz": (lambda p: np.savez(p, a=np.zeros(0)), "has no rows"),
+    "twice.npz": (lambda p: np.savez(p, X=np.zeros((2, 2)), X0=np.zeros(2)), "makes the column 'X0' twice"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_refused_whole_and_in_batches(tmp_path: Path, name: str) -> None:
+    write, message = BROKEN[name]
+    write(tmp_path / name)
+    with pytest.raises(InvalidInput, match=message):
+        read_source(name, tmp_path)
+    with pytest.raises(InvalidInput, match=message):
+        list(find_source(name).batches(name, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nothing", "there is no such file or folder"),
+        ("empty", "holds no file"),
+        ("pictures", "holds pictures, which are not read yet"),
+        ("mixed", r"mixed/b.csv: has no column 'b', 'c', unlike mixed/a.csv|has no column"),
+        ("texts", "holds no data file"),
+        ("mixed/*.parquet", r"matches no file[\s\S]*a.csv"),
+        ("noending", "kind that cannot be told by its name"),
+        ("a.xlsx", "is no data source that mlproj reads[\\s\\S]*`.feather` files"),
+    ],
+)
+def test_a_folder_or_glob_that_gives_no_table_says_why(tmp_path: Path, path: str, message: str) -> None:
+    for folder in ("empty", "pictures", "mixed", "texts"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "pictures" / "cat.jpg").write_bytes(b"")
+    (tmp_path / "mixed" / "a.csv").write_text("a,b,c\n1,2,3\n")
+    (tmp_path / "mixed" / "b.csv").write_text("a,d\n1,2\n")
+    (tmp_path / "texts" / "a.txt").write_text("x")
+    (tmp_path / "noending").write_text("x")
+    with pytest.raises(InvalidInput, match=message):
+        read_source(path, tmp_path)
