@@ -15,7 +15,7 @@ from mlproj.errors import InputError, InvalidInput, Problem, TrackingError
 from mlproj.records import Run
 from mlproj.spec.project import Project
 from mlproj.workflow.answers_out import Sink, check_out
-from mlproj.workflow.runs import find_run, finite, load, model_of, open_tracker, speak, store_note
+from mlproj.workflow.runs import find_trained, finite, load, model_of, open_tracker, speak, store_note
 from mlproj.workflow.subject import is_file
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def predict(
     home = load(project if project is not None else ".")
     store, tracker = open_tracker(home, must_exist=True, writes=False)
     with tracker:
-        found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, str(run)))
+        found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_trained(tracker, str(run)))
         model = _load_model(tracker, found)
     rows = _Rows(source, home, model)
     if on_start:
