@@ -166,9 +166,8 @@ def _agreement(found: Mapping[str, Any] | None) -> str:
 def _conflicts(rows: Rows) -> str:
     if not rows:
         return ""
-    lines = [
-        f"{len(rows)} disagreement{'' if len(rows) == 1 else 's'}; until they are settled, a tag or a wrong label on which as many say yes as no counts half:"
-    ]
+    count = f"{len(rows)} disagreement{'' if len(rows) == 1 else 's'}"
+    lines = [f"{count}; until they are settled, what as many say as deny (a tag, a wrong label) counts half:"]
     for row in rows[:_SHOWN]:
         said = ", ".join(f"{s['reviewer'] or 'unsigned'} {s['value'] or 'nothing'} ({s['at']})" for s in row["said"])
         lines.append(f"  {row['id']} {row['what']}: {said}")

@@ -16,7 +16,7 @@ from mlproj.records import Run
 from mlproj.spec.project import Project
 from mlproj.workflow.answers_out import Sink, check_out
 from mlproj.workflow.rows_in import Rows
-from mlproj.workflow.runs import find_run, finite, load, model_of, open_tracker, speak, store_note
+from mlproj.workflow.runs import find_trained, finite, load, model_of, open_tracker, speak, store_note
 from mlproj.workflow.subject import is_file
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def predict(
     home = load(project if project is not None else ".")
     store, tracker = open_tracker(home, must_exist=True, writes=False)
     with tracker:
-        found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, str(run)))
+        found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_trained(tracker, str(run)))
         model = _load_model(tracker, found)
     rows = Rows(source, home, model)
     if on_start:

@@ -203,14 +203,21 @@ def find_model(tracker: "AbstractTracker", selector: str | None) -> Run:
 
     Raises:
         RunNotFound: When no run, or more than one, answers.
+        InputError: When the model was trained elsewhere.
+    """
+    return model_of(tracker, find_trained(tracker, selector))
+
+
+def find_trained(tracker: "AbstractTracker", selector: str | None) -> Run:
+    """As `find_run`, among the models that were trained here: `best` is the best of these.
+
+    Raises:
+        RunNotFound: When no run, or more than one, answers.
         InputError: When the model was trained elsewhere: its spec and weights are not ours to go on with.
     """
-    if selector == "best":
-        found = best_run(tracker.runs(kinds=TRAINED))
-        if found is None:
-            raise RunNotFound("There is no finished training yet. Train one first: mlproj train")
-        return model_of(tracker, found)
-    found = model_of(tracker, find_run(tracker, selector))
+    found = best_run(tracker.runs(kinds=TRAINED)) if selector == "best" else find_run(tracker, selector)
+    if found is None:
+        raise RunNotFound("There is no finished training yet. Train one first: mlproj train")
     if found.kind == "record":
         raise InputError(f"{speak(found)} was trained elsewhere and recorded. Name a training: mlproj runs")
     return found

@@ -103,8 +103,13 @@ def test_a_record_of_all_of_dev_may_be_the_best_but_never_the_latest(ours: Train
 
 
 def test_no_training_starts_from_a_model_that_was_trained_elsewhere(ours: Trained, perfect: Recorded) -> None:
-    with pytest.raises(InputError, match=r"perfect \(.*was trained elsewhere and recorded. Name a training"):
+    elsewhere = r"perfect \(.*was trained elsewhere and recorded. Name a training"
+    with pytest.raises(InputError, match=elsewhere):
         mlproj.train(ours.project, like="perfect")
+    with pytest.raises(InputError, match=elsewhere):
+        mlproj.search(ours.project, like="perfect", trials=2)
+    with pytest.raises(InputError, match=elsewhere):
+        mlproj.predict("perfect", ours.project.root / "app.csv", out=Path("o.csv"), project=ours.project)
     assert mlproj.train(ours.project, like="best", set=["training.epochs=1"], name="again").run.name == "again"
 
 
