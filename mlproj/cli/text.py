@@ -201,7 +201,9 @@ def run_text(shown: "Shown") -> str:
     run = shown.run
     values = {name: value for name, value in run.metrics.items() if name.count("/") == 1}
     names = list(dict.fromkeys(name.split("/")[1] for name in values))
-    splits = [split for split in ("train", "train_dev", "dev") if any(name.startswith(f"{split}/") for name in values)]
+    splits = [
+        split for split in ("train", "train_dev", "dev", "test") if any(name.startswith(f"{split}/") for name in values)
+    ]
     rows = [(name, *(figure(name, values.get(f"{split}/{name}")) for split in splits)) for name in names]
     parts = [
         shown.head,

@@ -35,7 +35,7 @@ def examples_to_tell(found: Paired, discordant: float | None = None) -> int | No
 
     Example:
         >>> examples_to_tell(Paired(0.02, -0.01, 0.05, 0.2, 400, ""), 0.1)
-        1955
+        1960
     """
     if not found.value or not isfinite(found.high - found.low):
         return None

@@ -234,7 +234,7 @@ def _record(
         run_id = tracker.start(kind=KIND, name=name, params={}, tags=tags)
         tracker.log(run_id, {f"{split}/{figure.metric}": figure.value for figure in figures}, step=0)
         tracker.artifacts(run_id, Path(folder))
-        tracker.finish(run_id, status="FINISHED", tags={"mlproj.outcome": "completed"})
+        tracker.finish(run_id, status="FINISHED", tags={"mlproj.outcome": "completed", "mlproj.message": reason})
     return tracker.run(run_id)
 
 

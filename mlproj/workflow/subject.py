@@ -141,7 +141,9 @@ class Subjects:
         tracker = self.open(home)
         found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, run))
         if found.kind not in MODEL_KINDS:
-            raise InputError(f"{speak(found)} is a {found.kind}, not a model. Name a training: mlproj runs")
+            raise InputError(
+                f"{speak(found)} is of kind {found.kind}, which holds no model. Name a training: mlproj runs"
+            )
         stored_spec(tracker, found)  # says why it holds none
         folder = tracker.fetch(found.id, "")
         if not (folder / "predictions.parquet").is_file():
