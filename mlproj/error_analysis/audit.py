@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlproj.error_analysis.ceilings import shown_error, stands_for
+from mlproj.error_analysis.ceilings import product, shown_error, stands_for
 from mlproj.error_analysis.merge import Opinion
 from mlproj.error_analysis.sheet import Manifest, Stratum
 from mlproj.metrics.intervals import wilson
@@ -76,8 +76,8 @@ def _hidden(manifest: Manifest, errors: Sequence[Opinion], right: Sequence[Opini
     """The error against true labels: e = W_e (1 − a) + W_c b.
 
     a is the share of errors in which the model was right after all, b the share of right answers that a wrong label
-    hid, W_e and W_c the shares of errors and right answers on the split. Limits add in squares (MOVER, Zou & Donner
-    2008). `at_most` is the one-sided 95 % limit of W_c b (Clopper & Pearson 1934).
+    hid, W_e and W_c the shares of errors and right answers on the split. Limits of products
+    and sum by MOVER (Zou & Donner 2008). `at_most` is the one-sided 95 % limit of W_c b (Clopper & Pearson 1934).
     """
     w_error, w_right = manifest.error, 1 - manifest.error
     n_right, n_wrong = len(right), count_wrong(right)
@@ -93,8 +93,10 @@ def _hidden(manifest: Manifest, errors: Sequence[Opinion], right: Sequence[Opini
         model_right = count_wrong([o for o in errors if o.corrected in ("", o.example.y_pred)])
         a, b = model_right / len(errors), n_wrong / n_right
         a_limits, b_limits = wilson(a, len(errors)), wilson(b, n_right)
-        kept = (w_error * (1 - a), w_error * (1 - a_limits[1]), w_error * (1 - a_limits[0]))
-        error, low, high = add([kept, (w_right * b, w_right * b_limits[0], w_right * b_limits[1])])
+        low_w, high_w = wilson(w_error, manifest.n)
+        kept = product(1 - a, (1 - a_limits[1], 1 - a_limits[0]), w_error, (low_w, high_w))
+        hidden = product(b, b_limits, w_right, (1 - high_w, 1 - low_w))
+        error, low, high = add([(w_error * (1 - a), *kept), (w_right * b, *hidden)])
         document |= {"error": error, "low": low, "high": high}
     return document
 
