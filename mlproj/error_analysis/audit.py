@@ -5,10 +5,10 @@ calls right, hides among the right answers, and few of those are looked at: how 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlproj.error_analysis.ceilings import shown_error
+from mlproj.error_analysis.ceilings import product, shown_error, stands_for
 from mlproj.error_analysis.merge import Opinion
 from mlproj.error_analysis.sheet import Manifest, Stratum
 from mlproj.metrics.intervals import wilson
@@ -32,7 +32,7 @@ def audit(manifest: Manifest, opinions: Sequence[Opinion]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "wrong": 0, "ambiguous": sum(o.label_ok == "ambiguous" for o in opinions), "n": 0, "share": None, "low": None,
         "high": None, "error_due_to_labels": None, "error_due_to_other_causes": None, "fix": False, "hidden": None,
-        "rate": None,
+        "rate": None, "method": None,
     }  # fmt: skip
     if manifest.design == "labels" or manifest.task == "regression":
         found["wrong"] = count_wrong(opinions)
@@ -42,7 +42,7 @@ def audit(manifest: Manifest, opinions: Sequence[Opinion]) -> dict[str, Any]:
     wrong = count_wrong(errors)
     found |= {"wrong": wrong, "n": len(errors)}
     if errors:
-        found |= _of_errors(manifest, errors, wrong)
+        found |= _of_errors(manifest, errors, stands_for(manifest, looked_at))
     right = [o for o in looked_at if o.example.y_true == o.example.y_pred]
     found["hidden"] = _hidden(manifest, errors, right) if manifest.design == "errors" else None
     found["rate"] = _rate(manifest, looked_at) if manifest.design == "suspects" else None
@@ -55,8 +55,8 @@ def count_wrong(opinions: Sequence[Opinion]) -> int | float:
     return int(count) if count.is_integer() else count
 
 
-def _of_errors(manifest: Manifest, errors: Sequence[Opinion], wrong: float) -> dict[str, Any]:
-    mass = [o.example.metric_weight for o in errors]
+def _of_errors(manifest: Manifest, errors: Sequence[Opinion], stands: Mapping[str, float]) -> dict[str, Any]:
+    mass = [stands[o.example.stratum] * o.example.metric_weight for o in errors]
     share = sum(m * o.wrong for m, o in zip(mass, errors, strict=True)) / sum(mass)
     n_effective = sum(mass) ** 2 / sum(m * m for m in mass)
     low, high = wilson(share, n_effective)
@@ -67,7 +67,8 @@ def _of_errors(manifest: Manifest, errors: Sequence[Opinion], wrong: float) -> d
         "high": high,
         "error_due_to_labels": share * error,
         "error_due_to_other_causes": (1 - share) * error,
-        "fix": low > FIX_FROM and wrong > 0,
+        "fix": low > FIX_FROM,
+        "method": "Wilson",
     }
 
 
@@ -75,8 +76,8 @@ def _hidden(manifest: Manifest, errors: Sequence[Opinion], right: Sequence[Opini
     """The error against true labels: e = W_e (1 − a) + W_c b.
 
     a is the share of errors in which the model was right after all, b the share of right answers that a wrong label
-    hid, W_e and W_c the shares of errors and right answers on the split. Limits add in squares (MOVER, Zou & Donner
-    2008). `at_most` is the one-sided 95 % limit of W_c b (Clopper & Pearson 1934).
+    hid, W_e and W_c the shares of errors and right answers on the split. Limits of products
+    and sum by MOVER (Zou & Donner 2008). `at_most` is the one-sided 95 % limit of W_c b (Clopper & Pearson 1934).
     """
     w_error, w_right = manifest.error, 1 - manifest.error
     n_right, n_wrong = len(right), count_wrong(right)
@@ -92,8 +93,10 @@ def _hidden(manifest: Manifest, errors: Sequence[Opinion], right: Sequence[Opini
         model_right = count_wrong([o for o in errors if o.corrected in ("", o.example.y_pred)])
         a, b = model_right / len(errors), n_wrong / n_right
         a_limits, b_limits = wilson(a, len(errors)), wilson(b, n_right)
-        kept = (w_error * (1 - a), w_error * (1 - a_limits[1]), w_error * (1 - a_limits[0]))
-        error, low, high = add([kept, (w_right * b, w_right * b_limits[0], w_right * b_limits[1])])
+        low_w, high_w = wilson(w_error, manifest.n)
+        kept = product(1 - a, (1 - a_limits[1], 1 - a_limits[0]), w_error, (low_w, high_w))
+        hidden = product(b, b_limits, w_right, (1 - high_w, 1 - low_w))
+        error, low, high = add([(w_error * (1 - a), *kept), (w_right * b, *hidden)])
         document |= {"error": error, "low": low, "high": high}
     return document
 
@@ -114,7 +117,9 @@ def _rate(manifest: Manifest, opinions: Sequence[Opinion]) -> dict[str, Any] | N
         weight = stratum.population / total
         parts.append((weight * part[0], weight * part[1], weight * part[2]))
     value, low, high = add(parts)
-    return {"value": value, "low": max(low, 0.0), "high": min(high, 1.0), "n": len(opinions), "of": total}
+    method = "Wilson in each stratum, MOVER for their sum"
+    limits = {"low": max(low, 0.0), "high": min(high, 1.0)}
+    return {"value": value, **limits, "n": len(opinions), "of": total, "method": method}
 
 
 def _part(stratum: Stratum, wrong: float, n: int) -> Limits:

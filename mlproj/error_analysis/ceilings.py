@@ -10,6 +10,7 @@ numbers it counts with its loss besides, so that shares are shares of the loss. 
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -70,19 +71,17 @@ def gather_errors(manifest: Manifest, opinions: Sequence[Opinion], tags: Sequenc
     """The errors among what was looked at, each with the mass that it stands for."""
     is_class = manifest.task == "classification"
     errors = [o for o in opinions if not is_class or o.example.y_true != o.example.y_pred]
-    seen: dict[str, int] = {}
-    for opinion in opinions:
-        seen[opinion.example.stratum] = seen.get(opinion.example.stratum, 0) + 1
-    mass = [
-        manifest.strata[o.example.stratum].population
-        / seen[o.example.stratum]
-        * o.example.metric_weight
-        * (1.0 if is_class else o.example.loss)
-        for o in errors
-    ]
+    stands = stands_for(manifest, opinions)
+    mass = [stands[o.example.stratum] * o.example.metric_weight * (1.0 if is_class else o.example.loss) for o in errors]
     held = np.array([[o.tags.get(tag, 0.0) for tag in tags] for o in errors], dtype=np.float64)
     total = _count_errors(manifest, len(errors))
     return Evidence(tuple(tags), held.reshape(len(errors), len(tags)), np.array(mass, np.float64), total, manifest)
+
+
+def stands_for(manifest: Manifest, opinions: Sequence[Opinion]) -> dict[str, float]:
+    """For how many examples of its stratum each one that was looked at stands, by stratum (Horvitz & Thompson 1952)."""
+    seen = Counter(opinion.example.stratum for opinion in opinions)
+    return {name: manifest.strata[name].population / n for name, n in seen.items()}
 
 
 def _count_errors(manifest: Manifest, n_seen: int) -> float:

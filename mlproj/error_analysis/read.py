@@ -65,7 +65,8 @@ def read_sheets(paths: Sequence[Path], find: Find) -> Sheet:
 
 
 def _raise(problems: Sequence[Problem]) -> None:
-    """All problems at once, the first of them if there are very many."""
+    """All problems at once by file and line, the first of them if there are very many."""
+    problems = sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
     more = len(problems) - _MOST_SHOWN
     if problems:
         raise InvalidInput(

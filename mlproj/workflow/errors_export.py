@@ -158,22 +158,34 @@ def errors_export(
         source, n=n, n_correct=with_correct, suspects=draw_from == "suspects", split=split, seed=seed,
         tags=tuple(wanted), reviewers=names, labels_only=labels_only,
     )  # fmt: skip
-    originals = source.originals(list(manifest.examples))
-    shelf_of(source.project, files).keep(manifest)
-    shares = share_out(len(rows), max(len(names), 1), min(30, len(rows)) if overlap is None else overlap)
-    for path, share, reviewer in zip(files, shares if names else [range(len(rows))], names or ("",), strict=True):
-        examples = [manifest.examples[str(source.ids[rows[place]])] for place in share]
-        page = make_page(
-            manifest,
-            examples,
-            p_pred={} if labels_only else _p_pred(source, rows),
-            originals=originals,
-            tags=wanted,
-            reviewer=reviewer,
-        )
-        write_page(page, path, classes=manifest.classes)
+    n_common = min(30, len(rows)) if overlap is None else overlap
+    _write(source, manifest, source.ids[rows].tolist(), files, n_common)
     following = join(source.project, "errors", "summarize", *map(str, files))
     return Exported(source.head, files, manifest, (*notes, *alarms), following)
+
+
+def _write(source: _Source, manifest: Manifest, ids: Sequence[str], files: Sequence[Path], n_common: int) -> None:
+    """Keeps the manifest and writes the sheet of each reviewer, or one for all."""
+    originals, p_pred = source.originals(ids), _p_pred(source, ids) if manifest.design != "labels" else {}
+    names = manifest.reviewers or ("",)
+    pages = [
+        make_page(
+            manifest,
+            [manifest.examples[ids[place]] for place in share],
+            p_pred=p_pred,
+            originals=originals,
+            tags=manifest.tags,
+            reviewer=name,
+        )
+        for name, share in zip(names, share_out(len(ids), len(names), n_common), strict=True)
+    ]
+    try:
+        shelf_of(source.project, files).keep(manifest)
+        for path, page in zip(files, pages, strict=True):
+            write_page(page, path, classes=manifest.classes)
+    except OSError as error:
+        message = f"{error.filename or files[0]} cannot be written ({error.strerror or error})"
+        raise InvalidInput([Problem("--out", message, "Name a file in a folder that you may write to.")]) from None
 
 
 def check_free(path: Path) -> None:
@@ -460,12 +472,13 @@ def _truth(answers: Answers, value: Any) -> str:
     return answers.classes[int(value)] if answers.is_classification else f"{float(value):.12g}"
 
 
-def _p_pred(source: _Source, rows: NDArray[np.int64]) -> dict[str, str]:
+def _p_pred(source: _Source, ids: Sequence[str]) -> dict[str, str]:
     """Probability of the given answer by id."""
-    p = source.answers.p
+    p, answers = source.answers.p, source.answers.y_pred
     if p is None:
         return {}
-    return {str(source.ids[row]): f"{p[row, int(source.answers.y_pred[row])]:.4f}" for row in rows.tolist()}
+    row = {name: place for place, name in enumerate(source.ids.tolist())}
+    return {name: f"{p[row[name], int(answers[row[name]])]:.4f}" for name in ids}
 
 
 def _notes(

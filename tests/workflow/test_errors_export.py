@@ -222,6 +222,12 @@ def test_an_option_that_cannot_be_meant_is_refused_before_anything_is_written(wh
     assert [path.name for path in Path().iterdir()] == ["keras.csv"]
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="even root cannot write there, but only Linux has it")
+def test_a_folder_that_cannot_be_written_to_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"--out: /proc/.* cannot be written .*\n  Name a file in a folder"):
+        errors_export(foreign(), out="/proc/s.csv", n=8)
+
+
 def test_all_wrong_options_are_said_at_once() -> None:
     text = complaint(n=0, with_correct=-1, draw_from="x", split="y")
     assert all(option in text for option in ("--n: 0", "--with-correct: -1", "--from: 'x'", "--split: 'y'"))

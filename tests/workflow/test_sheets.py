@@ -31,6 +31,13 @@ def test_without_a_token_the_newest_that_knows_most_of_the_ids_is_meant() -> Non
     assert shelf.find("", ["strange", "ids", "007"]) is None
 
 
+def test_ids_that_a_spreadsheet_changed_are_known_all_the_same() -> None:
+    made = kept()
+    found = Shelf((Path("shelf"),)).find("", ["7", "2-Jan", "1.23457E+19", "plain"])
+    assert found is not None
+    assert found.sheet == made.sheet
+
+
 def test_an_unknown_token_is_not_guessed_by_ids() -> None:
     kept()
     assert Shelf((Path("shelf"),)).find("sheet-other", ["007"]) is None
