@@ -1,0 +1,92 @@
+"""Code of the user's own, named in project.yaml as `package.module:name`, and messages that point at it.
+
+Nothing is run unless project.yaml names it. The project's folder is on the import path while it is.
+"""
+
+import difflib
+import importlib
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlproj.errors import InvalidInput, Problem
+
+
+def load_object(text: str, root: Path, *, where: str = "") -> Any:
+    """What `package.module:name` names.
+
+    Args:
+        text: Module and name, parted by a colon; the name may have dots.
+        root: The project's folder.
+        where: Place that messages name.
+
+    Raises:
+        InvalidInput: When there is no such module or name, or importing it fails; a failure names the user's own line.
+    """
+    module_name, colon, name = text.partition(":")
+    if not colon or not module_name or not name:
+        hint = "Write it as package.module:name, for example `my_data:load`."
+        raise InvalidInput([Problem(where, f"{text!r} names no function", hint)])
+    with on_path(root):
+        importlib.invalidate_caches()
+        try:
+            module = importlib.import_module(module_name)
+        except Exception as error:  # noqa: BLE001 (whatever the user's module raises)
+            if isinstance(error, ModuleNotFoundError) and error.name and module_name.startswith(error.name):
+                near = difflib.get_close_matches(module_name, [path.stem for path in sorted(root.glob("*.py"))], n=1)
+                hint = (
+                    f"Did you mean `{near[0]}:{name}`?"
+                    if near
+                    else f"It is looked for in {root} and in the environment."
+                )
+                raise InvalidInput([Problem(where, f"there is no module {error.name!r}", hint)]) from None
+            raise InvalidInput([Problem(where, f"importing {module_name} fails: {describe(error, root)}")]) from None
+    found = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            names = [entry for entry in dir(found) if not entry.startswith("_")]
+            near = difflib.get_close_matches(part, names, n=1)
+            hint = (
+                f"Did you mean `{module_name}:{near[0]}`?" if near else f"It has {', '.join(names[:8]) or 'no names'}."
+            )
+            raise InvalidInput([Problem(where, f"module {module_name} has no {part!r}", hint)])
+        found = getattr(found, part)
+    return found
+
+
+def describe(error: BaseException, root: Path) -> str:
+    """An exception of the user's code in one line: what it says, and the last line of theirs that led to it.
+
+    Args:
+        error: The exception.
+        root: The project's folder.
+    """
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{_short(error.filename, root)} line {error.lineno}: {type(error).__name__}: {error.msg}"
+    here = str(root.resolve())
+    ours = str(Path(__file__).resolve().parent.parent)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if f.filename.startswith(here) and not f.filename.startswith(ours)]
+    foreign = [f for f in frames if not f.filename.startswith((ours, "<frozen"))]
+    last = own[-1] if own else foreign[-1] if foreign else None
+    return f"{_short(last.filename, root)} line {last.lineno}: {said}" if last else said
+
+
+def _short(filename: str, root: Path) -> str:
+    path = Path(filename)
+    return str(path.relative_to(root.resolve())) if path.is_relative_to(root.resolve()) else path.name
+
+
+@contextmanager
+def on_path(root: Path) -> Iterator[None]:
+    """Puts the project's folder first on the import path for a while."""
+    place = str(root.resolve())
+    sys.path.insert(0, place)
+    try:
+        yield
+    finally:
+        sys.path.remove(place)
