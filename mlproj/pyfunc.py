@@ -47,7 +47,10 @@ class ProjectModel:
         x = self._encoder.encode(model_input)
         outputs = np.zeros((0, self._target.n_outputs))
         if len(x):
-            outputs = predict(self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs)
+            sizes = self._encoder.sizes
+            outputs = predict(
+                self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs, columns=sizes
+            )
         threshold = 0.5 if self._data.threshold is None else self._data.threshold
         answers = self._target.decode(outputs, threshold=threshold)
         columns = {name: cells for label, found in answers.items() for name, cells in _columns(label, found).items()}

@@ -179,6 +179,11 @@ def is_estimator(weights: Mapping[str, Any]) -> bool:
     return any(name.startswith(f"{_PREFIX}.0.") for name in weights)
 
 
+def needs_factory(weights: Mapping[str, Any]) -> bool:
+    """Whether stored estimators can only be read by one that the user's code makes."""
+    return not any(name.endswith(".skops") for name in weights)
+
+
 def _to_bytes(estimator: Any) -> tuple[str, bytes] | None:
     for how in ("save_model", "save"):
         if callable(getattr(estimator, how, None)) and callable(getattr(estimator, _LOADERS[how], None)):

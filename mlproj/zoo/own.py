@@ -20,10 +20,10 @@ from mlproj.spec.guess import closest
 from mlproj.spec.model import Python
 from mlproj.spec.project import Project
 from mlproj.zoo.build import build
-from mlproj.zoo.estimator import OwnEstimator
+from mlproj.zoo.estimator import OwnEstimator, is_estimator, needs_factory
 from mlproj.zoo.feed import Feed, make_feed
 from mlproj.zoo.seeds import seeded
-from mlproj.zoo.stacked import LayerRow, StackedModel
+from mlproj.zoo.stacked import LayerRow, StackedModel, Weights, stack
 
 FACTORY = "model.factory"
 _SEEDS = ("seed", "random_state")
@@ -40,9 +40,14 @@ class OwnModel(StackedModel):
         n_features: Inputs F.
         n_outputs: Outputs K.
         root: The project's folder, for messages.
+
+    Attributes:
+        net: The module itself.
+        rows: Its parts as rows of the layer table.
     """
 
     leading_axes: ClassVar[int] = 0
+    net: nn.Module
 
     def __init__(
         self, module: nn.Module, *, name: str, feed: Feed, n_features: int, n_outputs: int, root: Path
@@ -51,11 +56,6 @@ class OwnModel(StackedModel):
         self.name, self.n_outputs = name, n_outputs
         self._feed, self._root = feed, root
         self.rows: tuple[LayerRow, ...] = ()
-
-    @property
-    def net(self) -> nn.Module:
-        """The module itself."""
-        return self[0]
 
     def forward(self, x: Rows) -> Outputs:
         """Raw outputs [1, B, K] in the precision of the inputs."""
@@ -163,6 +163,38 @@ def build_model(
     except InvalidInput as error:
         found = [project.problem(each.where, each.message, each.hint) for each in error.problems]
         raise InvalidInput(found) from error.__cause__
+
+
+def restore_model(
+    project: Project, weights: Weights, *, n_features: int, n_outputs: int, columns: Mapping[str, int] | None = None
+) -> StackedModel:
+    """A trained model from its stored weights.
+
+    Args:
+        project: The project that was trained.
+        weights: Weights by name, without the model axis.
+        n_features: Inputs F.
+        n_outputs: Outputs K.
+        columns: Inputs of each raw column, in order.
+
+    Raises:
+        InvalidInput: When a model of the user's own cannot be made any more, for example for want of its module.
+    """
+
+    def make() -> StackedModel:
+        return build_model(project, n_features=n_features, n_outputs=n_outputs, columns=columns)
+
+    if not is_estimator(weights):
+        model = make()
+        model.load_state_dict(stack([weights]))
+        return model
+    if needs_factory(weights):
+        model = make()
+        assert isinstance(model, OwnEstimator)
+    else:
+        model = OwnEstimator(lambda: None, None, n_features=n_features, n_outputs=n_outputs, root=project.root)
+    model.restore(project.task or "classification", weights)
+    return model
 
 
 @dataclass(frozen=True)
