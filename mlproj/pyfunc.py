@@ -4,6 +4,7 @@
 categories never seen, in any column order, with further columns) and returns the columns of a predictions file.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 from mlproj.data.encoder import Encoder
 from mlproj.data.target import Target
 from mlproj.records import Answers
+from mlproj.spec.project import Origin
 from mlproj.track.model import ModelData, read_model_data
 
 
@@ -59,7 +61,17 @@ class ProjectModel:
 
 def _load_pyfunc(path: str) -> ProjectModel:
     """Loads the model that MLflow found at a path."""
-    return ProjectModel(read_model_data(Path(path)))
+    data = read_model_data(Path(path))
+    return ProjectModel(replace(data, project=data.project.located(Origin(_home(Path(path))))))
+
+
+def _home(path: Path) -> Path | None:
+    """The project.yaml beside the `mlruns` that a model lies in, whose folder holds the modules that it names.
+
+    Elsewhere modules are looked for in the current folder and on the import path.
+    """
+    stores = [parent for parent in path.resolve().parents if parent.name == "mlruns"]
+    return stores[-1].parent / "project.yaml" if stores else None
 
 
 def _columns(label: str, answers: Answers) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def fit(
 
 def _finish(learner: Learner, course: Course, examiner: Examiner, begin: float) -> Fit:
     """Predictions, metrics and resources of the weights that were kept."""
-    project, model, best = examiner.project, learner.model, course.best
+    model, best = learner.model, course.best
     model.load_state_dict(best.state)
     threshold, device = best.examination.threshold, learner.weights.theta.device
     return Fit(

@@ -111,7 +111,7 @@ class OwnEstimator(StackedModel):
         return torch.from_numpy(np.concatenate(columns, axis=1)).to(x.device).unsqueeze(0)
 
     def dump(self) -> dict[str, NDArray[Any]]:
-        """The fitted estimators as bytes in arrays, by names that say how to read them; empty where none can be kept."""
+        """The fitted estimators as bytes in arrays, by names that say how to read them; empty if none can be kept."""
         stored: dict[str, NDArray[Any]] = {}
         for label, estimator in enumerate(self.fitted):
             found = _to_bytes(estimator)
@@ -213,7 +213,9 @@ def _from_bytes(make: Callable[[], Any], how: str, content: bytes) -> Any:
 
         asked = skops.io.get_untrusted_types(data=content)
         if foreign := _foreign(asked):
-            raise MlprojError(f"the stored model holds {foreign[0]}, which is not loaded: it is no part of scikit-learn")
+            raise MlprojError(
+                f"the stored model holds {foreign[0]}, which is not loaded: it is no part of scikit-learn"
+            )
         return skops.io.loads(content, trusted=asked)
     estimator = make()
     with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
@@ -225,4 +227,3 @@ def _from_bytes(make: Callable[[], Any], how: str, content: bytes) -> Any:
 
 def _foreign(types: Sequence[str]) -> list[str]:
     return [each for each in types if not each.startswith(_HELD)]
-

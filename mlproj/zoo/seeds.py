@@ -35,7 +35,7 @@ def generator(seed: int, purpose: Purpose, index: int = 0, *, device: torch.devi
 
 @contextmanager
 def seeded(seed: int, purpose: Purpose, index: int = 0, *, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Global random numbers of torch and NumPy that depend on the seed alone, for code that is not ours; then as before.
+    """Random numbers of torch and NumPy that depend on the seed alone, for code that is not ours; then as before.
 
     Args:
         seed: The model's seed.
