@@ -21,8 +21,8 @@ SEEDS = (3, 11, 4)
 class ModelContract:
     """The promises of a model family. Inherit it, and give the spec of a small model as the fixture `spec`.
 
-    A torch module of your own keeps them too: `Python(kind="python", factory="nets:Net")`. It trains alone, so its stack
-    is one of one.
+    A torch module of your own keeps them too: `Python(kind="python", factory="nets:Net")`. It trains alone, as a
+    stack of one.
     """
 
     @pytest.fixture
