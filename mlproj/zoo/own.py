@@ -74,7 +74,7 @@ class OwnModel(StackedModel):
             raise MlprojError(f"{self.name} gives {tuple(made.shape)} for {len(rows):,} examples; {needed} is needed")
         return values.to(x.dtype).unsqueeze(0)
 
-    def state_dict(self, *_args: Any, **_named: Any) -> dict[str, Any]:
+    def state_dict(self, *_args: Any, **_named: Any) -> dict[str, Any]:  # type: ignore[override]  # torch overloads it
         """Parameters and buffers by the module's own names, with the leading axis of models."""
         return {name: value.unsqueeze(0) for name, value in self.net.state_dict().items()}
 

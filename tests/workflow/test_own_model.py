@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +13,7 @@ from flower_project import SPEC
 
 import mlproj
 from mlproj.errors import InvalidInput
+from mlproj.pyfunc import _load_pyfunc
 from mlproj.spec.load import load_project
 from mlproj.track import store_for
 from mlproj.workflow.train import Trained
@@ -35,8 +35,8 @@ def with_model(text: str) -> str:
 
 def answers(trained: Trained) -> pd.DataFrame:
     root = trained.project.root
-    folder = next((root / "mlruns").rglob(f"{trained.run.id}/artifacts/model"))
-    return mlflow.pyfunc.load_model(str(folder)).predict(pd.read_csv(root / "app.csv"))
+    folder = next((root / "mlruns").rglob(f"{trained.run.id}/artifacts/model/data"))
+    return _load_pyfunc(str(folder)).predict(pd.read_csv(root / "app.csv"))
 
 
 def check_answers(trained: Trained) -> None:
@@ -55,7 +55,7 @@ def test_the_module_of_the_page_trains_and_answers_from_the_store(make_flowers: 
     trained = mlproj.train(root, set=["training.epochs=20"])
     assert trained.run.name.startswith("Wide-")
     check_answers(trained)
-    assert mlproj.diagnose_bias_variance(root, run=trained.run.name).ladder.rungs
+    assert mlproj.diagnose_bias_variance(trained).ladder.rungs
 
 
 @pytest.mark.parametrize("name", ["sklearn", "xgboost"])
@@ -105,7 +105,7 @@ def test_arguments_are_searched_wherever_trials_run(make_flowers: MakeFlowers, w
     best = store_for(load_project(root)).root
     assert best.exists()
     assert len(found.found.trials) == 3
-    assert all(4 <= trial.values["model.args.width"] <= 32 for trial in found.found.trials)
+    assert all(4 <= trial.params["model.args.width"] <= 32 for trial in found.found.trials)
 
 
 def test_an_estimator_is_searched_by_its_arguments(make_flowers: MakeFlowers) -> None:
@@ -131,7 +131,7 @@ def test_what_cannot_be_kept_is_diagnosed_all_the_same(make_flowers: MakeFlowers
     trained = mlproj.train(root)
     assert "not stored" in trained.fit.outcome.text
     assert not list((root / "mlruns").rglob(f"{trained.run.id}/artifacts/model"))
-    assert mlproj.diagnose_bias_variance(root, run=trained.run.name).ladder.rungs
+    assert mlproj.diagnose_bias_variance(trained).ladder.rungs
 
 
 def test_check_says_what_it_found_and_what_is_not_read(make_flowers: MakeFlowers) -> None:
