@@ -5,6 +5,7 @@ categories never seen, in any column order, with further columns) and returns th
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mlproj.data.columns import Column
 from mlproj.data.encoder import Encoder
 from mlproj.data.target import Target
 from mlproj.records import Answers
+from mlproj.spec.project import Origin
 from mlproj.track.model import ModelData, read_model_data
 
 
@@ -78,7 +80,10 @@ class ProjectModel:
         x = self._encoder.encode(model_input)
         outputs = np.zeros((0, self._target.n_outputs))
         if len(x):
-            outputs = predict(self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs)
+            sizes = self._encoder.sizes
+            outputs = predict(
+                self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs, columns=sizes
+            )
         threshold = 0.5 if self._data.threshold is None else self._data.threshold
         answers = self._target.decode(outputs, threshold=threshold)
         columns = {name: cells for label, found in answers.items() for name, cells in _columns(label, found).items()}
@@ -87,7 +92,17 @@ class ProjectModel:
 
 def _load_pyfunc(path: str) -> ProjectModel:
     """Loads the model that MLflow found at a path."""
-    return ProjectModel(read_model_data(Path(path)))
+    data = read_model_data(Path(path))
+    return ProjectModel(replace(data, project=data.project.located(Origin(_home(Path(path))))))
+
+
+def _home(path: Path) -> Path | None:
+    """The project.yaml beside the `mlruns` that a model lies in, whose folder holds the modules that it names.
+
+    Elsewhere modules are looked for in the current folder and on the import path.
+    """
+    stores = [parent for parent in path.resolve().parents if parent.name == "mlruns"]
+    return stores[-1].parent / "project.yaml" if stores else None
 
 
 def _columns(label: str, answers: Answers) -> dict[str, Any]:

@@ -127,6 +127,11 @@ class Encoder:
         """Names of the F inputs."""
         return tuple(name for part in self.columns for name in part.inputs)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of inputs that each raw column became, in order."""
+        return {part.name: len(part.inputs) for part in self.columns}
+
     def encode(self, frame: pd.DataFrame) -> Inputs:
         """The inputs of raw rows.
 

@@ -12,7 +12,7 @@ from mlproj.spec.fields import either
 from mlproj.spec.goal import CLASSIFICATION_METRICS, LOSSES, REGRESSION_METRICS, parse_limit
 from mlproj.spec.messages import Flaw, Path, show
 from mlproj.spec.project import Project
-from mlproj.spec.training import Training
+from mlproj.spec.training import CODE, Training
 
 _DATE_LIKE = re.compile(r"\d{4}-\d{1,2}(-\d{1,2}.*)?")
 _FRACTIONS = frozenset(CLASSIFICATION_METRICS) - {"log_loss", "brier"}
@@ -151,7 +151,7 @@ def _as_fraction(value: float) -> str:
 def _training(project: Project) -> Iterator[Flaw]:
     task, training = task_of(project), project.training
     losses = {"classification": ("cross_entropy",), "regression": ("mse", "mae", "huber")}
-    if task and training.loss not in ("auto", *losses[task]):
+    if task and training.loss not in ("auto", *losses[task]) and not training.loss.startswith(CODE):
         hint = f"Write {either(('auto', *losses[task]))}."
         yield Flaw(("training", "loss"), f"{training.loss} does not fit: {_why(project)}", hint)
     if task == "regression":

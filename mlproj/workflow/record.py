@@ -79,7 +79,7 @@ def store_fit(
         if parts:
             (staging / PARTS).write_text(json.dumps(parts, indent=1), encoding="utf-8")
         model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold)
-        tracker.artifacts(run_id, staging, model=model)
+        tracker.artifacts(run_id, staging, model=model if fit.weights else None)
         tracker.finish(run_id, tags=ending)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -98,7 +98,8 @@ def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit
     """
     from safetensors.numpy import save_file
 
-    save_file(dict(fit.weights), folder / "checkpoint.safetensors")
+    if fit.weights:  # an estimator that cannot be kept without pickle has none
+        save_file(dict(fit.weights), folder / "checkpoint.safetensors")
     write_answers(folder, project, dataset, fit.predictions, patch=patch)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Fit, Promise, Run
+from mlproj.spec.model import Python
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash
 from mlproj.workflow.parts import report_parts
@@ -202,6 +203,8 @@ def model_name(project: Project) -> str:
         >>> model_name(Project(name="cats", data=Data(source="app.csv", label="is_cat")))
         'mlp-64-64'
     """
+    if isinstance(project.model, Python):
+        return project.model.factory.rpartition(":")[2]
     sizes = getattr(project.model, "sizes", ())
     return "-".join([project.model.kind, *map(str, sizes[:4])])
 
