@@ -95,8 +95,8 @@ def test_its_p_value_is_fishers_in_the_mid_p_form() -> None:
     mask, loss = np.arange(60) < 20, np.array([1.0] * 9 + [0.0] * 11 + [1.0] * 5 + [0.0] * 35)
     part = measure_part("dark", mask, loss, is_rate=True)
     assert part is not None
-    exact = fisher_exact([[9, 11], [5, 35]], alternative="greater").pvalue
-    above = fisher_exact([[10, 10], [4, 36]], alternative="greater").pvalue
+    exact = fisher_exact(np.array([[9, 11], [5, 35]]), alternative="greater").pvalue
+    above = fisher_exact(np.array([[10, 10], [4, 36]]), alternative="greater").pvalue
     assert part.p == pytest.approx(exact + above)
 
 

@@ -79,7 +79,7 @@ def test_a_sheet_whose_manifest_is_lost_is_read_with_its_predictions(keras: Path
 
 
 def test_a_sheet_that_nobody_filled_in_says_so(keras: Path) -> None:
-    fill(keras, lambda row: {"tag:dark": ""})
+    fill(keras, lambda _: {"tag:dark": ""})
     found = mlproj.errors_summarize(keras).document()
     assert (found["reviewed"], found["tags"], found["labels"]["share"]) == (0, [], None)
     assert found["verdict"].startswith("No error was looked at yet")
