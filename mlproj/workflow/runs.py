@@ -59,7 +59,7 @@ class Shown:
         text: What it found, for a diagnosis.
         more: Command that prints the resolved spec; empty where it holds none.
         search: What it found, for a search.
-        parts: How it does on slices and on what was tagged (see `workflow.parts`), for a training.
+        parts: How it does on slices and on what was tagged (see `workflow.parts`), for a training or a record.
     """
 
     run: Run
@@ -97,7 +97,7 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
         ladder = tracker.fetch(found.id, "ladder.txt") if found.kind == "diagnosis" else None
         spec = stored_spec(tracker, found) if _has_spec(found) else None
         insight = tracker.fetch(found.id, "search.json") if found.kind == "search" and spec else None
-        parts = _parts_of(tracker, found) if found.kind == "train" and spec else None
+        parts = _parts_of(tracker, found) if found.kind in ("train", "record") and spec else None
         yaml, text = (file.read_text(encoding="utf-8") if file else "" for file in (spec, ladder))
         search = json.loads(insight.read_text(encoding="utf-8")) if insight else None
     more = join(project, "runs", found.name, "--yaml") if yaml else ""

@@ -119,6 +119,14 @@ def test_what_record_returned_is_diagnosed_without_commands_that_train_its_model
     assert all("--like" not in (remedy.command or "") for remedy in diagnosis.remedies)
 
 
+def test_a_record_is_compared_with_a_training_and_is_never_its_other_seed(ours: Trained, perfect: Recorded) -> None:
+    again = mlproj.record(ours.project, file=foreign(ours), name="second")
+    assert mlproj.compare("first", "perfect", project=ours.project).document()["b_value"] == 1
+    compared = mlproj.compare("second", "perfect", project=ours.project)
+    assert compared.document()["n"] == len(again.predictions.part("dev"))
+    assert not any("other seeds" in note for note in compared.notes)
+
+
 def test_a_part_of_dev_is_said_and_is_no_candidate_for_best(ours: Trained) -> None:
     path = foreign(ours, lambda f: f[f.split == "dev"].head(30).assign(y_pred=lambda f: f.y_true))
     recorded = mlproj.record(ours.project, file=path, name="lucky")
