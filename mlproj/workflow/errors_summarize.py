@@ -245,7 +245,8 @@ def _rebuild(subject: Subject, ids: Sequence[str]) -> Manifest:
     if len(dev.labels) > 1:
         raise InputError(
             f"{subject.selector}: holds {len(dev.labels)} labels ({', '.join(dev.labels)}), and which "
-            "one the sheet is about is not known any more.\n  Name a file that holds y_true and y_pred of that label alone."
+            "one the sheet is about is not known any more.\n"
+            "  Name a file that holds y_true and y_pred of that label alone."
         )
     answers = dev.answers
     dev, answers = dev.select(answers.known), answers.select(answers.known)
