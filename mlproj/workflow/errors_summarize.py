@@ -242,8 +242,16 @@ def _rebuild(subject: Subject, ids: Sequence[str]) -> Manifest:
     """
     assert subject.predictions is not None
     dev = subject.predictions.part("dev")
+    if len(dev.labels) > 1:
+        raise InputError(
+            f"{subject.selector}: holds {len(dev.labels)} labels ({', '.join(dev.labels)}), and which "
+            "one the sheet is about is not known any more.\n"
+            "  Name a file that holds y_true and y_pred of that label alone."
+        )
     answers = dev.answers
     dev, answers = dev.select(answers.known), answers.select(answers.known)
+    if not len(dev):
+        raise InputError(f"{subject.selector}: no example of dev has a label.\n  Name the file that was exported.")
     loss, is_class, _ = losses_of(dev, None)
     wanted = set(ids)
     half, pool = _pool_of(dev, wanted)

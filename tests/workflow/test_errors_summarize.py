@@ -78,6 +78,23 @@ def test_a_sheet_whose_manifest_is_lost_is_read_with_its_predictions(keras: Path
     assert "How the rows were drawn is not known any more" in after["notes"][-1]
 
 
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"y_true:car": 1, "y_pred:car": 1, "y_true:sign": 1, "y_pred:sign": 0}, r"holds 2 labels \(car, sign\)"),
+        ({"split": "train", "y_true": 1, "y_pred": 0}, "no example of dev has a label"),
+    ],
+)
+def test_predictions_that_do_not_say_what_the_sheet_was_about_are_refused(
+    keras: Path, columns: dict[str, object], words: str
+) -> None:
+    for manifest in keras.parent.glob("*.sheet.json"):
+        manifest.unlink()
+    pd.DataFrame({"id": [f"e{i}" for i in range(CASES)], **columns}).to_csv("other.csv", index=False)
+    with pytest.raises(InputError, match=words):
+        mlproj.errors_summarize(keras, predictions=Path("other.csv"))
+
+
 def test_a_sheet_that_nobody_filled_in_says_so(keras: Path) -> None:
     fill(keras, lambda _: {"tag:dark": ""})
     found = mlproj.errors_summarize(keras).document()
