@@ -78,7 +78,10 @@ def _sections(spec: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 def _consistent(spec: type[Spec], section: dict[str, Any]) -> dict[str, Any]:
     """A section without the few pairs of keys that exclude each other."""
-    dropped = {MLP: ("layers", "width") if "hidden" in section else (), HumanLevel: ("metric", "value", "half_width")}
+    dropped: dict[type[Spec], tuple[str, ...]] = {
+        MLP: ("layers", "width") if "hidden" in section else (),
+        HumanLevel: ("metric", "value", "half_width"),
+    }
     if str(section.get("loss")).startswith("python:"):
         dropped[Training] = ("label_smoothing",)
     kept = {name: value for name, value in section.items() if name not in dropped.get(spec, ())}
