@@ -75,16 +75,6 @@ def _forget_namesakes(package: str, root: Path) -> None:
         del sys.modules[name]
 
 
-def _forget_namesakes(package: str, root: Path) -> None:
-    """Lets go of a module of this name that came from another folder, such as that of another project's."""
-    own = [root.resolve() / f"{package}.py", root.resolve() / package / "__init__.py"]
-    cached = getattr(sys.modules.get(package), "__file__", None)
-    if cached is None or Path(cached).resolve() in own or not any(file.is_file() for file in own):
-        return
-    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
-        del sys.modules[name]
-
-
 def describe(error: BaseException, root: Path) -> str:
     """An exception of the user's code in one line: what it says, and the last line of theirs that led to it.
 

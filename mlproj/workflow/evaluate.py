@@ -163,7 +163,7 @@ def _subject(
         hint = "Run it where project.yaml lies, or name the project: mlproj --project PATH evaluate FILE"
         message = "a look at a test set is counted in the store of its project, and there is no project here"
         raise InvalidInput([Problem("", message, hint, str(run))])
-    return subjects.find(run, home), home
+    return subjects.find(run, home, only_test=True), home
 
 
 def _metrics(subject: Subject, home: "Project") -> list[str]:

@@ -19,7 +19,7 @@ from mlproj.workflow.arrays import open_dataset
 from mlproj.workflow.spelling import in_our_classes, spell_like
 
 if TYPE_CHECKING:
-    from mlproj.data import Dataset, Target
+    from mlproj.data import Dataset, Sealed, Target
     from mlproj.records.columns import Columns
     from mlproj.spec.project import Project
 
@@ -44,7 +44,9 @@ class Foreign:
     notes: tuple[str, ...] = ()
 
 
-def read_foreign(path: Path, project: "Project", *, metric: str | None = None, is_ours: bool = False) -> Foreign:
+def read_foreign(
+    path: Path, project: "Project", *, metric: str | None = None, is_ours: bool = False, only_test: bool = False
+) -> Foreign:
     """Reads a predictions file and fills in what it leaves open, from the project around it.
 
     Args:
@@ -52,6 +54,7 @@ def read_foreign(path: Path, project: "Project", *, metric: str | None = None, i
         project: The project.
         metric: Metric that will be asked for, where one is named.
         is_ours: Whether its rows have to be examples of the project.
+        only_test: Whether it may hold rows of the sealed test set alone, which are left aside.
 
     Raises:
         InvalidInput: When the file cannot be understood, or its rows are not the project's where they have to be.
@@ -82,7 +85,7 @@ def read_foreign(path: Path, project: "Project", *, metric: str | None = None, i
         return _alone(columns, project, metric)
     if problems := [*_strangers(ids, rows, dataset, key, path), *_repeated(rows, dataset, key, path)]:
         raise InvalidInput(problems)
-    return _looked_up(columns, key, rows, dataset, path)
+    return _looked_up(columns, key, rows, dataset, path, only_test=only_test)
 
 
 def coded_truth(predictions: Predictions, target: "Target", y: NDArray[Any], path: Path) -> dict[str, Answers]:
@@ -143,7 +146,9 @@ def _repeated(rows: NDArray[np.int64], dataset: "Dataset", key: str, path: Path)
         yield Problem(f"column {key}", message, "Keep one row per example.", str(path))
 
 
-def _looked_up(columns: "Columns", key: str, rows: NDArray[np.int64], dataset: "Dataset", path: Path) -> Foreign:
+def _looked_up(
+    columns: "Columns", key: str, rows: NDArray[np.int64], dataset: "Dataset", path: Path, *, only_test: bool = False
+) -> Foreign:
     """The file's answers with the project's truth, splits, weights and groups."""
     from mlproj.records.files import understand
 
@@ -152,6 +157,8 @@ def _looked_up(columns: "Columns", key: str, rows: NDArray[np.int64], dataset: "
     read = replace(read, ids=deal.ids[rows], split=deal.split[rows])
     left_aside, without_split = int((read.split == "test").sum()), int((read.split == "").sum())
     read = read.select(deal.seen[rows])
+    if not len(read) and only_test and left_aside:
+        return Foreign(read, dataset, left_aside)
     if not len(read):
         where = "the sealed test set" if left_aside else "examples that were left out"
         message = f"all its rows are of {where}"
@@ -190,6 +197,52 @@ def rows_of(
     )
 
 
+def read_sealed(path: Path, project: "Project", dataset: "Dataset", target: "Target", sealed: "Sealed") -> Predictions:
+    """The test rows of a predictions file, with the project's truth; whoever calls this counts the look.
+
+    Probabilities alone are answered as on dev: at the threshold that the file's own dev rows choose.
+
+    Args:
+        path: The file.
+        project: The project.
+        dataset: Its data, without the test set.
+        target: Its label, able to name every class of the test set.
+        sealed: The test set.
+
+    Raises:
+        InvalidInput: When the file cannot be understood, or some test row is not answered, as a figure on a chosen part
+            would say nothing.
+    """
+    from mlproj.records.files import understand
+    from mlproj.records.loading import load_columns
+
+    columns = load_columns(path)
+    key = _id_column(columns, project)
+    if key is None:
+        hint = "Write the ids beside the answers: `mlproj split --out FILE` lists them."
+        raise InvalidInput([Problem("", "has no column id: its rows cannot be looked up", hint, str(path))])
+    ids = columns.names_in(key, what="the example")
+    columns.check()
+    rows = match_ids(ids, dataset.deal.ids)
+    if problems := [*_strangers(ids, rows, dataset, key, path), *_repeated(rows, dataset, key, path)]:
+        raise InvalidInput(problems)
+    read = understand(columns, task=project.task, positive=_positive(project), id_column=key)
+    place = {name: at for at, name in enumerate(dataset.deal.ids[rows].tolist())}
+    absent = [name for name in sealed.ids.tolist() if name not in place]
+    if absent:
+        missing = "all" if len(absent) == len(sealed) else f"{len(absent):,}"
+        message = f"answers for {missing} of the {len(sealed):,} test examples are missing, first {absent[0]!r}"
+        hint = "Answer every test id that `mlproj split --out FILE` lists: a figure on a part of them says little."
+        raise InvalidInput([Problem(f"column {key}", message, hint, str(path))])
+    part = read.select(np.array([place[name] for name in sealed.ids.tolist()]))
+    labels = coded_truth(part, target, target.encode(sealed.labels), path)
+    found = Predictions(sealed.ids, np.full(len(sealed), "test"), labels, sealed.weight, sealed.group)
+    if any(name == "y_pred" or name.startswith("y_pred:") for name in columns.names):
+        return found
+    seen = _looked_up(columns, key, rows, dataset, path).predictions if dataset.deal.seen[rows].any() else found
+    return _answered_at(found, _threshold_of(seen, project)[0])
+
+
 def at_threshold(predictions: Predictions, project: "Project") -> tuple[Predictions, list[str]]:
     """Probabilities without answers, answered at the threshold that a training of the project would take.
 
@@ -200,11 +253,19 @@ def at_threshold(predictions: Predictions, project: "Project") -> tuple[Predicti
     Returns:
         The predictions, and what there is to say about the threshold: nothing where it is 0.5.
     """
+    threshold, how = _threshold_of(predictions, project)
+    if threshold == 0.5:
+        return predictions, []
+    return _answered_at(predictions, threshold), [f"Probabilities are answered at threshold {threshold:.3g}, {how}."]
+
+
+def _threshold_of(predictions: Predictions, project: "Project") -> tuple[float, str]:
+    """The threshold that a training would take, and where it comes from; 0.5 where there is nothing to choose."""
     from mlproj.metrics import choose_threshold, needs_threshold
 
     metric, labels = project.metric, predictions.labels
     if any(len(answers.classes) != 2 or answers.p is None for answers in labels.values()):
-        return predictions, []
+        return 0.5, ""
     threshold, how = (0.5, "") if metric.threshold == "auto" else (float(metric.threshold), "as metric.threshold says")
     dev = predictions.part("dev")
     is_chosen = metric.threshold == "auto" and len(labels) == 1 and needs_threshold(metric.optimize, metric.satisfy)
@@ -214,10 +275,14 @@ def at_threshold(predictions: Predictions, project: "Project") -> tuple[Predicti
         optimize = metric.optimize or "error"
         threshold = choose_threshold(p[:, 1], dev.answers.y_true, dev.weight, optimize, metric.satisfy)
         how = "chosen on dev"
+    return threshold, how
+
+
+def _answered_at(predictions: Predictions, threshold: float) -> Predictions:
     if threshold == 0.5:
-        return predictions, []
-    answered = {name: replace(a, y_pred=_cut(a.p, threshold)) for name, a in labels.items()}
-    return replace(predictions, labels=answered), [f"Probabilities are answered at threshold {threshold:.3g}, {how}."]
+        return predictions
+    labels = {name: replace(a, y_pred=_cut(a.p, threshold)) for name, a in predictions.labels.items()}
+    return replace(predictions, labels=labels)
 
 
 def _cut(p: NDArray[np.float64] | None, threshold: float) -> NDArray[np.int64]:

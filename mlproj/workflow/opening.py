@@ -131,31 +131,11 @@ def _with_new_classes(target: Any, sealed: "Sealed") -> Any:
 
 
 def _look_up(path: Path, home: "Project", store: "Store", sealed: "Sealed") -> Predictions:
-    """The test rows of a predictions file, with the project's truth.
-
-    Raises:
-        InvalidInput: When some test row is not answered, as a figure on a chosen part would say nothing.
-    """
-    import numpy as np
-
+    """The test rows of a predictions file, with the project's truth."""
     from mlproj.data import load_dataset
-    from mlproj.records.files import read_predictions
-    from mlproj.workflow.lookup import coded_truth
+    from mlproj.workflow.lookup import read_sealed
 
-    positive = str(home.data.positive) if home.data.positive is not None else None
-    said = read_predictions(path, task=home.task, positive=positive)
-    row = {name: at for at, name in enumerate(said.ids.tolist())}
-    absent = [name for name in sealed.ids.tolist() if name not in row]
-    if len(row) < len(said):
-        hint = "Give every example one row with the project's id."
-        raise InvalidInput([Problem("id", "some ids stand there more than once", hint, str(path))])
-    if absent:
-        missing = "all" if len(absent) == len(sealed) else f"{len(absent):,}"
-        message = f"answers for {missing} of the {len(sealed):,} test examples are missing, first {absent[0]!r}"
-        hint = "Answer every test id that `mlproj split --out FILE` lists: a figure on a part of them says little."
-        raise InvalidInput([Problem("id", message, hint, str(path))])
-    part = said.select(np.array([row[name] for name in sealed.ids.tolist()]))
     dataset = load_dataset(home, store=store.splits, save=False)
-    target = _with_new_classes(dataset.target, sealed)
-    labels = coded_truth(part, target, target.encode(sealed.labels), path)
-    return Predictions(sealed.ids, np.full(len(sealed), "test"), labels, sealed.weight, sealed.group)
+    return read_sealed(
+        path, home.changed(task=dataset.project.task), dataset, _with_new_classes(dataset.target, sealed), sealed
+    )

@@ -99,7 +99,12 @@ class Subjects:
         return self.tracker
 
     def find(
-        self, run: Run | str | Path | None, project: "Project | str | Path | None" = None, *, metric: str | None = None
+        self,
+        run: Run | str | Path | None,
+        project: "Project | str | Path | None" = None,
+        *,
+        metric: str | None = None,
+        only_test: bool = False,
     ) -> Subject:
         """What a RUN means: a predictions file, or a run of the project's store.
 
@@ -108,17 +113,18 @@ class Subjects:
                 finished training.
             project: Project, project.yaml or folder; the current folder's by default.
             metric: Metric that will be asked for: it tells whether a file's numbers are classes.
+            only_test: Whether a file may hold rows of the sealed test set alone.
 
         Raises:
             RunNotFound: When no run answers.
             InvalidInput: When the file cannot be read.
         """
         if is_file(run):
-            return self._file(Path(str(run)), nearby(project), metric)
+            return self._file(Path(str(run)), nearby(project), metric, only_test=only_test)
         assert not isinstance(run, Path)
         return self._stored(run, project)
 
-    def _file(self, path: Path, project: "Project | None", metric: str | None) -> Subject:
+    def _file(self, path: Path, project: "Project | None", metric: str | None, *, only_test: bool) -> Subject:
         if project is None:
             from mlproj.records.files import read_predictions
 
@@ -127,7 +133,7 @@ class Subjects:
             return Subject(head, str(path), "file", predictions, None, None, {"distributions_differ": False})
         from mlproj.workflow.lookup import read_foreign
 
-        found = read_foreign(path, project, metric=metric)
+        found = read_foreign(path, project, metric=metric, only_test=only_test)
         aside = [f"{found.left_aside:,} test rows left aside"] if found.left_aside else []
         head = " · ".join([str(path), *_count_splits(found.predictions), *aside])
         splits = {"distributions_differ": bool(project.data.extra or project.data.time)}

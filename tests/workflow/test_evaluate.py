@@ -138,7 +138,7 @@ def test_a_predictions_file_is_judged_by_its_test_rows(looked: tuple[Trained, Pa
     with pytest.raises(InvalidInput, match=r"answers for 50 of the 150 test examples are missing(?s:.)*mlproj split"):
         mlproj.evaluate("part.csv", project=home, reason="a part")
     pd.DataFrame({"id": [*sealed.ids, sealed.ids[0]], "y_pred": [*said, "rose"]}).to_csv("twice.csv", index=False)
-    with pytest.raises(InvalidInput, match="more than once"):
+    with pytest.raises(InvalidInput, match="stand in several rows"):
         mlproj.evaluate("twice.csv", project=home, reason="twice")
 
 
@@ -229,3 +229,22 @@ def test_numbers_and_several_labels_are_evaluated_too() -> None:
         document = mlproj.evaluate(project=home, reason="both").document()
         assert document["looks"] == 1
         assert document["interval"]["low"] <= document["interval"]["value"] <= document["interval"]["high"]
+
+
+def test_lone_probabilities_are_cut_on_test_where_they_are_cut_on_dev(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.random(900) < 0.1
+    frame = pd.DataFrame({"code": range(900), "x": rng.normal(size=900) + 2 * y, "left": np.where(y, "yes", "no")})
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    spec = "name: cut\ndata: {source: data.csv, label: left, id: code}\nmetric: {optimize: f1}\n"
+    (tmp_path / "project.yaml").write_text(spec)
+    mlproj.split(tmp_path, out=tmp_path / "splits.csv")
+    splits = pd.read_csv(tmp_path / "splits.csv").set_index("id")["split"]
+    p = frame.set_index("code").x.rank(pct=True) / 5  # never above 0.2: at 0.5 nobody would be called positive
+    pd.DataFrame({"code": splits.index.map(lambda i: f"{i}.0"), "p_yes": p[splits.index].to_numpy()}).to_csv(
+        tmp_path / "p.csv", index=False
+    )
+    evaluated = mlproj.evaluate(str(tmp_path / "p.csv"), project=tmp_path, reason="the booster")
+    dev = mlproj.record(tmp_path, file=tmp_path / "p.csv")
+    assert evaluated.document()["metrics"]["f1"] > 0.3
+    assert dev.metrics["dev"]["f1"] > 0.3
