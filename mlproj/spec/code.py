@@ -39,7 +39,6 @@ def load_object(text: str, root: Path, *, where: str = "") -> Any:
     with on_path(root):
         importlib.invalidate_caches()
         _forget_namesakes(module_name.partition(".")[0], root)
-        _forget_namesakes(module_name.partition(".")[0], root)
         try:
             module = importlib.import_module(module_name)
         except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever the user's module raises)
@@ -63,16 +62,6 @@ def load_object(text: str, root: Path, *, where: str = "") -> Any:
             raise InvalidInput([Problem(where, f"{whose} has no {part!r}", hint)])
         found = getattr(found, part)
     return found
-
-
-def _forget_namesakes(package: str, root: Path) -> None:
-    """Lets go of a module of this name that came from another folder, such as that of another project's."""
-    own = [root.resolve() / f"{package}.py", root.resolve() / package / "__init__.py"]
-    cached = getattr(sys.modules.get(package), "__file__", None)
-    if cached is None or Path(cached).resolve() in own or not any(file.is_file() for file in own):
-        return
-    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
-        del sys.modules[name]
 
 
 def _forget_namesakes(package: str, root: Path) -> None:
