@@ -39,7 +39,6 @@ def load_object(text: str, root: Path, *, where: str = "") -> Any:
     with on_path(root):
         importlib.invalidate_caches()
         _forget_namesakes(module_name.partition(".")[0], root)
-        _forget_namesakes(module_name.partition(".")[0], root)
         try:
             module = importlib.import_module(module_name)
         except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever the user's module raises)
