@@ -234,7 +234,7 @@ def test_numbers_and_several_labels_are_evaluated_too() -> None:
 def test_lone_probabilities_are_cut_on_test_where_they_are_cut_on_dev(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = rng.random(900) < 0.1
-    frame = pd.DataFrame({"code": range(900), "x": rng.normal(size=900) + 2 * y, "left": np.where(y, "yes", "no")})
+    frame = pd.DataFrame({"code": range(900), "x": rng.normal(size=900) + 4 * y, "left": np.where(y, "yes", "no")})
     frame.to_csv(tmp_path / "data.csv", index=False)
     spec = "name: cut\ndata: {source: data.csv, label: left, id: code}\nmetric: {optimize: f1}\n"
     (tmp_path / "project.yaml").write_text(spec)
