@@ -53,6 +53,11 @@ def train(project: Project, run: str, changes: Mapping[str, str], name: str) -> 
     return join(project, "train", "--like", run, *settings, "--name", name)
 
 
+def look_at_errors(project: Project | None, subject: str) -> str:
+    """Writes the wrong answers of a run or a predictions file into a sheet."""
+    return join(project, "errors", "export", subject, "--out", "errors.xlsx")
+
+
 def redraw(project: Project, **sizes: int) -> str:
     """Deals the splits anew with other sizes."""
     settings = [word for name, n in sizes.items() for word in ("--set", f"splits.{name}={n}")]

@@ -21,15 +21,21 @@ _FEW = 2
 
 
 def remedies(
-    ladder: Ladder, *, project: Project | None = None, run: str | None = None, outcome: str | None = None
+    ladder: Ladder,
+    *,
+    project: Project | None = None,
+    run: str | None = None,
+    outcome: str | None = None,
+    subject: str = "",
 ) -> tuple[Remedy, ...]:
     """What helps against the gaps of a ladder, the most promising first.
 
     Args:
         ladder: The ladder.
         project: The resolved spec of the run; without it remedies carry no commands.
-        run: Name or id of the run, or a predictions file.
+        run: Name or id of the run that could be trained on, or a predictions file.
         outcome: How the run's training ended, where it is known.
+        subject: Run or predictions file whose errors can be looked at; `run` where it is left out.
 
     Returns:
         All remedies of the named gap, then two for each other gap worth closing; where no gap is named, those of the
@@ -41,7 +47,9 @@ def remedies(
     found = []
     case = None if project is None else Case(project, _n_of(ladder, "train"), outcome)
     for gap in _gaps_to_close(ladder):
-        rows = [row for action in _ranked(gap, case) if (row := _remedy(action, gap, ladder, case, run))]
+        rows = [
+            row for action in _ranked(gap, case) if (row := _remedy(action, gap, ladder, case, run, subject or run))
+        ]
         found += rows if gap == verdict.named else rows[:_FEW]
     return tuple(found)
 
@@ -69,7 +77,9 @@ def _ranked(gap: str, case: Case | None) -> list[Action]:
     return sorted(rows, key=lambda action: not action.presses(case))
 
 
-def _remedy(action: Action, gap: str, ladder: Ladder, case: Case | None, run: str | None) -> Remedy | None:
+def _remedy(
+    action: Action, gap: str, ladder: Ladder, case: Case | None, run: str | None, subject: str | None
+) -> Remedy | None:
     """A row as a remedy for this project; None where it does not apply."""
     why = f"{action.why} ({action.cost})"
     plain = Remedy(action.text, gap, why, None)
@@ -82,25 +92,29 @@ def _remedy(action: Action, gap: str, ladder: Ladder, case: Case | None, run: st
         return (
             plain
             if action.tail or action.cost == "a search"
-            else replace(plain, command=_data_command(gap, ladder, project))
+            else replace(plain, command=_data_command(gap, ladder, project, subject))
         )
     if action.cost == "a search":
         return replace(plain, command=commands.join(project, "search", "--like", run))
     if not changes:
-        return replace(plain, command=None if action.cost == "new data" else _data_command(gap, ladder, project))
+        return replace(
+            plain, command=None if action.cost == "new data" else _data_command(gap, ladder, project, subject)
+        )
     shown = ", ".join(f"{path} {value}" for path, value in changes.items())
     name = f"{run}-{action.tail}"
     return Remedy(f"{action.text}: {shown}", gap, why, commands.train(project, run, changes, name))
 
 
-def _data_command(gap: str, ladder: Ladder, project: Project) -> str | None:
+def _data_command(gap: str, ladder: Ladder, project: Project, subject: str | None) -> str | None:
     """Commands for gaps that call for other sets, not for another model."""
     if gap == "variance_or_data_mismatch":
         wanted = _wanted(ladder, "train_dev") or 500
         return commands.redraw(project, train_dev=min(wanted, max((_n_of(ladder, "train") or wanted) // 4, 1)))
     if gap == "overfitting_to_dev" and (n_dev := _n_of(ladder, "dev")) and _fits(ladder, project, n_dev):
         return commands.redraw(project, dev=2 * n_dev)
-    return commands.join(project, "check") if gap == "data_mismatch" else None
+    if gap != "data_mismatch":
+        return None
+    return commands.look_at_errors(project, subject) if subject else commands.join(project, "check")
 
 
 def next_command(
@@ -134,6 +148,8 @@ def next_command(
         return _settle(ladder, subject, given, project) or _first_command(actions) or again
     if verdict.state == "nothing_to_close":
         return _look_closer(ladder, subject, given, project, min_gap)
+    if verdict.state == "named" and subject and not _first_command(actions):
+        return commands.look_at_errors(project, subject)
     return _first_command(actions) or (commands.join(project, "check") if project is not None else again)
 
 

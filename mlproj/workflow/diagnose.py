@@ -135,7 +135,7 @@ def _judge(
     ladder = replace(ladder, notes=(*ladder.notes, *said))
     outcome = subject.run.outcome if subject.run else None
     trained = None if subject.is_foreign else subject.selector or None
-    actions = remedies(ladder, project=told, run=trained, outcome=outcome)
+    actions = remedies(ladder, project=told, run=trained, outcome=outcome, subject=subject.selector)
     words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
     return Diagnosis(subject, ladder, actions, words)
 
