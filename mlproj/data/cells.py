@@ -203,7 +203,8 @@ def _raw_texts(column: "pd.Series[Any]") -> pa.Array:
         case "number":
             cells = _without_point(pc.cast(pa.array(column, from_pandas=True), pa.large_string()))
         case "date":
-            seconds = pa.array(pd.to_datetime(column, utc=True).astype("datetime64[s, UTC]"), from_pandas=True)
+            moments = pd.to_datetime(column, utc=True).dt.tz_localize(None)
+            seconds = pa.array(moments.astype("datetime64[s]"), from_pandas=True)
             cells = pc.cast(pc.strftime(seconds, "%Y-%m-%dT%H:%M:%S"), pa.large_string())
         case "object":
             cells = pa.array([to_text(value) for value in column.to_numpy(dtype=object)], pa.large_string())

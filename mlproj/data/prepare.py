@@ -111,6 +111,7 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
     table = remarks.attempt(lambda: read_tables(project))
     if table is None:
         return Prepared(project, remarks)
+    remarks.notes.extend(table.notes)
     names = [str(name) for name in table.frame.columns]
     remarks.problems.extend(find_absent(project, names) + check_roles(project, table.labels))
     if any(label not in names for label in table.labels):

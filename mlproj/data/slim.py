@@ -119,7 +119,7 @@ def read_slim(project: Project, *, store: Path | None = None, redraw: bool = Fal
 def _batches(project: Project, part: Part, origin: PartOrigin) -> Iterator[Reading]:
     """The batches of a part; what is wrong with it is said of its place in project.yaml."""
     try:
-        yield from find_source(part.path).batches(part.path, project.root)
+        yield from find_source(part.path, project.root).batches(part.path, project.root)
     except InvalidInput as error:
         problems = [project.problem(origin.key, f"{p.where}: {p.message}", p.hint) for p in error.problems]
         raise InvalidInput(problems) from None

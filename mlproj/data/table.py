@@ -1,7 +1,7 @@
 """One raw table from all parts of `data.source` and `data.extra`. N examples, in the order of the files."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -56,6 +56,7 @@ class Table:
         file: Position in `files` of each row's file (N,); None where each part is one file.
         contents: Hash of each row's features (N,), where the features themselves were not kept.
         hashed: The columns that these hashes are of.
+        notes: What was left out while reading, for the user.
     """
 
     frame: pd.DataFrame
@@ -67,6 +68,7 @@ class Table:
     file: NDArray[np.int64] | None = None
     contents: Texts | None = None
     hashed: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -105,14 +107,14 @@ class Table:
             for origin in self.origins
         ]
 
-    def select(self, rows: NDArray[Any]) -> "Table":
-        """The table at `rows` (a mask or positions), copied, so that nothing of the other rows stays reachable."""
-        positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+    def select(self, chosen: NDArray[Any]) -> "Table":
+        """The table at `chosen` (a mask or positions), copied, so that nothing of the other rows stays reachable."""
+        positions = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
         frame = self.frame.take(positions).reset_index(drop=True)
         file = None if self.file is None else self.file[positions]
         contents = None if self.contents is None else self.contents[positions]
-        source, numbers = self.source[positions], self.rows[positions]
-        return Table(frame, source, numbers, self.origins, self.labels, self.files, file, contents, self.hashed)
+        source, rows = self.source[positions], self.rows[positions]
+        return replace(self, frame=frame, source=source, rows=rows, file=file, contents=contents)
 
 
 def read_tables(project: Project) -> Table:
@@ -140,7 +142,13 @@ def read_tables(project: Project) -> Table:
     source = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
     joined = frames[0].reset_index(drop=True) if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     rows = np.concatenate([reading.rows for reading in readings])
-    return Table(joined, source, rows, tuple(origins), labels, *number_files(readings, origins))
+    files, file = number_files(readings, origins)
+    return Table(joined, source, rows, tuple(origins), labels, files, file, notes=notes_of(readings))
+
+
+def notes_of(readings: Sequence[Reading]) -> tuple[str, ...]:
+    """What was left out while reading, each once."""
+    return tuple(dict.fromkeys(note for reading in readings for note in reading.notes))
 
 
 def number_files(
