@@ -14,6 +14,9 @@ from typing import Any
 
 from mlproj.errors import InvalidInput, Problem
 
+_FORM = "Write it as package.module:name, for example `my_data:load`."
+_LONGEST = 300  # characters of an exception that are shown
+
 
 def load_object(text: str, root: Path, *, where: str = "") -> Any:
     """What `package.module:name` names.
@@ -28,33 +31,47 @@ def load_object(text: str, root: Path, *, where: str = "") -> Any:
     """
     module_name, colon, name = text.partition(":")
     if not colon or not module_name or not name:
-        hint = "Write it as package.module:name, for example `my_data:load`."
-        raise InvalidInput([Problem(where, f"{text!r} names no function", hint)])
+        raise InvalidInput([Problem(where, f"{text!r} names no function", _FORM)])
+    if not all(part.isidentifier() for part in module_name.split(".")) or module_name.endswith(".py"):
+        plain = module_name.strip().removesuffix(".py").strip("./").replace("/", ".")
+        hint = f"Write it as {plain}:{name}." if plain else _FORM
+        raise InvalidInput([Problem(where, f"{module_name!r} is no name of a module", hint)])
     with on_path(root):
         importlib.invalidate_caches()
+        _forget_namesakes(module_name.partition(".")[0], root)
         try:
             module = importlib.import_module(module_name)
-        except Exception as error:  # noqa: BLE001 (whatever the user's module raises)
-            if isinstance(error, ModuleNotFoundError) and error.name and module_name.startswith(error.name):
-                near = difflib.get_close_matches(module_name, [path.stem for path in sorted(root.glob("*.py"))], n=1)
-                hint = (
-                    f"Did you mean `{near[0]}:{name}`?"
-                    if near
-                    else f"It is looked for in {root} and in the environment."
-                )
-                raise InvalidInput([Problem(where, f"there is no module {error.name!r}", hint)]) from None
-            raise InvalidInput([Problem(where, f"importing {module_name} fails: {describe(error, root)}")]) from None
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever the user's module raises)
+            is_absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
+            if not is_absent:
+                said = f"importing {module_name} fails: {describe(error, root)}"
+                raise InvalidInput([Problem(where, said, "Import it in Python to see more.")]) from None
+            near = difflib.get_close_matches(module_name, [path.stem for path in sorted(root.glob("*.py"))], n=1)
+            hint = f"It is looked for in {root.resolve()} and in the environment."
+            hint = f"Did you mean `{near[0]}:{name}`?" if near else hint
+            raise InvalidInput([Problem(where, f"there is no module {error.name!r}", hint)]) from None
     found = module
     for part in name.split("."):
         if not hasattr(found, part):
             names = [entry for entry in dir(found) if not entry.startswith("_")]
             near = difflib.get_close_matches(part, names, n=1)
-            hint = (
-                f"Did you mean `{module_name}:{near[0]}`?" if near else f"It has {', '.join(names[:8]) or 'no names'}."
-            )
-            raise InvalidInput([Problem(where, f"module {module_name} has no {part!r}", hint)])
+            so_far = name[: name.index(part)]
+            hint = f"It has {', '.join(names[:8]) or 'no names'}."
+            hint = f"Did you mean `{module_name}:{so_far}{near[0]}`?" if near else hint
+            whose = f"{module_name}:{so_far.rstrip('.')}" if so_far else f"module {module_name}"
+            raise InvalidInput([Problem(where, f"{whose} has no {part!r}", hint)])
         found = getattr(found, part)
     return found
+
+
+def _forget_namesakes(package: str, root: Path) -> None:
+    """Lets go of a module of this name that came from another folder, such as that of another project's."""
+    own = [root.resolve() / f"{package}.py", root.resolve() / package / "__init__.py"]
+    cached = getattr(sys.modules.get(package), "__file__", None)
+    if cached is None or Path(cached).resolve() in own or not any(file.is_file() for file in own):
+        return
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        del sys.modules[name]
 
 
 def describe(error: BaseException, root: Path) -> str:
@@ -64,7 +81,8 @@ def describe(error: BaseException, root: Path) -> str:
         error: The exception.
         root: The project's folder.
     """
-    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    said = " ".join(f"{type(error).__name__}: {error}".rstrip(": ").split())
+    said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_short(error.filename, root)} line {error.lineno}: {type(error).__name__}: {error.msg}"
     here = str(root.resolve())

@@ -173,8 +173,8 @@ def test_a_function_returns_the_table(tmp_path: Path, name: str, columns: list[s
         ("uneven", "returned 2 rows of X and 1 of y"),
         ("cube", r"an X of the shape \(2, 3, 4\)"),
         ("twice", "returned the column 'size' more than once"),
-        ("Odd", "holds a int per example"),
-        ("NOTHING", "is a int, no function"),
+        ("Odd", "holds an int per example"),
+        ("NOTHING", "is an int, no function"),
         ("laod", r"has no 'laod'[\s\S]*Did you mean `broken_\d+:load`"),
     ],
 )
