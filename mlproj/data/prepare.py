@@ -118,7 +118,7 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         columns = infer_columns(table.frame, project, labels=table.labels)
         remarks.problems.extend(check_cells(project, table, columns))
         return Prepared(project, remarks)
-    if not _has_features(project, names, table):
+    if not has_features(project, names, table.labels):
         columns = infer_columns(table.frame, project, labels=table.labels)
         remarks.problems.extend(check_features(project, columns))
         return Prepared(project, remarks, columns)
@@ -153,9 +153,9 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
     return Prepared(project, remarks, columns, case)
 
 
-def _has_features(project: Project, names: Sequence[str], table: Table) -> bool:
+def has_features(project: Project, names: Sequence[str], labels: Sequence[str]) -> bool:
     """Whether project.yaml leaves any column to learn from; without one all rows are equal, and none can be dealt."""
-    roles = assign_roles(project, names, table.labels)
+    roles = assign_roles(project, names, labels)
     return any(role == "feature" and project.data.columns.get(name) != "ignore" for name, role in roles.items())
 
 

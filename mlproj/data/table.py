@@ -137,7 +137,7 @@ def read_tables(project: Project) -> Table:
             origins.append(origin)
     if problems:
         raise InvalidInput(problems)
-    labels = project.data.labels or _own_labels(project, readings)
+    labels = project.data.labels or own_labels(project, readings)
     frames = _unify(project, readings, origins, labels)
     source = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
     joined = frames[0].reset_index(drop=True) if len(frames) == 1 else pd.concat(frames, ignore_index=True)
@@ -194,17 +194,32 @@ def _read(
     if reading is None or part.where is None:
         return reading
     try:
+        return reading.select(choose_rows(project, part, origin, reading))
+    except InvalidInput as error:
+        problems += error.problems
+        return None
+
+
+def choose_rows(project: Project, part: Part, origin: PartOrigin, reading: Reading) -> NDArray[np.int64]:
+    """Positions of the rows that the `where` of a part keeps.
+
+    Raises:
+        InvalidInput: When it cannot be evaluated, or keeps none.
+    """
+    if part.where is None:
+        return np.arange(len(reading.rows))
+    try:
         keep = np.flatnonzero(evaluate_where(part.where, reading.frame))
     except ValueError as error:
-        problems.append(project.problem(f"{origin.key}.where", f"`{part.where}` on {part.path}: {error}"))
-        return None
+        raise InvalidInput(
+            [project.problem(f"{origin.key}.where", f"`{part.where}` on {part.path}: {error}")]
+        ) from None
     if not len(keep):
-        problems.append(project.problem(f"{origin.key}.where", f"`{part.where}` keeps no row of {part.path}"))
-        return None
-    return reading.select(keep)
+        raise InvalidInput([project.problem(f"{origin.key}.where", f"`{part.where}` keeps no row of {part.path}")])
+    return keep
 
 
-def _own_labels(project: Project, readings: Sequence[Reading]) -> tuple[str, ...]:
+def own_labels(project: Project, readings: Sequence[Reading]) -> tuple[str, ...]:
     """The label that the sources bring where `data.label` is not written."""
     label = next((reading.label for reading in readings if reading.label), None)
     if label is None:
@@ -220,16 +235,28 @@ def _unify(
     frames = [reading.frame for reading in readings]
     if len(frames) == 1:
         return frames
-    names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
+    names = check_columns(project, [list(map(str, frame.columns)) for frame in frames], origins, labels)
+    return alike([frame.reindex(columns=names) for frame in frames])
+
+
+def check_columns(
+    project: Project, columns: Sequence[Sequence[str]], origins: Sequence[PartOrigin], labels: Sequence[str]
+) -> list[str]:
+    """The columns of all parts together.
+
+    Raises:
+        InvalidInput: When a part lacks one that it needs.
+    """
+    names = list(dict.fromkeys(name for each in columns for name in each))
     problems = []
     optional = _optional_columns(project, names, labels)
-    for frame, origin in zip(frames, origins, strict=True):
-        absent = [name for name in names if name not in frame.columns and name not in optional]
+    for present, origin in zip(columns, origins, strict=True):
+        absent = [name for name in names if name not in present and name not in optional]
         if absent:
-            problems.append(_absent(project, origin, absent, list(map(str, frame.columns))))
+            problems.append(_absent(project, origin, absent, list(present)))
     if problems:
         raise InvalidInput(problems)
-    return _alike([frame.reindex(columns=names) for frame in frames], names)
+    return names
 
 
 def _optional_columns(project: Project, names: Sequence[str], labels: Sequence[str]) -> set[str]:
@@ -251,9 +278,11 @@ def _absent(project: Project, origin: PartOrigin, absent: list[str], present: li
     return project.problem(origin.key, f"{origin.path} has no {noun} {shown}, which other parts of the data have", hint)
 
 
-def _alike(frames: list[pd.DataFrame], names: Sequence[str]) -> list[pd.DataFrame]:
-    """Columns that are text in one part and typed in another become text in all."""
-    for name in names:
+def alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Frames of the same columns: those that are text in one part and typed in another become text in all."""
+    if len(frames) == 1:
+        return frames
+    for name in frames[0].columns:
         kinds = {kind_of(frame[name]) for frame in frames if frame[name].notna().any()}
         if len(kinds) > 1 or "object" in kinds:
             for frame in frames:

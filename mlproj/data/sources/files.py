@@ -31,7 +31,7 @@ class FilesSource(AbstractSource):
 
     def read(self, path: str, root: Path) -> Reading:
         """The rows of all files; each row knows the file that it stands in."""
-        files, notes = _find(path, root)
+        files, notes = find_files(path, root)
         readings: list[Reading] = []
         problems: list[Problem] = []
         for file in files:
@@ -56,7 +56,7 @@ class FilesSource(AbstractSource):
 
     def batches(self, path: str, root: Path, *, columns: Sequence[str] | None = None) -> Iterator[Reading]:
         """The batches of one file after the other; a first look at each finds the types that suit them all."""
-        files, notes = _find(path, root)
+        files, notes = find_files(path, root)
         heads = []
         for file in files:
             head = next(_source(file).batches(file, root))
@@ -77,7 +77,7 @@ def _source(file: str) -> AbstractSource:
     return find_source(file.translate(dict.fromkeys(map(ord, _WILD), "_")))  # a file's own name is no glob
 
 
-def _find(path: str, root: Path) -> tuple[list[str], tuple[str, ...]]:
+def find_files(path: str, root: Path) -> tuple[list[str], tuple[str, ...]]:
     """The data files as project.yaml would write them, in the order of their names, and what was left out."""
     place = root / Path(path).expanduser()
     if place.is_file():
