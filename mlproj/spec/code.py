@@ -42,14 +42,14 @@ def load_object(text: str, root: Path, *, where: str = "") -> Any:
         try:
             module = importlib.import_module(module_name)
         except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever the user's module raises)
-            is_absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
-            if not is_absent:
+            absent = error.name if isinstance(error, ModuleNotFoundError) else None
+            if absent is None or not f"{module_name}.".startswith(f"{absent}."):
                 said = f"importing {module_name} fails: {describe(error, root)}"
                 raise InvalidInput([Problem(where, said, "Import it in Python to see more.")]) from None
             near = difflib.get_close_matches(module_name, [path.stem for path in sorted(root.glob("*.py"))], n=1)
             hint = f"It is looked for in {root.resolve()} and in the environment."
             hint = f"Did you mean `{near[0]}:{name}`?" if near else hint
-            raise InvalidInput([Problem(where, f"there is no module {error.name!r}", hint)]) from None
+            raise InvalidInput([Problem(where, f"there is no module {absent!r}", hint)]) from None
     found = module
     for part in name.split("."):
         if not hasattr(found, part):

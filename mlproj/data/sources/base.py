@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, BinaryIO, ClassVar, cast
 
 import numpy as np
 import pandas as pd
@@ -96,7 +96,7 @@ def refuse(where: str, message: str, hint: str = "") -> InvalidInput:
 
 
 @contextmanager
-def open_file(path: str, file: Path) -> Iterator[IO[bytes]]:
+def open_file(path: str, file: Path) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked where its name ends in .gz.
 
     Raises:
@@ -110,7 +110,7 @@ def open_file(path: str, file: Path) -> Iterator[IO[bytes]]:
             if named_so and not is_packed:
                 hint = f"Call it {Path(path).name[:-3]} if it is not compressed."
                 raise refuse(path, "cannot be read: it is no gzip file", hint)
-            yield gzip.GzipFile(fileobj=stream) if named_so else stream
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=stream) if named_so else stream)
     except OSError as error:
         raise refuse(path, f"cannot be read ({error.strerror or error})") from None
     except (EOFError, zlib.error) as error:

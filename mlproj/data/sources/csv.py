@@ -22,6 +22,7 @@ from mlproj.errors import InvalidInput
 UNNAMED = "Unnamed: "
 _BLOCK = 1 << 23
 _HEAD = 1 << 20
+_STREAMED, _LARGEST = 1 << 20, 1 << 28  # Arrow reads 32 of these ahead
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LEADING_BLANK = re.compile(rb"(?:[ \t]*(?:\r\n|\n|\r))+")
@@ -119,15 +120,27 @@ def _stream(
 ) -> Iterator[pa.RecordBatch]:
     """Batches of texts with at least one row; all columns where the last row has to be looked at as a whole."""
     ragged: list[Any] = []
-    with open_file(path, file) as stream:
-        options = _options(header, n_blank, _BLOCK, has_quotes=survey.has_quotes, ragged=ragged)
-        if not survey.has_open_quote:
-            options["convert_options"].include_columns = list(names)
-        for batch in arrow_csv.open_csv(stream, **options):
-            if ragged:
-                break
-            if batch.num_rows:
-                yield batch
+    n = 0
+    for block in (_STREAMED, _LARGEST):
+        skipped = n  # rows that were read before a block was found too small
+        try:
+            with open_file(path, file) as stream:
+                options = _options(header, n_blank, block, has_quotes=survey.has_quotes, ragged=ragged)
+                if not survey.has_open_quote:
+                    options["convert_options"].include_columns = list(names)
+                for batch in arrow_csv.open_csv(stream, **options):
+                    if ragged:
+                        break
+                    fresh = batch.slice(min(skipped, batch.num_rows))
+                    skipped -= batch.num_rows - fresh.num_rows
+                    n += fresh.num_rows
+                    if fresh.num_rows:
+                        yield fresh
+            break
+        except pa.ArrowInvalid:  # a quoted cell may be longer than a block
+            if block == _LARGEST:
+                raise
+            ragged.clear()
     if ragged:
         number = ragged[0].number - n_blank  # as in `_parse`
         with closing(survey.number_rows(path, file, n_blank)) as numbers:

@@ -92,10 +92,11 @@ def find_files(path: str, root: Path) -> tuple[list[str], tuple[str, ...]]:
     others = [file.name for file in found if file not in kept]
     if not kept:
         _refuse_empty(path, place, found)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if others:
-        n = f"{len(others)} other file" + ("" if len(others) == 1 else "s")
-        notes = (f"{path}: {len(kept)} data files are read, {n} left out ({some_of(others, 3)}).",)
+        read = f"{len(kept)} data {'file is' if len(kept) == 1 else 'files are'} read"
+        n = f"{len(others)} other {'file' if len(others) == 1 else 'files'}"
+        notes = (f"{path}: {read}, {n} left out ({some_of(others, 3)}).",)
     return [str(file.relative_to(root)) if file.is_relative_to(root) else str(file) for file in kept], notes
 
 

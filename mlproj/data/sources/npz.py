@@ -56,7 +56,7 @@ def _load(path: str, file: Path) -> dict[str, NDArray[Any]]:
 
 def _read_arrays(path: str, file: Path) -> dict[str, NDArray[Any]]:
     with open_file(path, file) as stream:
-        if stream.peek(6)[:6] == b"\x93NUMPY":
+        if stream.read(6) == b"\x93NUMPY":
             raise refuse(path, "is a single array, not an archive", "Save it with np.savez(FILE, X=X, y=y).")
         if not zipfile.is_zipfile(stream):
             raise refuse(path, "is no NPZ file, or not all of it", "Write it with np.savez(FILE, X=X, y=y).")

@@ -68,13 +68,13 @@ def _standard(path: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
     if dtype in (np.float16, np.longdouble):
         return column.astype(np.float32 if dtype == np.float16 else np.float64)
     if isinstance(dtype, pd.SparseDtype):
-        return column.sparse.to_dense()
+        return pd.Series(np.asarray(column), name=column.name)
     odd = (pd.CategoricalDtype, pd.PeriodDtype, pd.IntervalDtype, pd.ArrowDtype)
     if not isinstance(dtype, odd) and dtype.kind != "m":
         return column
     array = pa.array(column.array, from_pandas=True)
     chunks = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
-    return to_pandas(pa.table({"": chunks}))[""].rename(column.name)
+    return to_pandas(pa.table({"": chunks}))[""]
 
 
 def _check_signature(path: str, function: Any) -> None:
