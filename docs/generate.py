@@ -59,9 +59,13 @@ EXAMPLES = {
     "runs": "mlproj runs best --yaml",
     "ui": "mlproj ui --port 5001",
     "record": "mlproj record keras.csv --name keras",
+    "predict": "mlproj predict best new.csv --out answers.csv",
+    "compare": "mlproj compare best keras.csv",
+    "check-metric": 'mlproj check-metric keras.csv --satisfy "recall>=0.95"',
+    "evaluate": 'mlproj evaluate best --split test --reason "final check before release"',
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
-    "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.csv",
+    "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.xlsx",
     "errors apply": "mlproj errors apply errors.xlsx --dry-run",
 }
 OPENING = """\

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from mlproj.spec.load import load_project as load_project
     from mlproj.spec.project import Project as Project
     from mlproj.workflow.arrays import load_split as load_split
+    from mlproj.workflow.compare import compare as compare
+    from mlproj.workflow.contract import check_metric as check_metric
     from mlproj.workflow.demo import demo as demo
     from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
     from mlproj.workflow.errors_apply import errors_apply as errors_apply
     from mlproj.workflow.errors_export import errors_export as errors_export
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
+    from mlproj.workflow.evaluate import evaluate as evaluate
     from mlproj.workflow.foreign import record as record
+    from mlproj.workflow.predict import predict as predict
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
     from mlproj.workflow.project import model as model
@@ -52,16 +56,20 @@ _HOMES = {
     "SealedSplit": "mlproj.errors",
     "TrackingError": "mlproj.errors",
     "check": "mlproj.workflow.project",
+    "check_metric": "mlproj.workflow.contract",
+    "compare": "mlproj.workflow.compare",
     "demo": "mlproj.workflow.demo",
     "diagnose_bias_variance": "mlproj.workflow.diagnose",
     "errors_export": "mlproj.workflow.errors_export",
     "errors_summarize": "mlproj.workflow.errors_summarize",
     "errors_apply": "mlproj.workflow.errors_apply",
+    "evaluate": "mlproj.workflow.evaluate",
     "init": "mlproj.workflow.project",
     "load_project": "mlproj.spec.load",
     "load_split": "mlproj.workflow.arrays",
     "record": "mlproj.workflow.foreign",
     "model": "mlproj.workflow.project",
+    "predict": "mlproj.workflow.predict",
     "runs": "mlproj.workflow.runs",
     "schema": "mlproj.workflow.project",
     "search": "mlproj.workflow.search",

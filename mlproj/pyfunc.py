@@ -4,15 +4,20 @@
 categories never seen, in any column order, with further columns) and returns the columns of a predictions file.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from mlproj.data.columns import Column
 from mlproj.data.encoder import Encoder
 from mlproj.data.target import Target
 from mlproj.records import Answers
+from mlproj.spec.project import Origin
 from mlproj.track.model import ModelData, read_model_data
 
 
@@ -27,6 +32,34 @@ class ProjectModel:
         self._data = data
         self._encoder = Encoder.from_json(data.encoder)
         self._target = Target.from_json(data.target)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The raw columns that it needs."""
+        return tuple(part.column for part in self._encoder.columns)
+
+    @property
+    def n_inputs(self) -> int:
+        """Numbers that a raw row becomes."""
+        return len(self._encoder.names)
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Class names by label, none for a quantity; a single label is called ""."""
+        return dict(zip(self._target.names, self._target.classes or ((),), strict=True))
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability from which the answer is the positive class; None unless the label is binary."""
+        return self._data.threshold
+
+    def find_unreadable(self, model_input: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+        """Masks of the cells that are not what their column was in training, by column; only where there are some.
+
+        Args:
+            model_input: Raw rows (N) with the columns that were features in training.
+        """
+        return self._encoder.find_unreadable(model_input)
 
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
         """The answers for raw rows.
@@ -47,7 +80,10 @@ class ProjectModel:
         x = self._encoder.encode(model_input)
         outputs = np.zeros((0, self._target.n_outputs))
         if len(x):
-            outputs = predict(self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs)
+            sizes = self._encoder.sizes
+            outputs = predict(
+                self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs, columns=sizes
+            )
         threshold = 0.5 if self._data.threshold is None else self._data.threshold
         answers = self._target.decode(outputs, threshold=threshold)
         columns = {name: cells for label, found in answers.items() for name, cells in _columns(label, found).items()}
@@ -56,7 +92,17 @@ class ProjectModel:
 
 def _load_pyfunc(path: str) -> ProjectModel:
     """Loads the model that MLflow found at a path."""
-    return ProjectModel(read_model_data(Path(path)))
+    data = read_model_data(Path(path))
+    return ProjectModel(replace(data, project=data.project.located(Origin(_home(Path(path))))))
+
+
+def _home(path: Path) -> Path | None:
+    """The project.yaml beside the `mlruns` that a model lies in, whose folder holds the modules that it names.
+
+    Elsewhere modules are looked for in the current folder and on the import path.
+    """
+    stores = [parent for parent in path.resolve().parents if parent.name == "mlruns"]
+    return stores[-1].parent / "project.yaml" if stores else None
 
 
 def _columns(label: str, answers: Answers) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +55,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> "Trained":
     import mlproj
 
     return mlproj.train(write_flowers(tmp_path_factory.mktemp("shared") / "flowers"), name="first")
+
+
+@pytest.fixture
+def copy_of_trained(trained: "Trained", tmp_path: Path) -> Path:
+    """A copy of the trained project with its runs, which a test may change."""
+    return copytree(trained.project.root, tmp_path / "copy")
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ def _gaps_to_close(ladder: Ladder) -> list[str]:
     verdict = ladder.verdict
     if verdict.named is None:
         sizes = {gap.name: gap.size for gap in ladder.gaps}
-        return [name for name in verdict.candidates if sizes[name] > 0]  # nothing is gained where nothing is lost
+        # nothing is gained where nothing is lost, and a gap whose rung is missing was not measured
+        return [name for name in verdict.candidates if sizes.get(name, 0.0) > 0]
     others = sorted((gap for gap in ladder.gaps if reaches(gap.low, _worth(ladder))), key=lambda gap: -gap.size)
     return [verdict.named, *(gap.name for gap in others if gap.name != verdict.named)]
 

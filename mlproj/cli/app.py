@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mlproj import __version__
-from mlproj.cli import diagnose, errors, project, run
+from mlproj.cli import diagnose, errors, judge, project, run, use
 from mlproj.cli.shell import JsonOption, ProjectOption, QuietOption
 
 app = typer.Typer(
@@ -39,5 +39,7 @@ def shared(
 
 project.register(app)
 run.register(app)
+judge.register(app)
 diagnose.register(app)
 errors.register(app)
+use.register(app)

@@ -1,4 +1,4 @@
-"""Progress of a training or a search: a bar with time left on a terminal, a line a minute off it."""
+"""Progress of a training, a search or a prediction: a bar with time left on a terminal, a line a minute off it."""
 
 import threading
 import time
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mlproj.searching import Progress
     from mlproj.workflow.desk import Begun
+    from mlproj.workflow.predict import Predicting
     from mlproj.workflow.train import Started
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -46,14 +47,14 @@ class _Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def _open(self, lines: tuple[str, ...], warnings: tuple[str, ...], total: int) -> None:
+    def _open(self, lines: tuple[str, ...], warnings: tuple[str, ...], total: int | None) -> None:
         for line in (*lines, *(f"warning: {warning}" for warning in warnings)):
             self._shell.say(line)
         self._began = self._last_line = time.monotonic()
         if self._shell.quiet:
             return
         if not is_terminal():
-            self._line = f"{self.unit} 0 of {total:,}, no result yet"
+            self._line = f"{self.unit} 0{'' if total is None else f' of {total:,}'}, no result yet"
             threading.Thread(target=self._tick, daemon=True).start()
             return
         from rich.console import Console
@@ -118,6 +119,25 @@ class SearchProgress(_Progress):
         values = f"best {self._metric} {figure(self._metric, value)}" if best else "no result yet"
         failed = f", {progress.failed:,} failed" if progress.failed else ""
         self._move(progress.done, progress.total, values + failed, progress.left, most="about")
+
+
+class PredictProgress(_Progress):
+    """Says whose model answers for what, then how many rows are done; how many there are is known at the end."""
+
+    unit = "row"
+
+    def start(self, begun: "Predicting") -> None:
+        """Prints the first lines, and opens the bar on a terminal."""
+        self._open((begun.head, *(f"note: {note}" for note in begun.notes)), (), None)
+
+    def rows(self, done: int) -> None:
+        """Shows how many rows are done."""
+        speed = f"{done / max(time.monotonic() - self._began, 1e-9):,.0f} a second"
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, values=speed)
+            return
+        self._line = f"{self.unit} {done:,}, {speed}"
+        self._print()
 
 
 def _brief(values: Mapping[str, float]) -> str:

@@ -119,7 +119,8 @@ def runs(
     if yaml:
         shell.result(shown.yaml.rstrip("\n"), {"run": run_document(shown.run, None), "yaml": shown.yaml})
     else:
-        shell.result(run_text(shown), run_document(shown.run, None))
+        document = run_document(shown.run, None) | ({"parts": dict(shown.parts)} if shown.parts else {})
+        shell.result(run_text(shown), document)
 
 
 def record(

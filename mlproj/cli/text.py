@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlproj.data.columns import Column
     from mlproj.workflow.demo import Shown as DemoPart
     from mlproj.workflow.foreign import Recorded
+    from mlproj.workflow.predict import Predicted
     from mlproj.workflow.project import Checked, Dealt
     from mlproj.workflow.runs import Listing, Shown
     from mlproj.workflow.train import Trained
@@ -23,6 +24,9 @@ RATES = frozenset(
 )  # fmt: skip
 """Metrics shown in per cent."""
 MAX_COLUMNS_SHOWN: Final = 24
+MAX_CELLS_SHOWN: Final = 5
+MAX_CLASSES_SHOWN: Final = 8
+MANY_ROWS: Final = 100_000  # with fewer, most of the time goes into loading the model
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
@@ -96,7 +100,7 @@ def train_text(trained: "Trained") -> str:
             else f"threshold {fit.threshold:g}"
         )
     if trained.contract:
-        parts += ["", contract_text(trained.contract)]
+        parts += ["", contract_table(trained.contract, "contract on dev")]
     if trained.parts:
         parts += ["", parts_text(trained.parts, "error" if fit.predictions.answers_are_classes else "rmse")]
     return "\n".join([*parts, "", f"next: {trained.next}"])
@@ -111,7 +115,9 @@ def recorded_text(recorded: "Recorded") -> str:
     ]
     parts = [table(("", *names), rows, right=range(1, len(names) + 1))]
     if recorded.contract:
-        parts += ["", contract_text(recorded.contract)]
+        parts += ["", contract_table(recorded.contract, "contract on dev")]
+    if recorded.parts:
+        parts += ["", parts_text(recorded.parts, "error" if recorded.predictions.answers_are_classes else "rmse")]
     parts += ["", *(f"note: {note}" for note in recorded.notes)] if recorded.notes else []
     return "\n".join([*parts, "", f"next: {recorded.next}"])
 
@@ -142,8 +148,8 @@ def parts_text(parts: Mapping[str, Any], metric: str) -> str:
     return "\n".join(blocks)
 
 
-def contract_text(contract: Sequence[Promise]) -> str:
-    """Each limit, the value on dev with its interval, and whether the interval's bad end meets the limit."""
+def contract_table(contract: Sequence[Promise], title: str) -> str:
+    """Each limit, the value with its interval, and whether the interval's bad end meets the limit."""
     words = {"met": "met", "violated": "violated", "unknown": "cannot tell yet"}
     rows = [
         (
@@ -155,7 +161,7 @@ def contract_text(contract: Sequence[Promise]) -> str:
         )
         for promise in contract
     ]
-    return table(("contract on dev", "limit", "value", "95 % interval", "status"), rows, right=(2,))
+    return table((title, "limit", "value", "95 % interval", "status"), rows, right=(2,))
 
 
 def _interval(promise: Promise) -> str:
@@ -166,19 +172,15 @@ def _interval(promise: Promise) -> str:
 
 def runs_text(listing: "Listing") -> str:
     """Trainings and searches, newest first; the best by contract is marked, trials and diagnoses are counted."""
-    from mlproj.workflow.runs import TRAINED, ago, contract_of
+    from mlproj.workflow.runs import RANKED, ago, contract_of
 
     if not listing.runs:
         return "No runs yet. Train one: mlproj train"
     rows = []
-    counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis")}
+    counts = {kind: sum(run.kind == kind for run in listing.runs) for kind in ("trial", "diagnosis", "evaluation")}
     for run in (run for run in listing.runs if run.kind not in counts):
         metric, satisfy = contract_of(run)
-        shown = (
-            [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics]
-            if run.kind in (*TRAINED, "record")
-            else []
-        )
+        shown = [name for name in (metric, *satisfy) if f"dev/{name}" in run.metrics] if run.kind in RANKED else []
         values = "  ".join(f"{name} {figure(name, run.metrics[f'dev/{name}'])}" for name in shown)
         state = run.outcome or run.status.lower()
         rows.append(
@@ -187,11 +189,11 @@ def runs_text(listing: "Listing") -> str:
     parts = [table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)]
     if listing.best:
         parts.append(f"* best by contract ({listing.metric}) on the newest dev set (`best`)")
-    plural = {"trial": "trials of searches", "diagnosis": "diagnoses"}
+    plural = {"trial": "trials of searches", "diagnosis": "diagnoses", "evaluation": "evaluations"}
     others = [f"{n:,} {plural[kind]}" if n > 1 else f"1 {kind}" for kind, n in counts.items() if n]
     if others:
         parts.append(f"and {' and '.join(others)} (--json lists all)")
-    return "\n".join(parts)
+    return "\n".join([*parts, *(f"note: {note}" for note in listing.notes)])
 
 
 def run_text(shown: "Shown") -> str:
@@ -199,7 +201,9 @@ def run_text(shown: "Shown") -> str:
     run = shown.run
     values = {name: value for name, value in run.metrics.items() if name.count("/") == 1}
     names = list(dict.fromkeys(name.split("/")[1] for name in values))
-    splits = [split for split in ("train", "train_dev", "dev") if any(name.startswith(f"{split}/") for name in values)]
+    splits = [
+        split for split in ("train", "train_dev", "dev", "test") if any(name.startswith(f"{split}/") for name in values)
+    ]
     rows = [(name, *(figure(name, values.get(f"{split}/{name}")) for split in splits)) for name in names]
     parts = [
         shown.head,
@@ -216,6 +220,8 @@ def run_text(shown: "Shown") -> str:
         from mlproj.cli.search_text import search_text
 
         parts += ["", search_text(shown.search)]
+    if shown.parts:
+        parts += ["", parts_text(shown.parts, "error" if "dev/error" in values else "rmse")]
     folder = f"\nartifacts: {run.folder}" if run.folder and run.folder.is_dir() else ""
     return "\n".join([*parts, f"{folder}\nspec: {shown.more}" if shown.more else folder]).rstrip("\n")
 
@@ -282,6 +288,32 @@ def split_text(dealt: "Dealt", out: Path | None) -> str:
     if out:
         parts.append(f"Wrote id and split to {out}.")
     return "\n".join(parts)
+
+
+def predict_text(predicted: "Predicted") -> str:
+    """How many rows were answered and where, how often each class was, and which rows could not be read."""
+    tally = predicted.tally
+    speed = f", {tally.rows / predicted.seconds:,.0f} rows a second" if tally.rows >= MANY_ROWS else ""
+    parts = [f"Wrote {_rows(tally.rows)} to {predicted.out} ({predicted.seconds:.1f} s{speed})."]
+    for label, counts in tally.answers.items():
+        shares = [
+            f"{name} {n:,} ({100 * n / counts.total():.1f} %)" for name, n in counts.most_common(MAX_CLASSES_SHOWN)
+        ]
+        rest = f" and {len(counts) - MAX_CLASSES_SHOWN:,} more" if len(counts) > MAX_CLASSES_SHOWN else ""
+        parts.append(f"{f'y_pred:{label}' if label else 'y_pred'}: {', '.join(shares)}{rest}" if shares else "")
+    if predicted.threshold is not None and predicted.threshold != 0.5:
+        parts[-1] += f"; threshold {predicted.threshold:.3g}"
+    if tally.unanswered:
+        have = "has" if tally.unanswered == 1 else "have"
+        parts.append(f"warning: {_rows(tally.unanswered)} {have} no answer, because a cell cannot be read:")
+        parts += [f"  {cell}" for cell in tally.unreadable[:MAX_CELLS_SHOWN]]
+        if tally.cells > MAX_CELLS_SHOWN:
+            parts.append(f"  … {tally.cells:,} such cells in all (--json lists the first {len(tally.unreadable):,})")
+    return "\n".join(part for part in parts if part)
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row{'' if n == 1 else 's'}"
 
 
 def demo_text(part: "DemoPart") -> str:

@@ -6,6 +6,7 @@ and later. N examples; each reader returns its N values and a mask (N,) of the c
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Literal
 
 import numpy as np
@@ -115,6 +116,11 @@ def read_days(column: "pd.Series[Any]", date_format: str | None = None) -> tuple
         >>> read_days(pd.Series(["1970-01-02", "1970-01-01T12:00"]))[0].tolist()
         [1.0, 0.5]
     """
+    if kind_of(column) == "object" and (is_moment := column.map(lambda cell: isinstance(cell, date))).any():
+        days, bad = read_days(column.mask(is_moment, None), date_format)  # a moment needs no format
+        texts = column[is_moment].map(lambda moment: moment.isoformat() if moment is not pd.NaT else "").astype("str")
+        days[is_moment], bad[is_moment] = read_days(texts)
+        return days, bad
     if kind_of(column) == "date":
         moments = pd.to_datetime(column, utc=True)
         present = column.notna().to_numpy()
@@ -160,7 +166,8 @@ def measure_spread(values: NDArray[np.float64]) -> tuple[float, float]:
     scale = 1.0 if largest == 0 or 1e-150 < largest < 1e150 else largest
     scaled = values / scale
     mean, std = float(scaled.mean()), float(scaled.std())
-    return mean * scale, std * scale if std > 10 * np.finfo(np.float64).eps * abs(mean) else 1.0
+    varies = std > 10 * np.finfo(np.float64).eps * abs(mean) and std * scale > 0  # the product may be too small to hold
+    return mean * scale, std * scale if varies else 1.0
 
 
 def is_missing(column: "pd.Series[Any]") -> Bad:

@@ -1,4 +1,4 @@
-"""What each column is, a number, category, boolean or date, and what it serves for. N examples."""
+"""What each column is, a number, category, boolean, date or text, and what it serves for. N examples."""
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,13 @@ from mlproj.spec.data import WeightColumn, WeightRule
 from mlproj.spec.project import Project
 from mlproj.spec.where import columns_of, parse_where
 
-Type = Literal["number", "category", "boolean", "date", "ignore"]
+Type = Literal["number", "category", "boolean", "date", "text", "ignore"]
 Role = Literal["feature", "label", "id", "group", "time", "weight", "split", "excluded"]
+_FAULTS = {
+    "number": "no number",
+    "boolean": "neither true nor false",
+    "date": "no date in ISO 8601 form",
+}
 ROW_NUMBERS = (UNNAMED, "__index_level_")
 """How a column of row numbers begins that a writer left without a name."""
 _ROLE_OF_KEY: dict[str, Role] = {  # of several for one column the last holds
@@ -56,6 +61,21 @@ class Column:
     def is_input(self) -> bool:
         """Whether the model sees it: a feature that is not ignored and has a value in some row."""
         return self.role == "feature" and self.type != "ignore" and self.unique > 0
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its cells are read as values, so that some may be unreadable."""
+        return self.type in _FAULTS
+
+    @property
+    def fault(self) -> str:
+        """What an unreadable cell of it is.
+
+        Example:
+            >>> Column("age", "number", 0, 2, True).fault
+            'no number'
+        """
+        return f"no date of the form {self.format!r}" if self.format else _FAULTS[self.type]
 
 
 def assign_roles(project: Project, names: Sequence[str], labels: Sequence[str]) -> dict[str, Role]:

@@ -1,65 +1,32 @@
-"""Corrected labels: a small file beside project.yaml that stands over the data, for train, dev and test alike.
+"""Corrected labels put in place: they stand over the data, for train, dev and test alike. N examples.
 
-`id, label, was, by, date`, one line per correction in the order of the ids, so that git shows who changed what. With
-several labels a column `of` names the one that is meant. The data themselves are never touched, and the splits are
-dealt by the labels as they stood, so that a correction moves no example::
-
-    corrections = read_corrections(Path("corrections.csv"))
+The data themselves are never touched, and the splits are dealt by the labels as the data say them: a colleague who
+deals from the same data with or without the corrections gets the same splits, so a correction moves no example.
 """
 
-import csv
-import difflib
-import hashlib
-import io
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mlproj.data.cells import read_numbers, read_texts, read_truths, to_strings
+from mlproj.data.cells import kind_of, read_numbers, read_texts, read_truths, to_text
+from mlproj.data.corrections_file import MOST_SHOWN, OF, Correction, digest_of, first_few, read_lines
 from mlproj.data.table import Table
-from mlproj.data.task import is_several
+from mlproj.data.task import is_several, list_classes, read_known
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import SPLITS, Texts
+from mlproj.records.columns import canonical
 from mlproj.spec.project import Project
 
-COLUMNS = ("id", "label", "was", "by", "date")
-OF = "of"
-FILE = "corrections.csv"
-_SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Correction:
-    """One corrected label.
-
-    Attributes:
-        id: The example.
-        label: What its label should be.
-        was: What the data say.
-        by: Who says so.
-        date: When, as 2026-03-01; may be empty.
-        of: The label column that is meant; "" where there is one.
-        line: Line in the file; 0 for a new one.
-    """
-
-    id: str
-    label: str
-    was: str
-    by: str = ""
-    date: str = ""
-    of: str = ""
-    line: int = 0
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What it corrects."""
-        return self.id, self.of
+_SEARCHED = 20_000
+"""Ids among which a misspelt one is looked for: more would take seconds."""
+_ROUNDING = 1e-6
+"""Numbers that differ by less, relatively, are the same: single precision keeps 7 digits, a spreadsheet 15."""
 
 
 @dataclass(frozen=True)
@@ -68,228 +35,244 @@ class Corrected:
 
     Attributes:
         table: The table with the labels in place.
-        changed: Corrections by split that hold any, test among them.
-        digest: Short hash of the corrections; "" without any.
+        changed: Corrected labels by split; all splits that hold examples, test among them.
+        digest: Short hash of the corrections outside of test, by which nothing is trained or compared; "" without any.
+        idle: Corrections that change nothing, because the data say the same by now.
     """
 
     table: Table
     changed: Mapping[str, int]
     digest: str
+    idle: int = 0
 
     @property
     def text(self) -> str:
         """What was corrected, in words."""
-        named = ((name, name.replace("_", "-")) for name in SPLITS)
-        counts = [f"{spoken} {self.changed[name]:,}" for name, spoken in named if self.changed.get(name)]
-        return f"Corrected labels: {', '.join(counts) or 'none'}."
+        counts = ", ".join(f"{name.replace('_', '-')} {n:,}" for name, n in self.changed.items())
+        idle = f" {self.idle:,} of the file change nothing: the data say the same by now." if self.idle else ""
+        return f"Corrected labels: {counts}.{idle}"
 
 
-def read_corrections(path: Path, name: str = "") -> list[Correction]:
-    """The corrections in a file, in its order.
+Lines = tuple[tuple[Correction, ...], list[Problem]]
+"""Lines of a file that can be understood, and what is wrong with the others."""
 
-    Args:
-        path: The file.
-        name: What messages call it.
+
+def read_of(project: Project) -> Lines:
+    """The corrections that a project names, and what is wrong with further lines; none where it names no file.
 
     Raises:
-        InvalidInput: With everything that is wrong with the file itself, by line.
+        InvalidInput: When the file as a whole cannot be read.
     """
-    called = name or str(path)
-    if not path.is_file():
-        message = "is a folder" if path.is_dir() else "does not exist"
-        hint = "Restore it (git checkout), or take `corrections` out of project.yaml."
-        raise InvalidInput([Problem("", message, hint, called)])
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInput([Problem("", "is not UTF-8", "Save it as UTF-8.", called)]) from None
-    except OSError as error:
-        raise InvalidInput([Problem("", f"cannot be read: {error.strerror or error}", "", called)]) from None
-    if not text.strip():
-        raise InvalidInput([Problem("", "is empty", f"Its header is {','.join(COLUMNS)}.", called)])
-    header, *rows = _records(text, called)
-    problems = [*_check_header(header, called)]
-    if problems:
-        raise InvalidInput(problems)
-    found = []
-    for line, cells in rows:
-        if len(cells) != len(header[1]):
-            message = f"holds {len(cells)} cells, but the header names {len(header[1])}"
-            problems.append(Problem("", message, "Quote text that holds a comma.", called, line))
-            continue
-        known = dict(zip(header[1], (cell.strip() for cell in cells), strict=True))
-        found.append(Correction(**{column: known.get(column, "") for column in (*COLUMNS, OF)}, line=line))
-    problems += _check_rows(found, called)
-    if problems:
-        raise InvalidInput(problems[:_SHOWN])
-    return found
+    name = project.data.corrections
+    if name is None:
+        return (), []
+    path = project.root / name
+    if not path.exists():
+        hint = "Restore it (git checkout), or take the key out; `mlproj errors apply` writes such a file."
+        raise InvalidInput([project.problem("data.corrections", f"{name} does not exist", hint)])
+    return read_lines(path, name)
 
 
-def _records(text: str, called: str) -> list[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        rows.extend((reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells))
-    except csv.Error as error:
-        raise InvalidInput([Problem("", f"cannot be read as CSV ({error})", "", called, reader.line_num)]) from None
-    return [(rows[0][0], [cell.strip() for cell in rows[0][1]]), *rows[1:]]
-
-
-def _check_header(header: tuple[int, list[str]], called: str) -> Iterator[Problem]:
-    names = header[1]
-    for name in ("id", "label", "was"):
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"Is it {near[0]!r}?" if near else f"Its header is {','.join(COLUMNS)}."
-            if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
-                hint = "It is separated by something else than commas: save it with commas."
-            yield Problem("", f"has no column {name}", hint, called, header[0])
-    for name in dict.fromkeys(names):
-        if names.count(name) > 1:
-            yield Problem(
-                "", f"has the column {name!r} {names.count(name)} times", "Keep one of them.", called, header[0]
-            )
-
-
-def _check_rows(rows: Sequence[Correction], called: str) -> Iterator[Problem]:
-    first: dict[tuple[str, str], int] = {}
-    for row in rows:
-        if not row.id or not row.label:
-            what = "id" if not row.id else "label"
-            yield Problem(what, "is empty", "Fill it in, or delete the line.", called, row.line)
-        if row.key in first:
-            message = f"{row.id!r} is corrected in line {first[row.key]} already"
-            yield Problem("id", message, "Keep one of the lines.", called, row.line)
-        first.setdefault(row.key, row.line)
-        if row.date:
-            try:
-                date.fromisoformat(row.date)
-            except ValueError:
-                yield Problem("date", f"{row.date!r} is no date", "Write it as 2026-03-01.", called, row.line)
-
-
-def write_corrections(path: Path, corrections: Sequence[Correction]) -> None:
-    """Writes corrections in the order of their ids, under another name first: no half of a file is ever found."""
-    several = any(row.of for row in corrections)
-    names = (*COLUMNS, OF) if several else COLUMNS
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(names)
-            writer.writerows(
-                [[getattr(row, name) for name in names] for row in sorted(corrections, key=lambda r: r.key)]
-            )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def correct(project: Project, table: Table, ids: Texts, split: Texts) -> Corrected:
-    """Puts corrected labels in place. N examples.
+def correct(project: Project, table: Table, ids: Texts, split: Texts, lines: Lines) -> Corrected:
+    """Puts corrected labels in place.
 
     Args:
-        project: With `data.corrections`.
-        table: All rows, with the labels as the data say.
+        project: With the task filled in.
+        table: All rows, with the labels as the data say them.
         ids: Their ids (N,).
         split: Their splits (N,), "" where a row is left out.
+        lines: What `read_of` found.
 
     Raises:
-        InvalidInput: With every correction that does not fit the data: an unknown id, a `was` that the data no longer
-            say, a label that is none.
+        InvalidInput: With every line that cannot be understood, and every correction that does not fit the data: an
+            unknown id, a `was` that the data no longer say, a label that is none.
     """
-    assert project.data.corrections is not None
-    name = project.data.corrections
-    rows = read_corrections(project.root / name, name)
-    place = {text: position for position, text in enumerate(ids.tolist())}
-    problems: list[Problem] = []
-    cells = {label: to_strings(table.frame[label]) for label in table.labels}
-    allowed = {label: _allowed(project, table.frame[label]) for label in table.labels}
-    changed: dict[str, int] = {}
+    rows, wrong = lines
+    judge = _Judge(project, table, ids)
+    found: dict[str, dict[int, str]] = {label: {} for label in table.labels}
+    idle, used = 0, []
     for row in rows:
-        label = _label_of(row, table.labels, name, problems)
+        place = judge.place(row)
+        if place is None:
+            continue
+        used += [row] if split[place.row] != "test" else []
+        if place.label == place.now:
+            idle += 1
+        else:
+            found[place.column][place.row] = place.label
+    if wrong or judge.problems:
+        raise InvalidInput(first_few([*wrong, *judge.problems], judge.file, uncounted=judge.uncounted))
+    touched = [split[row] for places in found.values() for row in places]
+    changed = {str(name): touched.count(name) for name in SPLITS if (split == name).any()}
+    cells = {name: _replaced(table.frame[name], places) for name, places in found.items() if places}
+    frame = table.frame.assign(**cells) if cells else table.frame
+    return Corrected(replace(table, frame=frame), changed, digest_of(used), idle)
+
+
+def _replaced(cells: "pd.Series[Any]", labels: Mapping[int, str]) -> "pd.Series[Any]":
+    """A label column with some cells replaced, the others exactly as they were."""
+    rows = list(labels)
+    if kind_of(cells) == "number":
+        values = cells.to_numpy(dtype=np.float64, na_value=np.nan).copy()
+        values[rows] = [float(text) for text in labels.values()]
+        return pd.Series(values, index=cells.index, name=cells.name)
+    texts = np.array(read_texts(cells).to_pylist(), dtype=object)
+    texts[rows] = list(labels.values())
+    return pd.Series(texts, index=cells.index, name=cells.name, dtype="str")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a correction belongs, what stands there, and what should, both as the column spells it."""
+
+    column: str
+    row: int
+    now: str
+    label: str
+
+
+@dataclass
+class _Judge:
+    """Holds corrections against the data, and keeps what is wrong with them."""
+
+    project: Project
+    table: Table
+    ids: Texts
+    problems: list[Problem] = field(default_factory=list)
+    uncounted: int = 0
+
+    @property
+    def file(self) -> str:
+        """What messages call the file."""
+        return str(self.project.data.corrections)
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Row of each id."""
+        return {text: row for row, text in enumerate(self.ids.tolist())}
+
+    @cached_property
+    def columns(self) -> "dict[str, _Column]":
+        """The label columns."""
+        return {name: _Column.of(self.project, self.table.frame[name]) for name in self.table.labels}
+
+    def place(self, correction: Correction) -> _Place | None:
+        """Where a correction belongs; None after noting why it belongs nowhere."""
+        found = self._find(correction)
+        if isinstance(found, _Place):
+            return found
+        if len(self.problems) < MOST_SHOWN:  # a hint takes time, and nobody reads a thousand
+            what, message, hint = found
+            hint = self._near(correction.id) if what == "id" else hint
+            self.problems.append(Problem(what, message, hint, self.file, correction.line or None))
+        else:
+            self.uncounted += 1
+        return None
+
+    def _find(self, correction: Correction) -> _Place | tuple[str, str, str]:
+        """Where a correction belongs, or which of its cells is wrong, what is wrong, and what to do."""
+        name = correction.of or (self.table.labels[0] if len(self.table.labels) == 1 else "")
+        if name not in self.columns:
+            message = f"{name!r} is no label" if name else "is empty, but there are several labels"
+            return OF, message, f"Write one of {', '.join(self.table.labels)}."
+        column, row = self.columns[name], self.rows.get(correction.id)
+        if row is None:
+            return "id", f"{correction.id!r} is not in the data", ""
+        now, label = column.now(row), column.read(correction.label)
+        if now is None:
+            message = f"{correction.id!r} has no label in the data, so there is none to correct"
+            return "was", message, "Give it a label there, or delete the line."
         if label is None:
-            continue
-        position = place.get(row.id)
-        if position is None:
-            problems.append(_unknown(row, ids, name))
-            continue
-        here = split[position]
-        found = _fit(project, row, cells[label].iloc[position], allowed[label], name, problems)
-        if found is not None:
-            cells[label].iloc[position] = found
-            changed[str(here)] = changed.get(str(here), 0) + 1
-    if problems:
-        more = len(problems) - _SHOWN
-        raise InvalidInput([*problems[:_SHOWN], *([Problem(name, f"and {more:,} more problems")] if more > 0 else [])])
-    frame = pd.DataFrame({c: cells.get(c, table.frame[c]) for c in table.frame.columns}, index=table.frame.index)
-    text = "\n".join(f"{row.id}\x1f{row.of}\x1f{row.label}" for row in sorted(rows, key=lambda row: row.key))
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12] if rows else ""
-    return Corrected(replace(table, frame=frame), changed, digest)
+            return "label", *column.strange(correction.label)
+        if label != now and not column.is_same(now, correction.was):
+            at = self.table.place(row)
+            message = f"the data say {now!r} for {correction.id!r} ({at}), not {correction.was!r}"
+            hint = f"They changed since. Look at it again; then write {now!r} into `was`, or delete the line."
+            return "was", message, hint
+        return _Place(name, row, now, label)
+
+    def _near(self, name: str) -> str:
+        """What an unknown id may have been."""
+        stripped = name.lstrip("0").removesuffix(".0")
+        if stripped.isdigit():
+            same = [text for text in self.rows if text.lstrip("0") == stripped]
+            if same:
+                zeros = " Spreadsheets drop leading zeros: format the column as text." if same[0] != stripped else ""
+                return f"Did you mean `{same[0]}`?{zeros}"
+        if name.replace(".", "").replace(",", "").upper().replace("E+", "").isdigit() and "E" in name.upper():
+            return "A spreadsheet rounded it: format the column as text, and paste the id anew."
+        near = get_close_matches(name, self.ids[:_SEARCHED].tolist(), n=1)
+        return f"Did you mean `{near[0]}`?" if near else "Delete the line if the example is gone."
 
 
-def _label_of(row: Correction, labels: Sequence[str], file: str, problems: list[Problem]) -> str | None:
-    if row.of in labels or (not row.of and len(labels) == 1):
-        return row.of or labels[0]
-    message = f"{row.of!r} is no label" if row.of else "says not which label is meant"
-    problems.append(Problem(OF, message, f"It is one of {', '.join(labels)}.", file, row.line))
-    return None
+@dataclass(frozen=True)
+class _Column:
+    """A label column and how it spells its labels.
+
+    Attributes:
+        kind: number, truth (of several yes/no labels) or class.
+        texts: Its cells (N,) as text, None where the label is missing.
+        classes: Its classes by what they are compared by; for truths the usual spelling of no and yes.
+        above: What a number must exceed.
+    """
+
+    kind: str
+    texts: Sequence[str | None]
+    classes: Mapping[str, str] = field(default_factory=dict)
+    above: float = -math.inf
+
+    @classmethod
+    def of(cls, project: Project, cells: "pd.Series[Any]") -> "_Column":
+        """The column of these cells."""
+        known = ~np.isnan(read_truths(cells)[0]) if is_several(project) else read_known(cells)
+        texts = [text if ok else None for text, ok in zip(read_texts(cells).to_pylist(), known.tolist(), strict=True)]
+        if project.task == "regression":
+            return cls("number", texts, above=0.0 if project.data.label_scale == "log" else -math.inf)
+        names = dict.fromkeys(text for text in texts if text is not None)
+        if is_several(project):
+            return cls("truth", texts, {str(_truth(name)): name for name in reversed(names)})
+        return cls("class", texts, {canonical(name): name for name in names} | {name: name for name in names})
+
+    def now(self, row: int) -> str | None:
+        """What the data say; None for a missing label."""
+        text = self.texts[row]
+        return None if text is None else self.read(text) or text
+
+    def read(self, text: str) -> str | None:
+        """A label as this column spells it; None for what is no label."""
+        if self.kind == "number":
+            value, bad = _number(text)
+            return None if bad or not math.isfinite(value) or value <= self.above else to_text(value)
+        if self.kind == "truth":
+            truth = _truth(text)
+            return None if math.isnan(truth) else self.classes.get(str(truth), text)
+        return self.classes.get(text) or self.classes.get(canonical(text))
+
+    def is_same(self, now: str, text: str) -> bool:
+        """Whether a text means what the data say."""
+        read = self.read(text)
+        if self.kind == "number" and read is not None:
+            return math.isclose(float(now), float(read), rel_tol=_ROUNDING)
+        return read == now
+
+    def strange(self, text: str) -> tuple[str, str]:
+        """What to say of a text that is no label here, and the next step."""
+        if self.kind == "number":
+            low = " above 0 (label_scale is log)" if self.above == 0 else ""
+            return f"{text!r} is no number{low}", "Write a number such as 12.5."
+        if self.kind == "truth":
+            return f"{text!r} is neither yes nor no", "Write yes or no, as 1/0, yes/no or true/false."
+        names = list(dict.fromkeys(self.classes.values()))
+        folded = {name.casefold(): name for name in reversed(names)}
+        near = [folded[name] for name in get_close_matches(text.casefold(), list(folded), n=1)]
+        hint = f"Did you mean `{near[0]}`?" if near else f"The classes are {list_classes(sorted(names))}."
+        return f"{text!r} is none of the classes in the data", hint
 
 
-def _unknown(row: Correction, ids: Texts, file: str) -> Problem:
-    stripped = [text for text in ids.tolist() if text.lstrip("0") == row.id.lstrip("0")][:1] if row.id.isdigit() else []
-    near = stripped or difflib.get_close_matches(row.id, ids[:20_000].tolist(), n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else "Delete the line if the example is gone."
-    return Problem("id", f"{row.id!r} is not in the data", hint, file, row.line)
+def _number(text: str) -> tuple[float, bool]:
+    values, bad = read_numbers(pd.Series([text], dtype="str"))
+    return float(values[0]), bool(bad[0])
 
 
-def _allowed(project: Project, cells: "pd.Series[Any]") -> tuple[str, ...] | None:
-    """The classes of a label; None for numbers and for yes/no labels, which are judged by what they say."""
-    if project.task == "regression" or is_several(project):
-        return None
-    return tuple(dict.fromkeys(text for text in read_texts(cells).to_pylist() if text))
-
-
-def _fit(
-    project: Project, row: Correction, cell: Any, allowed: tuple[str, ...] | None, file: str, problems: list[Problem]
-) -> str | None:
-    """The label to put in place; None where it stands there already, or after noting why it cannot."""
-    now = None if cell is None or cell is pd.NA or cell != cell else str(cell)  # noqa: PLR0124 (NaN)
-    if now is None:
-        message = f"{row.id!r} has no label in the data, so there is none to correct"
-        problems.append(Problem("was", message, "Give it a label there, or delete the line.", file, row.line))
-        return None
-    if allowed is not None and row.label not in allowed:
-        near = difflib.get_close_matches(row.label, allowed, n=1)
-        hint = f"Did you mean `{near[0]}`?" if near else f"The classes are {', '.join(allowed[:8])}."
-        problems.append(Problem("label", f"{row.label!r} is no class", hint, file, row.line))
-        return None
-    if allowed is None and not _reads(project, row.label):
-        what = "no number" if project.task == "regression" else "neither yes nor no"
-        problems.append(Problem("label", f"{row.label!r} is {what}", "Correct it.", file, row.line))
-        return None
-    if _same(project, now, row.label):
-        return None  # the data themselves were mended
-    if not _same(project, now, row.was):
-        message = f"the data say {now!r} for {row.id!r}, not {row.was!r}: they changed since it was corrected"
-        hint = "Look at the example again; then delete the line, or write what the data say into `was`."
-        problems.append(Problem("was", message, hint, file, row.line))
-        return None
-    return row.label
-
-
-def _reads(project: Project, text: str) -> bool:
-    values, bad = _values(project, [text])
-    return not bad[0] and bool(np.isfinite(values[0]))
-
-
-def _same(project: Project, a: str, b: str) -> bool:
-    if a == b or (project.task != "regression" and not is_several(project)):
-        return a == b
-    values, bad = _values(project, [a, b])
-    return not bad.any() and bool(values[0] == values[1])
-
-
-def _values(project: Project, texts: Sequence[str]) -> tuple[Any, Any]:
-    cells = pd.Series(list(texts), dtype="str")
-    return read_numbers(cells) if project.task == "regression" else read_truths(cells)
+def _truth(text: str) -> float:
+    return float(read_truths(pd.Series([text], dtype="str"))[0][0])

@@ -19,6 +19,7 @@ from mlproj.data.prepare import Case, prepare
 from mlproj.data.problems import Remarks
 from mlproj.data.target import Target
 from mlproj.data.task import warn_classes
+from mlproj.errors import InvalidInput
 from mlproj.records.predictions import SEEN_SPLITS, SplitName, Texts
 from mlproj.spec.project import Project
 
@@ -67,7 +68,7 @@ class Dataset:
         dev_hash: SHA-256 of the ids and labels of dev; runs with equal ones can be compared.
         notes: What was found out, such as the task.
         corrections: Labels that `data.corrections` changed, by split, test among them.
-        corrections_digest: Short hash of these corrections; "" without any.
+        corrections_digest: Short hash of these corrections outside of test; "" without any.
     """
 
     project: Project
@@ -126,6 +127,9 @@ def _encode(case: Case, remarks: Remarks) -> Dataset:
     """Fits encoder and target on train and applies them to every row that may be seen."""
     train = case.split == "train"
     encoder = Encoder.fit(case.frame[train], case.columns)
+    if not encoder.names:
+        message = "the model would have no input: no two train rows share a word of the text, and there is nothing else"
+        raise InvalidInput([case.project.problem("data", message, "Add columns, or rows whose texts share words.")])
     target = Target.fit(case.project, case.frame, labels=case.table.labels, task=case.labels.task, train=train)
     parts = _cut(case, encoder.encode(case.frame), target.encode(case.frame))
     return Dataset(

@@ -5,6 +5,7 @@ Dates count as days since 1970 (UTC where they say nothing else); a column of nu
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,13 @@ from mlproj.spec.project import Project
 
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[-+]\d\d:?\d\d)?)?)?)?")
 _FORMATS = (None, "%Y/%m/%d", "%d.%m.%Y", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M:%S")  # None: ISO 8601
+_DAYS = (
+    "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
+    "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y",
+    "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d %b %y", "%d-%b-%y",
+)  # fmt: skip
+_HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_SAMPLE = 50
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,30 @@ def is_date(text: str) -> bool:
     return not np.isnan(read_days(pd.Series([text], dtype="str"))[0][0])
 
 
+def find_formats(cells: "pd.Series[Any]") -> list[str]:
+    """The usual formats in which every cell is a date; several where day and month cannot be told apart.
+
+    Example:
+        >>> find_formats(pd.Series(["31/01/2024", "01/02/2024"])), find_formats(pd.Series(["01/02/2024"]))
+        (['%d/%m/%Y'], ['%d/%m/%Y', '%m/%d/%Y'])
+    """
+    distinct = pd.Series(cells.unique())
+    fitting = [day + hour for day in _DAYS for hour in _HOURS]
+    for part in (distinct.head(_SAMPLE), distinct):  # a few cells rule out nearly all formats
+        fitting = [form for form in fitting if not read_days(part, form)[1].any()]
+    return fitting
+
+
+def suggest_formats(name: str, cells: "pd.Series[Any]") -> str:
+    """The declaration that makes all cells of a column dates; empty when none of the usual formats does."""
+    forms = find_formats(cells)
+    if not read_days(cells)[1].any():
+        return f"All its cells are dates in ISO 8601 form: declare `columns: {{{name}: date}}`."
+    declared = " or ".join(f'`columns: {{{name}: {{date: "{form}"}}}}`' for form in forms[:2])
+    which = " (both read every cell: only you know which one is meant)" if len(forms) > 1 else ""
+    return f"Declare {declared}{which}." if forms else ""
+
+
 def read_timeline(project: Project, frame: pd.DataFrame, needed: NDArray[np.bool_], place: Place) -> Timeline | None:
     """The time of each row; None without `data.time`.
 
@@ -82,14 +114,19 @@ def read_timeline(project: Project, frame: pd.DataFrame, needed: NDArray[np.bool
     if name is None:
         return None
     cells = frame[name]
-    values, bad, is_dates = _parse(cells, project.data.columns.get(name))
+    kind = project.data.columns.get(name)
     problems = []
+    try:
+        values, bad, is_dates = _parse(cells, kind)
+    except ValueError as error:  # directives that do not go together, such as %U without a day
+        form = kind.date if isinstance(kind, DateFormat) else ""
+        raise InvalidInput([project.problem(f"data.columns.{name}", f"{form!r} is no date format: {error}")]) from None
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        message = (
-            f"{bad.sum():,} cells of {name!r} are no date or number, first {str(cells.iloc[row])!r} in {place(row)}"
-        )
+        what = f"no date of the form {kind.date!r}" if isinstance(kind, DateFormat) else "no date or number"
+        message = f"{bad.sum():,} cells of {name!r} are {what}, first {str(cells.iloc[row])!r} in {place(row)}"
         hint = f'Write dates as 2024-01-31, or give their format: `columns: {{{name}: {{date: "%d/%m/%Y"}}}}`.'
+        hint = suggest_formats(name, cells) or hint
         problems.append(project.problem("data.time", message, hint))
     absent = np.flatnonzero(is_missing(cells) & needed)
     if len(absent):

@@ -90,7 +90,7 @@ def _suggest_roles(columns: tuple[Column, ...], n: int) -> dict[str, str]:
     roles: dict[str, str] = {}
     for column in columns:
         name = column.name.lower()
-        if column.unique == n and not column.missing and name.endswith(_ID_ENDINGS):
+        if column.type != "text" and column.unique == n and not column.missing and name.endswith(_ID_ENDINGS):
             roles.setdefault("id", column.name)
         elif name.startswith(_GROUP_STARTS) and name.endswith(_ID_ENDINGS) and 1 < column.unique < n:
             roles.setdefault("group", column.name)

@@ -5,9 +5,11 @@ Everything here is learned from the train rows and stored with the run as JSON, 
 * a number is standardised with mean and standard deviation of train (the method's x ← (x − μ)/σ);
 * a category becomes one input per category seen at least twice in train, the 100 most frequent at most; the rest of
   train, and whatever is new later, falls into the bucket `(other)`;
+* a text becomes one input per word, up to 1,000 of the words that two train texts share (see `bag`);
 * a boolean becomes 0 or 1, a date standardised days and, where they vary, its place in year, week and day on a circle.
 
-A missing cell becomes the mean of train and, where train had missing cells too, sets an input of its own.
+A missing cell becomes the mean of train, no category and no words, and sets an input of its own where train had missing
+cells too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mlproj.data.bag import Bag
 from mlproj.data.cells import find_texts, measure_spread, read_texts, to_mask, to_text
 from mlproj.data.columns import Column, Type, read_values
 from mlproj.data.words import suggest
@@ -30,7 +33,7 @@ MAX_CATEGORIES = 100
 MAX_STANDARD = 1e6
 """Largest distance from the mean of train, in standard deviations, that a model is shown; no train row reaches it."""
 OTHER, MISSING = "(other)", "(missing)"
-_VERSION = 1
+_VERSION, _READABLE = 2, (1, 2)  # 2: columns of text
 _YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0
 _CYCLES = {"year": _YEAR, "week": _WEEK, "day": _DAY}
 Inputs = NDArray[np.float32]
@@ -42,7 +45,7 @@ class ColumnEncoder:
 
     Attributes:
         name: Raw column.
-        type: number, category, boolean or date.
+        type: number, category, boolean, date or text.
         format: `strptime` format of a date.
         mean: Mean of train (of days for a date).
         std: Standard deviation of train; 1 where it does not vary, and for a boolean.
@@ -50,6 +53,7 @@ class ColumnEncoder:
         categories: Categories with an input of their own.
         other: Whether train had further ones, which get an input together.
         cycles: Parts of a date that vary in train: year, week, day, each with the mean of its sine and cosine.
+        bag: Words of a text with an input of their own.
     """
 
     name: str
@@ -61,6 +65,7 @@ class ColumnEncoder:
     categories: tuple[str, ...] = ()
     other: bool = False
     cycles: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    bag: Bag | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -68,8 +73,27 @@ class ColumnEncoder:
         if self.type == "category":
             buckets = [OTHER] * self.other + [MISSING] * self.missing
             return tuple(f"{self.name}={category}" for category in (*self.categories, *buckets))
+        missing = [f"{self.name}={MISSING}"] * self.missing
+        if self.bag is not None:
+            return (*(f"{self.name}: {word}" for word in self.bag.words), *missing)
         waves = [f"{self.name} {cycle} {wave}" for cycle in self.cycles for wave in ("sine", "cosine")]
-        return (self.name, *waves, *([f"{self.name}={MISSING}"] if self.missing else []))
+        return (self.name, *waves, *missing)
+
+    @property
+    def column(self) -> Column:
+        """The raw column as it is to be read."""
+        return Column(self.name, self.type, 0, 0, False, self.format)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "ColumnEncoder":
+        """The column that `asdict` wrote."""
+        bag = document.get("bag")
+        read = {
+            "categories": tuple(document["categories"]),
+            "cycles": {name: tuple(means) for name, means in document["cycles"].items()},
+            "bag": Bag.from_json(bag) if bag else None,
+        }
+        return cls(**{**document, **read})
 
 
 @dataclass(frozen=True)
@@ -84,7 +108,7 @@ class Encoder:
 
     @classmethod
     def fit(cls, frame: pd.DataFrame, columns: Sequence[Column]) -> "Encoder":
-        """Learns means, standard deviations and categories.
+        """Learns means, standard deviations, categories and words.
 
         Args:
             frame: Raw train rows and no others.
@@ -103,6 +127,11 @@ class Encoder:
         """Names of the F inputs."""
         return tuple(name for part in self.columns for name in part.inputs)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of inputs that each raw column became, in order."""
+        return {part.name: len(part.inputs) for part in self.columns}
+
     def encode(self, frame: pd.DataFrame) -> Inputs:
         """The inputs of raw rows.
 
@@ -117,7 +146,7 @@ class Encoder:
         Raises:
             InvalidInput: When columns are missing, or cells cannot be read as what the column was in training.
         """
-        self._check(frame)
+        self.check(frame)
         x = np.zeros((len(frame), len(self.names)), dtype=np.float32)
         problems: list[Problem] = []
         start = 0
@@ -140,16 +169,27 @@ class Encoder:
         Raises:
             InvalidInput: When a later version of mlproj wrote it.
         """
-        if document.get("version") != _VERSION:
+        if document.get("version") not in _READABLE:
             found = document.get("version")
             raise InvalidInput([Problem("encoder", f"was written in version {found!r}; this mlproj reads {_VERSION}")])
-        parts = (
-            part | {"categories": tuple(part["categories"]), "cycles": {k: tuple(v) for k, v in part["cycles"].items()}}
-            for part in document["columns"]
-        )
-        return cls(tuple(ColumnEncoder(**part) for part in parts))
+        return cls(tuple(map(ColumnEncoder.from_json, document["columns"])))
 
-    def _check(self, frame: pd.DataFrame) -> None:
+    def find_unreadable(self, frame: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+        """Masks (N,) of the cells that are not what their column was in training, by column; only where there are some.
+
+        Args:
+            frame: Raw rows (N) with all columns.
+        """
+        columns = [part.column for part in self.columns if part.column.is_numeric]
+        masks = {column.name: read_values(frame[column.name], column)[1] for column in columns}
+        return {name: bad for name, bad in masks.items() if bad.any()}
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Makes sure that every column is there, once.
+
+        Raises:
+            InvalidInput: Naming each one that is not.
+        """
         names = [str(name) for name in frame.columns]
         absent = [part.name for part in self.columns if part.name not in names]
         if absent:
@@ -160,9 +200,13 @@ class Encoder:
 
 
 def warn_encoder(encoder: Encoder, columns: Iterable[Column]) -> list[str]:
-    """What a user should know about the inputs: categories without an input of their own."""
+    """What a user should know about the inputs: categories without one of their own, texts that share no word."""
     unique = {column.name: column.unique for column in columns}
+    strange = [part.name for part in encoder.columns if part.bag and not part.bag.words]
     return [
+        f"No two train rows share a word in column {name!r}, so the model learns nothing from its words."
+        for name in strange
+    ] + [
         f"Column {part.name!r} has {unique[part.name]:,} categories: the {len(part.categories)} most frequent get an "
         f"input each, the others one together."
         for part in encoder.columns
@@ -173,6 +217,9 @@ def warn_encoder(encoder: Encoder, columns: Iterable[Column]) -> list[str]:
 def _fit(cells: "pd.Series[Any]", column: Column) -> ColumnEncoder:
     if column.type == "category":
         return _fit_category(cells, column)
+    if column.type == "text":
+        texts = read_texts(cells)
+        return ColumnEncoder(column.name, "text", missing=texts.null_count > 0, bag=Bag.fit(texts))
     values, _ = read_values(cells, column)
     known = values[np.isfinite(values)]
     missing = len(known) < len(values)
@@ -226,13 +273,15 @@ def _encode(part: ColumnEncoder, cells: "pd.Series[Any]", x: NDArray[np.float32]
     if part.type == "category":
         _encode_category(part, read_texts(cells), x)
         return []
-    column = Column(part.name, part.type, 0, 0, False, part.format)
-    values, bad = read_values(cells, column)
+    if part.bag is not None:
+        _encode_text(part, part.bag, read_texts(cells), x)
+        return []
+    values, bad = read_values(cells, part.column)
     if bad.any():
         row = int(bad.argmax())
         found = to_text(cells.iloc[row])
         count = f" ({int(bad.sum()):,} such rows)" if bad.sum() > 1 else ""
-        return [Problem(f"column {part.name!r}", f"row {row + 1} holds {found!r}, which is no {part.type}{count}")]
+        return [Problem(f"column {part.name!r}", f"row {row + 1} holds {found!r}, which is {part.column.fault}{count}")]
     gone = ~np.isfinite(values)
     known = np.where(gone, part.mean, values)
     center = 0.0 if part.type == "boolean" else part.mean
@@ -255,3 +304,11 @@ def _encode_category(part: ColumnEncoder, texts: pa.Array, x: NDArray[np.float32
         x[gone, -1] = 1.0
     if part.other:
         x[(codes < 0) & ~gone, len(part.categories)] = 1.0
+
+
+def _encode_text(part: ColumnEncoder, bag: Bag, texts: pa.Array, x: NDArray[np.float32]) -> None:
+    if bag.words:
+        weights = bag.weigh(texts).tocoo()
+        x[weights.row, weights.col] = weights.data
+    if part.missing:
+        x[:, -1] = to_mask(pc.is_null(texts))

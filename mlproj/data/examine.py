@@ -15,14 +15,15 @@ from mlproj.data.hygiene import Finding
 from mlproj.data.ids import content_hashes
 from mlproj.data.leaks import find_suspects
 from mlproj.data.prepare import Case, prepare
-from mlproj.data.sizes import RATES, half_width
+from mlproj.data.proofs import find_proofs
+from mlproj.data.sizes import half_width
 from mlproj.data.target import Target
 from mlproj.errors import InvalidInput, Problem
 from mlproj.metrics.constant import best_constant
 from mlproj.metrics.evidence import RESOURCES, metric_problem
 from mlproj.records import Answers
 from mlproj.records.predictions import Texts
-from mlproj.spec.goal import POSITIVE_CLASS_METRICS, parse_limit
+from mlproj.spec.goal import POSITIVE_CLASS_METRICS
 from mlproj.spec.project import Project
 
 USUAL_ERROR = 0.1
@@ -116,6 +117,8 @@ class _Judges:
         rows: dict[str, dict[str, Any]] = {}
         for name, n in self.case.deal.sizes.items():
             rows[name] = {"n": n, "from": dict(self.case.deal.sources.get(name, {}))}
+            if self.case.corrected is not None:
+                rows[name]["corrected"] = self.case.corrected.changed[name]
             if p is not None:
                 rows[name] |= {"half_width": half_width(n, p), "at": p}
         return rows
@@ -154,19 +157,14 @@ class _Judges:
         return [finding], human or min(error, USUAL_ERROR) or USUAL_ERROR
 
     def judge_promises(self) -> list[Finding]:
-        """What must be read on dev to prove each satisficing rate."""
-        dev = self.truth("dev")
-        if len(dev) > 1 or "dev" not in self.case.deal.sizes:
+        """What must be read on dev to prove each limit."""
+        case = self.case
+        if "dev" not in case.deal.sizes or not case.project.metric.satisfy:
             return []
-        answers = next(iter(dev.values()))
-        findings = []
-        for name, text in self.case.project.metric.satisfy.items():
-            operator, limit = parse_limit(text)
-            right = 1 - limit if name == "error" else limit
-            if name in RATES and (operator[0] == "<") == (name == "error") and 0 < right <= 1:
-                n, of = _count(answers, RATES[name])
-                findings.append(hygiene.describe_proof(f"{name} {text}", right, n, of, strict=len(operator) == 1))
-        return findings
+        dev = case.deal.split == "dev"
+        weight = None if case.weights is None else case.weights[dev]
+        group = None if case.project.data.group is None else case.deal.units[dev]
+        return find_proofs(case.project.metric.satisfy, self.truth("dev"), weight, group)
 
     def _contents(self) -> Texts:
         """Content hash of each row (N,) over the features; the ids themselves where these are made from them."""
@@ -211,12 +209,3 @@ class _Judges:
             findings += hygiene.describe_sources(classes, table.source[seen], paths, label)
             findings += hygiene.find_class_gaps(classes, deal.split[seen], label, self.metric)
         return findings + hygiene.recommend_id(project, self.case.columns, int(seen.sum()))
-
-
-def _count(answers: Answers, which: str) -> tuple[int, str]:
-    """How many examples a rate is of, and what they are called."""
-    truth = answers.y_true[answers.known]
-    if not which:
-        return len(truth), "examples"
-    code = 1 if which == "positive" else 0
-    return int((truth == code).sum()), f"examples of {answers.classes[code]!r}"

@@ -1,7 +1,8 @@
 """What each column is taken for, where project.yaml does not say it. N examples.
 
 A guess is strict, because a wrong one is silent: `007` makes a column of codes, three words in a column of ten thousand
-numbers are reported instead of turning it into categories, and free text is left out unless asked for.
+numbers are reported instead of turning it into categories, and texts that hardly ever repeat are left out unless they
+are sentences, whose words are shared, or asked for.
 """
 
 import re
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from mlproj.data.cells import kind_of, read_numbers, read_texts
 from mlproj.data.columns import ROW_NUMBERS, Column, Role, Type, assign_roles, read_values
+from mlproj.data.dates import suggest_formats
 from mlproj.spec.data import ColumnType, DateFormat
 from mlproj.spec.project import Project
 
@@ -24,10 +26,17 @@ MOSTLY = 0.9
 """Share of cells from which a guess treats the others as mistakes to report."""
 _MANY = 20
 """Distinct texts up to which a column is a category however few rows it has."""
+_MANY_SENTENCES = 100
+"""Distinct sentences from which a column is text even where they repeat, as those of a form letter do."""
+_SENTENCE = 5
+"""Words per cell, on average, from which texts are sentences: names and addresses have fewer."""
+_WORD = r"\S*\p{L}\S*"
 _WORDS = frozenset({"true", "false", "yes", "no"})
 _CODE = r"^\s*[+-]?0[0-9]"
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
-_OTHER_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}( .*)?")
+_OTHER_DATE = re.compile(
+    r"(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4})( .*)?"
+)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 Numbers = NDArray[np.float64]
 Found = tuple[Column, Numbers | None]  # a column, with its values where all its cells are numbers
@@ -91,7 +100,7 @@ def _describe(cells: "pd.Series[Any]", declared: ColumnType | None, role: Role, 
 def _count(kind: Type, cells: "pd.Series[Any]", form: str | None = None) -> Found:
     """A column of a known type with its counts."""
     name = str(cells.name)
-    if kind in ("category", "ignore"):
+    if kind in ("category", "text", "ignore"):
         texts = read_texts(cells)
         return Column(name, kind, texts.null_count, len(pc.unique(texts.drop_null())), True), None
     column = Column(name, kind, 0, 0, True, form)
@@ -159,22 +168,33 @@ def _guess_text(cells: "pd.Series[Any]") -> Found:
 def _judge_category(
     column: Column, distinct: "pd.Series[str]", counts: NDArray[Any], is_number: NDArray[np.bool_]
 ) -> Column:
-    """The column with a note on what it looks like, left out when its texts hardly ever repeat."""
+    """The column with a note on what it looks like: text where it holds sentences, left out when it hardly repeats."""
     n, name = int(counts.sum()), column.name
     if _share_of(_OTHER_DATE, distinct, counts) >= MOSTLY:
-        note = f"looks like dates in a format of its own: declare `columns: {{{name}: {{date: FORMAT}}}}`"
-        column = replace(column, note=note)
+        cure = suggest_formats(name, distinct).rstrip(".") or f"Declare `columns: {{{name}: {{date: FORMAT}}}}`"
+        column = replace(column, note=f"looks like dates in a format of its own: {cure[0].lower()}{cure[1:]}")
     elif _share_of(_DECIMAL_COMMA, distinct, counts) >= MOSTLY:
         column = replace(column, note="looks like numbers with a decimal comma: write them with a point")
     elif is_number.any() and counts[is_number].sum() >= n / 2 and len(distinct) > _MANY:
         odd = distinct[~is_number].iloc[0]
         note = f"is mostly numbers, but {odd!r} is none, so it is a category: empty such cells to make it a number"
         column = replace(column, note=note)
+    if len(distinct) > max(_MANY, min(n / 2, _MANY_SENTENCES)) and not column.note and _is_prose(distinct, counts):
+        return replace(column, type="text")
     if len(distinct) <= max(_MANY, n / 2):
         return column
-    ask = f"declare `columns: {{{name}: category}}` to use it all the same"
-    reason = column.note or f"holds {len(distinct):,} different texts in {n:,} rows, like free text or an id"
+    if column.note:
+        return replace(column, type="ignore", note=f"{column.note}; until then it is left out")
+    ask = f"declare `columns: {{{name}: category}}` to use it all the same, or `text` to use its words"
+    reason = f"holds {len(distinct):,} different texts in {n:,} rows, like free text or an id"
     return replace(column, type="ignore", note=f"{reason}; it is left out ({ask})")
+
+
+def _is_prose(distinct: "pd.Series[str]", counts: NDArray[Any]) -> bool:
+    """Whether the cells hold sentences: several words on average, a word being a run with a letter in it."""
+    texts = pa.array(distinct, type=pa.large_string(), from_pandas=True)
+    n_words = pc.count_substring_regex(texts, _WORD).to_numpy()
+    return bool((n_words * counts).sum() >= _SENTENCE * counts.sum())
 
 
 def _share_of(pattern: re.Pattern[str], distinct: "pd.Series[str]", counts: NDArray[Any]) -> float:

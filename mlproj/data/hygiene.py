@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlproj.data.columns import Column
 from mlproj.data.leaks import Suspect
-from mlproj.data.sizes import half_width, plan_proof
+from mlproj.data.sizes import half_width
 from mlproj.data.words import some_of
 from mlproj.records.predictions import SPLITS, Texts
 from mlproj.spec.project import Project
@@ -97,7 +97,8 @@ def describe_suspects(suspects: Sequence[Suspect]) -> list[Finding]:
             "auc": f"an area under the ROC curve of {found.value:.4f}",
             "r2": f"an R² of {found.value:.4f}",
         }[found.measure]
-        text = f"Column {found.column!r} alone nearly determines {found.label!r} on train ({by_itself})"
+        what = f"The word {found.word!r} in column {found.column!r}" if found.word else f"Column {found.column!r}"
+        text = f"{what} alone nearly determines {found.label!r} on train ({by_itself})"
         cure = f"If it is not known when the answer is needed, list it: `exclude: [{found.column}]`."
         findings.append(Finding("leak_suspect", f"{text}: does it hold the answer? {cure}"))
     return findings
@@ -209,36 +210,12 @@ def find_small_dev(
     return findings
 
 
-def describe_proof(promise: str, right: float, n: int, of: str, *, strict: bool = False) -> Finding:
-    """What must be read on dev to prove a satisficing rate.
-
-    Args:
-        promise: The metric and its limit.
-        right: The limit as a rate of right answers.
-        n: Examples of dev that it is a rate of.
-        of: What they are called.
-        strict: Whether the rate has to exceed the limit.
-
-    Example:
-        >>> print(describe_proof("recall >= 0.95", 0.95, 40, "positives").text)
-        recall >= 0.95: dev has 40 positives; to prove it takes at least 73, all answered right: make dev larger.
-    """
-    proof = plan_proof(right, n, strict=strict)
-    found = f"{promise}: dev has {n:,} {of}"
-    if proof.least is None:
-        return Finding("unprovable", f"{found}; a limit of 100 % is proved by no number.")
-    if proof.misses < 0:
-        need = f"to prove it takes at least {proof.least:,}, all answered right: make dev larger"
-        return Finding("unprovable", f"{found}; {need}.")
-    wrong = f"at most {proof.misses:,} of them answered wrong" if proof.misses else "all of them answered right"
-    return Finding("proof", f"{found}; {wrong} proves it (fewest that can: {proof.least:,}).", is_warning=False)
-
-
 def recommend_id(project: Project, columns: Sequence[Column], n: int) -> list[Finding]:
     """The advice to name an id where there is none, with a column that would do; `n` rows were counted."""
     if project.data.id is not None:
         return []
-    fit = [c.name for c in columns if c.role in ("feature", "excluded") and c.unique == n and not c.missing]
+    usable = (c for c in columns if c.role in ("feature", "excluded") and c.type != "text")
+    fit = [c.name for c in usable if c.unique == n and not c.missing]
     fit = [name for name in fit if name.lower().endswith(_ID_ENDINGS)]
     text = "Examples are known by a hash of their features; a corrected cell makes a new example. Name an id column"
     hint = f": `data: {{id: {fit[0]}}}`." if fit else " (`data.id`) if the data have one."

@@ -3,7 +3,7 @@
 A feature that alone closes 95 % of the constant answer's error is more often a trace of the answer (a reason for
 leaving, a result code, a row number in a sorted file) than a discovery. Each feature is judged on rows that its own
 rule was not made from (two halves, each predicting the other), so that a column of ids, different in every row, is no
-suspect; and a small table proves nothing, so the interval has to agree.
+suspect; and a small table proves nothing, so the interval has to agree. In a text the single words are judged as well.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from mlproj.data.bag import Bag
 from mlproj.data.cells import read_texts
 from mlproj.data.columns import Column, read_values
 from mlproj.metrics.intervals import wilson
@@ -42,6 +44,7 @@ class Suspect:
         measure: What was measured: error, auc or r2.
         value: Its value by this feature alone.
         constant: Error of the constant answer (0.5 and 0 for auc and r2).
+        word: The word that does it, in a column of text.
     """
 
     column: str
@@ -49,6 +52,7 @@ class Suspect:
     measure: str
     value: float
     constant: float
+    word: str = ""
 
 
 def find_suspects(
@@ -68,7 +72,7 @@ def find_suspects(
         >>> frame = pd.DataFrame({"left": np.where(y == 1, "moved", ""), "age": np.arange(200) // 2 % 7})
         >>> columns = (Column("left", "category", 0, 2, True), Column("age", "number", 0, 7, True))
         >>> find_suspects(frame, columns, "cancelled", y, regression=False)
-        [Suspect(column='left', label='cancelled', measure='error', value=0.0, constant=0.5)]
+        [Suspect(column='left', label='cancelled', measure='error', value=0.0, constant=0.5, word='')]
     """
     rows = np.flatnonzero(~np.isnan(y))
     if len(rows) > _MOST_ROWS:
@@ -81,15 +85,33 @@ def find_suspects(
         if not column.is_input or (column.unique < 2 and not column.missing):
             continue
         cells = frame[column.name].iloc[rows]
-        if column.type == "category":
-            codes = pd.factorize(pd.Series(read_texts(cells).to_pylist(), dtype=object).fillna(""))[0].astype(np.int64)
+        word = ""
+        if column.type in ("category", "text"):
+            texts = read_texts(cells)
+            codes = pd.factorize(pd.Series(texts.to_pylist(), dtype=object).fillna(""))[0].astype(np.int64)
             suspect = _judge(codes, None, y[rows], half, regression=regression)
+            if column.type == "text" and suspect is None and not regression:  # no yes/no explains a quantity
+                word, suspect = _judge_words(texts, y[rows], half)
         else:
             values = read_values(cells, column)[0]
             suspect = _judge(_bin(values), values, y[rows], half, regression=regression)
         if suspect is not None:
-            found.append(Suspect(column.name, label, *suspect))
+            found.append(Suspect(column.name, label, *suspect, word))
     return found
+
+
+def _judge_words(texts: pa.Array, y: Numbers, half: Mask) -> tuple[str, tuple[str, float, float] | None]:
+    """The word whose presence says most about the class, and what it comes to where it is a suspect."""
+    bag = Bag.fit(texts)
+    if not bag.words:
+        return "", None
+    held = (bag.count(texts) > 0).astype(np.int64)
+    classes = np.unique(y, return_inverse=True)[1]
+    with_word = held.T @ np.eye(int(classes.max()) + 1, dtype=np.int64)[classes]  # words × classes
+    right = with_word.max(axis=1) + (np.bincount(classes) - with_word).max(axis=1)
+    best = int(right.argmax())
+    codes = held[:, [best]].toarray()[:, 0]
+    return bag.words[best], _judge(codes, None, y, half, regression=False)
 
 
 def _judge(

@@ -6,7 +6,7 @@ seen, `examine` keeps counts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlproj.data.cells import read_truths, to_strings
 from mlproj.data.columns import Column, assign_roles, find_absent, warn_columns
-from mlproj.data.corrections import Corrected, correct
+from mlproj.data.corrections import Corrected, correct, read_of
 from mlproj.data.deal import Deal
 from mlproj.data.dealing import deal_table
 from mlproj.data.guess import infer_columns, survey_columns
@@ -123,6 +123,7 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         remarks.problems.extend(check_features(project, columns))
         return Prepared(project, remarks, columns)
     labels = read_labels(project, table, remarks)
+    lines = remarks.attempt(lambda: read_of(project))
     project = project.changed(task=labels.task)
     weights = read_weights(project, table, labels.known, remarks)
     if not labels.known.any():
@@ -131,12 +132,13 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
     regression = labels.task == "regression"
     deal = remarks.attempt(lambda: deal_table(project, labelled, regression=regression, store=store, redraw=redraw))
     corrected = None
-    if deal is not None and project.data.corrections is not None:  # after the deal: a correction moves no example
-        cleaned = replace(table, frame=labelled.frame)
-        corrected = remarks.attempt(lambda: correct(project, cleaned, deal.ids, deal.split))
+    if deal is not None and lines and any(lines):  # after the deal: a correction moves no example
+        corrected = remarks.attempt(partial(correct, project, table, deal.ids, deal.split, lines))
+    elif lines:
+        remarks.problems.extend(lines[1])
     if corrected is not None:
         table = corrected.table
-        labels = read_labels(project, table, Remarks())
+        labels, weights = _read_again(project, table, remarks)
         remarks.notes.append(corrected.text)
     shown = table if deal is None else table.select(deal.seen)
     remarks.problems.extend(check_slices(project, shown.frame))
@@ -151,6 +153,15 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         case = Case(project, table, shown, numbers, labels, weights, deal, columns, corrected)
     remarks.problems.extend(check_features(project, columns))
     return Prepared(project, remarks, columns, case)
+
+
+def _read_again(project: Project, table: Table, remarks: Remarks) -> tuple[Labels, Weights | None]:
+    """Labels and weights (which may follow the label) by the corrected labels; warnings were given already."""
+    again = Remarks()
+    labels = read_labels(project, table, again)
+    weights = read_weights(project, table, labels.known, again)
+    remarks.problems.extend(again.problems)
+    return labels, weights
 
 
 def has_features(project: Project, names: Sequence[str], labels: Sequence[str]) -> bool:

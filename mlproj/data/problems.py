@@ -7,6 +7,7 @@ from typing import TypeVar
 import pandas as pd
 
 from mlproj.data.columns import Column, ignored_columns, named_columns, read_values
+from mlproj.data.dates import suggest_formats
 from mlproj.data.table import Table
 from mlproj.data.where import evaluate_where
 from mlproj.data.words import some_of
@@ -14,11 +15,6 @@ from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
 
 Made = TypeVar("Made")
-_WORDS = {
-    "number": "no number",
-    "boolean": "neither true nor false",
-    "date": "no date in ISO 8601 form",
-}
 
 
 @dataclass(frozen=True)
@@ -58,11 +54,12 @@ def check_slices(project: Project, frame: pd.DataFrame) -> list[Problem]:
 def check_roles(project: Project, labels: Sequence[str]) -> list[Problem]:
     """Columns that project.yaml names for two things at once; `labels` are the label columns."""
     data, ignored = project.data, ignored_columns(project)
+    no_label = ignored | {name for name, kind in data.columns.items() if kind == "text"}
     harmless = ("data.label", "data.exclude", "data.weight.where")  # an excluded label is a label all the same
     problems = [
         project.problem(key, f"{name!r} is the label; it cannot be this as well")
         for key, name in named_columns(project)
-        if name in labels and not key.startswith(harmless) and (name in ignored or "columns." not in key)
+        if name in labels and not key.startswith(harmless) and (name in no_label or "columns." not in key)
     ]
     both = [name for name in data.include if name in data.exclude or name in ignored]
     problems += [
@@ -87,7 +84,7 @@ def check_cells(
     """
     problems = []
     for column in columns:
-        if column.role != "feature" or column.type not in _WORDS or column.name in clean:
+        if column.role != "feature" or not column.is_numeric or column.name in clean:
             continue
         cells = table.frame[column.name]
         key = f"data.columns.{column.name}"
@@ -99,11 +96,11 @@ def check_cells(
             continue
         if not bad.any():
             continue
-        what = f"no date of the form {column.format!r}" if column.format else _WORDS[column.type]
-        message = table.name_cells(cells, bad, what)
+        message = table.name_cells(cells, bad, column.fault)
         if column.guessed:
             message += f", but nearly all its cells are {column.type}s"
-        problems.append(project.problem(key, message, _cure(column)))
+        advice = suggest_formats(column.name, cells) if column.type == "date" else ""
+        problems.append(project.problem(key, message, advice or _cure(column)))
     return problems
 
 

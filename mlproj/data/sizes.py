@@ -17,8 +17,6 @@ _SMALL_SHARE, _LARGE_SHARE = 0.2, 0.01
 _WITHOUT_OTHER = 1.5  # 70/30 instead of 60/20/20 where there is no separate test set
 _TRAIN_DEV_SHARE = 0.1  # most of the training distribution that an automatic train-dev set takes
 Z95 = 1.959963984540054
-RATES = {"recall": "positive", "specificity": "negative", "accuracy": "", "error": ""}
-"""Metrics whose number of examples is known before anything is trained, and the examples that they are a rate of."""
 
 
 @dataclass(frozen=True)

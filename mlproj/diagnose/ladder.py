@@ -8,6 +8,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from mlproj.diagnose.gaps import Judgement, Step, find_steps, judge, smallest_worth_closing
@@ -64,6 +65,7 @@ def ladder_of(
     metric_is_asked: bool = False,
     distributions_differ: bool = False,
     sealed_test_n: int | None = None,
+    opened: Mapping[str, GivenRung] = MappingProxyType({}),
     min_gap: float | None = None,
 ) -> Ladder:
     """Computes the ladder of predictions, of rungs given by hand, or of both.
@@ -81,6 +83,7 @@ def ladder_of(
         distributions_differ: Whether training and target distribution differ; without predictions a train-dev rung
             says so.
         sealed_test_n: Examples in a test set that may not be looked at; shown as a sealed rung.
+        opened: The test rung as an evaluation measured it, by metric, where the test set was opened for this model.
         min_gap: Smallest gap worth closing.
 
     Returns:
@@ -99,6 +102,9 @@ def ladder_of(
             notes.append(
                 f"Human level is given in {metric_of_level(human, predictions)}: it cannot stand beside {chosen}."
             )
+    if "test" not in by_hand and chosen in opened:
+        by_hand["test"] = opened[chosen]
+        notes.append(f"The test rung is that of `mlproj evaluate` ({opened[chosen].text}).")
     check_scale(list(by_hand.values()), chosen)
     samples, further = gather_samples(predictions, by_hand, chosen)
     notes += further

@@ -35,6 +35,8 @@ class GivenRung:
         half_width: Half the width of its 95 % interval, or None.
         on: Distribution on which human level was measured; None for both.
         text: As it was written.
+        limits: Its 95 % interval as measured, where it was; with `n` then said and not reckoned with.
+        n_effective: Of a measured share, the independent, equally weighted examples that tell as much.
     """
 
     name: str
@@ -43,6 +45,8 @@ class GivenRung:
     half_width: float | None = None
     on: str | None = None
     text: str = ""
+    limits: tuple[float, float] | None = None
+    n_effective: float | None = None
 
     def __str__(self) -> str:
         """The rung in the form that `parse_rung` reads.
@@ -65,8 +69,8 @@ def parse_rung(text: str) -> GivenRung:
         InvalidInput: When it is no rung.
 
     Example:
-        >>> parse_rung("train-dev=9%:2000")
-        GivenRung(name='train_dev', value=0.09, n=2000, half_width=None, on=None, text='train-dev=9%:2000')
+        >>> str(parse_rung("train-dev=9%:2000"))
+        'train_dev=0.09:2000'
     """
     return parse_rungs([text])[0]
 

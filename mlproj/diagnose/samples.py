@@ -187,6 +187,8 @@ def take(given: GivenRung, metric: str, measured: Sample | None = None) -> Sampl
     """
     rng = np.random.default_rng([_SEED, RUNGS.index(given.name)])
     value = given.value
+    if given.limits is not None:
+        return _measured(given, given.limits, rng)
     half_width, method, n = given.half_width, "given with its half-width", given.n
     if n is not None and is_rate(metric):
         low, high = wilson(value, n)
@@ -200,6 +202,17 @@ def take(given: GivenRung, metric: str, measured: Sample | None = None) -> Sampl
     if metric in LOSSES or is_rate(metric):
         low, draws = max(low, 0.0), np.maximum(draws, 0.0)
     return Sample(_given_rung(given, low, high, method), draws)
+
+
+def _measured(given: GivenRung, limits: tuple[float, float], rng: np.random.Generator) -> Sample:
+    """A rung that was measured with its interval on examples which are not at hand."""
+    low, high = limits
+    rung = _given_rung(given, low, high, "as evaluated")
+    if given.n_effective is not None:
+        return Sample(rung, draw_rate(given.value, given.n_effective, rng), given.n_effective)
+    bounded = _bounded(Estimate(given.value, low, high, 0.0, ""))
+    rung = rung if np.isfinite(high) else replace(rung, high=None)
+    return Sample(rung, draw_normal(given.value, low, bounded, rng))
 
 
 def _borrowed_half_width(given: GivenRung, metric: str, measured: Sample | None) -> float:

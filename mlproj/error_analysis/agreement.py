@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mlproj.error_analysis.merge import LABEL
+from mlproj.error_analysis.merge import LABEL, word_of
 from mlproj.error_analysis.sheet import Sheet
 
 SUGGESTED = 30
@@ -73,7 +73,7 @@ def agreement(sheet: Sheet, *, seed: int = 0) -> dict[str, Any] | None:
     if not shared:
         return None
     words = {tag: [["1" if tag in row.tags else "0" for row in rows] for rows in shared] for tag in sheet.tags}
-    words[LABEL] = [[row.label_ok for row in rows if row.label_ok] for rows in shared]
+    words[LABEL] = [[word for row in rows if (word := word_of(row))] for rows in shared]
     names = sorted({row.reviewer for rows in shared for row in rows})
     per = {what: _measure(items, len(names), seed) for what, items in words.items() if any(len(i) > 1 for i in items)}
     return {"overlap": len(shared), "suggested": SUGGESTED, "reviewers": names, "on": per}

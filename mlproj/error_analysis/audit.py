@@ -5,10 +5,10 @@ calls right, hides among the right answers, and few of those are looked at: how 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlproj.error_analysis.ceilings import shown_error
+from mlproj.error_analysis.ceilings import product, shown_error, stands_for
 from mlproj.error_analysis.merge import Opinion
 from mlproj.error_analysis.sheet import Manifest, Stratum
 from mlproj.metrics.intervals import wilson
@@ -27,31 +27,37 @@ def audit(manifest: Manifest, opinions: Sequence[Opinion]) -> dict[str, Any]:
         `error_due_to_other_causes`, `fix`. Where right answers were looked at too: `hidden`. Where the design allows
         it: `rate`, the share of wrong labels in the split. Keys that nothing is known of are null.
     """
-    judged = [o for o in opinions if o.label_ok]
+    judged = [o for o in opinions if o.label_ok or o.wrong]
     looked_at = opinions if judged else []  # in a reviewed row an empty cell says that nothing is wrong with the label
     found: dict[str, Any] = {
         "wrong": 0, "ambiguous": sum(o.label_ok == "ambiguous" for o in opinions), "n": 0, "share": None, "low": None,
         "high": None, "error_due_to_labels": None, "error_due_to_other_causes": None, "fix": False, "hidden": None,
-        "rate": None,
+        "rate": None, "method": None,
     }  # fmt: skip
     if manifest.design == "labels" or manifest.task == "regression":
-        found["wrong"] = sum(o.label_ok == "wrong" for o in opinions)
+        found["wrong"] = count_wrong(opinions)
         found["n"] = len(looked_at)
         return found | {"rate": _rate(manifest, looked_at)}
     errors = [o for o in looked_at if o.example.y_true != o.example.y_pred]
-    wrong = sum(o.label_ok == "wrong" for o in errors)
+    wrong = count_wrong(errors)
     found |= {"wrong": wrong, "n": len(errors)}
     if errors:
-        found |= _of_errors(manifest, errors, wrong)
+        found |= _of_errors(manifest, errors, stands_for(manifest, looked_at))
     right = [o for o in looked_at if o.example.y_true == o.example.y_pred]
     found["hidden"] = _hidden(manifest, errors, right) if manifest.design == "errors" else None
     found["rate"] = _rate(manifest, looked_at) if manifest.design == "suspects" else None
     return found
 
 
-def _of_errors(manifest: Manifest, errors: Sequence[Opinion], wrong: int) -> dict[str, Any]:
-    mass = [o.example.metric_weight for o in errors]
-    share = sum(m for m, o in zip(mass, errors, strict=True) if o.label_ok == "wrong") / sum(mass)
+def count_wrong(opinions: Sequence[Opinion]) -> int | float:
+    """How many labels are wrong; one on which reviewers are divided counts half."""
+    count = float(sum(o.wrong for o in opinions))
+    return int(count) if count.is_integer() else count
+
+
+def _of_errors(manifest: Manifest, errors: Sequence[Opinion], stands: Mapping[str, float]) -> dict[str, Any]:
+    mass = [stands[o.example.stratum] * o.example.metric_weight for o in errors]
+    share = sum(m * o.wrong for m, o in zip(mass, errors, strict=True)) / sum(mass)
     n_effective = sum(mass) ** 2 / sum(m * m for m in mass)
     low, high = wilson(share, n_effective)
     error = shown_error(manifest)
@@ -61,7 +67,8 @@ def _of_errors(manifest: Manifest, errors: Sequence[Opinion], wrong: int) -> dic
         "high": high,
         "error_due_to_labels": share * error,
         "error_due_to_other_causes": (1 - share) * error,
-        "fix": low > FIX_FROM and wrong > 0,
+        "fix": low > FIX_FROM,
+        "method": "Wilson",
     }
 
 
@@ -69,11 +76,11 @@ def _hidden(manifest: Manifest, errors: Sequence[Opinion], right: Sequence[Opini
     """The error against true labels: e = W_e (1 − a) + W_c b.
 
     a is the share of errors in which the model was right after all, b the share of right answers that a wrong label
-    hid, W_e and W_c the shares of errors and right answers on the split. Limits add in squares (MOVER, Zou & Donner
-    2008). `at_most` is the one-sided 95 % limit of W_c b (Clopper & Pearson 1934).
+    hid, W_e and W_c the shares of errors and right answers on the split. Limits of products
+    and sum by MOVER (Zou & Donner 2008). `at_most` is the one-sided 95 % limit of W_c b (Clopper & Pearson 1934).
     """
     w_error, w_right = manifest.error, 1 - manifest.error
-    n_right, n_wrong = len(right), sum(o.label_ok == "wrong" for o in right)
+    n_right, n_wrong = len(right), count_wrong(right)
     document: dict[str, Any] = {"n": n_right, "wrong": n_wrong, "at_most": None, "more": None}
     document |= {"error": None, "low": None, "high": None}
     if not n_right:
@@ -83,11 +90,13 @@ def _hidden(manifest: Manifest, errors: Sequence[Opinion], right: Sequence[Opini
     needed = math.ceil(math.log(0.05) / math.log1p(-min(wanted / w_right, 0.999))) if w_right > 0 else 0
     document |= {"at_most": at_most, "more": max(needed - n_right, 0) if n_wrong == 0 else None}
     if errors:
-        model_right = sum(o.label_ok == "wrong" and o.corrected in ("", o.example.y_pred) for o in errors)
+        model_right = count_wrong([o for o in errors if o.corrected in ("", o.example.y_pred)])
         a, b = model_right / len(errors), n_wrong / n_right
         a_limits, b_limits = wilson(a, len(errors)), wilson(b, n_right)
-        kept = (w_error * (1 - a), w_error * (1 - a_limits[1]), w_error * (1 - a_limits[0]))
-        error, low, high = add([kept, (w_right * b, w_right * b_limits[0], w_right * b_limits[1])])
+        low_w, high_w = wilson(w_error, manifest.n)
+        kept = product(1 - a, (1 - a_limits[1], 1 - a_limits[0]), w_error, (low_w, high_w))
+        hidden = product(b, b_limits, w_right, (1 - high_w, 1 - low_w))
+        error, low, high = add([(w_error * (1 - a), *kept), (w_right * b, *hidden)])
         document |= {"error": error, "low": low, "high": high}
     return document
 
@@ -104,14 +113,16 @@ def _rate(manifest: Manifest, opinions: Sequence[Opinion]) -> dict[str, Any] | N
             continue
         if not rows:
             return None  # nobody looked into a part of the pool
-        part = _part(stratum, sum(o.label_ok == "wrong" for o in rows), len(rows))
+        part = _part(stratum, count_wrong(rows), len(rows))
         weight = stratum.population / total
         parts.append((weight * part[0], weight * part[1], weight * part[2]))
     value, low, high = add(parts)
-    return {"value": value, "low": max(low, 0.0), "high": min(high, 1.0), "n": len(opinions), "of": total}
+    method = "Wilson in each stratum, MOVER for their sum"
+    limits = {"low": max(low, 0.0), "high": min(high, 1.0)}
+    return {"value": value, **limits, "n": len(opinions), "of": total, "method": method}
 
 
-def _part(stratum: Stratum, wrong: int, n: int) -> Limits:
+def _part(stratum: Stratum, wrong: float, n: int) -> Limits:
     """Rate in a stratum: Wilson with the finite-population correction, which is exact when all of it was looked at."""
     rate = wrong / n
     if n >= stratum.population:
@@ -133,7 +144,7 @@ def add(parts: Sequence[Limits]) -> Limits:
     return value, value - down, value + up
 
 
-def upper_limit(count: int, n: int, level: float = 0.95) -> float:
+def upper_limit(count: float, n: int, level: float = 0.95) -> float:
     """One-sided upper limit of a rate (Clopper & Pearson 1934): with none seen it is 1 − 0.05^(1/n), about 3/n.
 
     Example (none wrong among 100 looked at):

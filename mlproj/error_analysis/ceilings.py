@@ -3,15 +3,17 @@
 An example that was looked at stands for `weight` errors of its stratum and counts with its weight in the metric; for
 numbers it counts with its loss besides, so that shares are shares of the loss. Limits:
 
-* of a share: Wilson at the effective number of examples (with the finite-population correction where some of a known
-  number of errors were looked at);
+* of a share among the errors of this split: Wilson at the effective number of examples (with the finite-population
+  correction where some of a known number of errors were looked at);
 * of a ceiling: share and error are independent, so their logarithms' limits add in squares (MOVER, Zou & Donner 2008);
   where every error of dev was looked at the ceiling is a count of dev examples and Wilson's limits are its own.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ from mlproj.metrics.intervals import weighted_rate, wilson
 
 Floats = NDArray[np.float64]
 _DRAWS = 4000
+LEVEL = 0.05
+"""Of the test that one tag is more frequent than another."""
 ENOUGH = 0.05
 """Good–Turing's share of errors that would bring a new tag, below which reviewing more finds little that is new."""
 
@@ -35,14 +39,14 @@ class Evidence:
         tags: Names of the tags.
         held: Whether each tag holds (E, T): 1, 0, or ½ where reviewers disagree.
         mass: How much of the error each one stands for (E,).
-        n_errors: Errors in the pool that they were drawn from.
+        n_errors: Errors on the whole split; NaN where the sheet does not know (suspects, numbers).
         manifest: How they were drawn.
     """
 
     tags: tuple[str, ...]
     held: Floats
     mass: Floats
-    n_errors: int
+    n_errors: float
     manifest: Manifest
 
     def __len__(self) -> int:
@@ -52,26 +56,43 @@ class Evidence:
     def is_complete(self) -> bool:
         """Whether every error of dev was looked at, and all count the same."""
         plain = self.manifest.task == "classification" and bool(np.all(self.mass == self.mass[0]))
-        return plain and self.manifest.half == "all" and len(self) == self.n_errors
+        return plain and len(self) == self.n_errors
+
+    @property
+    def n_split(self) -> float:
+        """Examples behind the error of the split; fewer than there are where some count more (Kish 1965).
+
+        The weights of those that were not drawn are unknown: those of the errors stand for them.
+        """
+        return self.manifest.n * float(self.mass.sum() ** 2 / (len(self) * np.square(self.mass).sum()))
 
 
 def gather_errors(manifest: Manifest, opinions: Sequence[Opinion], tags: Sequence[str]) -> Evidence:
     """The errors among what was looked at, each with the mass that it stands for."""
     is_class = manifest.task == "classification"
     errors = [o for o in opinions if not is_class or o.example.y_true != o.example.y_pred]
-    seen: dict[str, int] = {}
-    for opinion in opinions:
-        seen[opinion.example.stratum] = seen.get(opinion.example.stratum, 0) + 1
-    mass = [
-        manifest.strata[o.example.stratum].population
-        / seen[o.example.stratum]
-        * o.example.metric_weight
-        * (1.0 if is_class else o.example.loss)
-        for o in errors
-    ]
+    stands = stands_for(manifest, opinions)
+    mass = [stands[o.example.stratum] * o.example.metric_weight * (1.0 if is_class else o.example.loss) for o in errors]
     held = np.array([[o.tags.get(tag, 0.0) for tag in tags] for o in errors], dtype=np.float64)
-    n_errors = manifest.strata["error"].population if "error" in manifest.strata else len(errors)
-    return Evidence(tuple(tags), held.reshape(len(errors), len(tags)), np.array(mass, np.float64), n_errors, manifest)
+    total = _count_errors(manifest, len(errors))
+    return Evidence(tuple(tags), held.reshape(len(errors), len(tags)), np.array(mass, np.float64), total, manifest)
+
+
+def stands_for(manifest: Manifest, opinions: Sequence[Opinion]) -> dict[str, float]:
+    """For how many examples of its stratum each one that was looked at stands, by stratum (Horvitz & Thompson 1952)."""
+    seen = Counter(opinion.example.stratum for opinion in opinions)
+    return {name: manifest.strata[name].population / n for name, n in seen.items()}
+
+
+def _count_errors(manifest: Manifest, n_seen: int) -> float:
+    """Errors on the whole split; the eyeball half is a random one, and shares are said of all errors."""
+    if manifest.task == "regression" or "error" not in manifest.strata:
+        return math.nan
+    pool = manifest.strata["error"].population
+    if manifest.half == "all":
+        return pool
+    is_plain = len({example.metric_weight for example in manifest.examples.values()}) < 2
+    return max(round(manifest.error * manifest.n) if is_plain else 2 * pool, pool, n_seen)
 
 
 def ceilings(evidence: Evidence) -> list[dict[str, Any]]:
@@ -177,8 +198,9 @@ def p_first(evidence: Evidence, *, seed: int = 0) -> list[float]:
 def difference(evidence: Evidence, first: str, second: str) -> dict[str, Any]:
     """Whether one tag is more frequent than another, judged by the errors that have only one of them.
 
-    McNemar's test in its mid-p form (Fagerland, Lydersen & Laake 2013), and how many errors would have to be looked at
-    for a difference of this size to be seen in four of five such samples (Connor 1987, eq. 3).
+    McNemar's test in its mid-p form (Fagerland, Lydersen & Laake 2013), or, where errors count differently, the normal
+    test of the difference of their masses; and how many errors would have to be looked at for a difference of this size
+    to be seen in four of five such samples (Connor 1987, eq. 3).
 
     Returns:
         JSON-ready: `first`, `second`, `only_first`, `only_second`, `p`, `more` (errors to look at besides; null where
@@ -186,13 +208,21 @@ def difference(evidence: Evidence, first: str, second: str) -> dict[str, Any]:
     """
     a, b = (evidence.held[:, evidence.tags.index(tag)] >= 0.75 for tag in (first, second))
     only_a, only_b, n = int((a & ~b).sum()), int((b & ~a).sum()), len(evidence)
-    p = mid_p(only_a, only_b)
+    mass = evidence.mass / evidence.mass.mean()
+    gain = mass * (a.astype(np.float64) - b)
+    q, delta = float(np.square(gain).sum()) / n, abs(float(gain.sum())) / n
+    is_plain = bool(np.all(mass == mass[0]))
+    p = mid_p(only_a, only_b) if is_plain else _sign_p(gain)
     more = None
-    if p > ENOUGH and only_a != only_b:
-        q, delta = (only_a + only_b) / n, abs(only_a - only_b) / n
+    if p > LEVEL and delta > 0:
         wanted = (1.96 * math.sqrt(q) + 0.8416 * math.sqrt(max(q - delta**2, 0.0))) ** 2 / delta**2
         more = max(math.ceil(wanted) - n, 1)
     return {"first": first, "second": second, "only_first": only_a, "only_second": only_b, "p": p, "more": more}
+
+
+def _sign_p(gain: Floats) -> float:
+    spread = math.sqrt(float(np.square(gain).sum()))
+    return 2 * NormalDist().cdf(-abs(float(gain.sum())) / spread) if spread > 0 else 1.0
 
 
 def mid_p(only_first: int, only_second: int) -> float:
@@ -233,7 +263,7 @@ def _share(evidence: Evidence, held: Floats) -> tuple[float, float, float, float
     found = weighted_rate(held, None if np.all(evidence.mass == evidence.mass[0]) else evidence.mass)
     low, high = found.low, found.high
     m, population = len(evidence), evidence.n_errors
-    if evidence.manifest.task == "classification" and 1 < m <= population:
+    if 1 < m <= population:
         spared = math.inf if m == population else (population - 1) / (population - m)
         low, high = (found.value, found.value) if m == population else wilson(found.value, found.n_effective * spared)
     return found.value, low, high, found.n_effective
@@ -247,7 +277,7 @@ def _ceiling_limits(evidence: Evidence, held: Floats, share: float, n_effective:
     if evidence.is_complete:
         found = wilson(float(held.sum()) / manifest.n, manifest.n)
         return found[0], found[1], "Wilson on the dev set"
-    error_low, error_high = wilson(manifest.error, manifest.n)
+    error_low, error_high = wilson(manifest.error, evidence.n_split)
     ends = product(share, (low, high), manifest.error, (error_low, error_high))
     return *ends, "Wilson for share and error, MOVER for their product"
 

@@ -28,8 +28,10 @@ def column_names(originals: Iterable[str], tags: Iterable[str]) -> tuple[dict[st
         {'age': 'age', 'note': 'data:note'}
     """
     own = {*BEFORE, *AFTER, *LAST}
+    plain = {name: name.strip() for name in originals}  # readers trim the header
     renamed = {
-        name: f"{RENAMED}{name}" if name in own or name.startswith((TAG, RENAMED)) else name for name in originals
+        name: f"{RENAMED}{short}" if short in own or short.lower().startswith((TAG, RENAMED)) else name
+        for name, short in plain.items()
     }
     return renamed, [*BEFORE, *renamed.values(), *AFTER, *(f"{TAG}{tag}" for tag in tags), *LAST]
 

@@ -18,6 +18,7 @@ class Opinion:
         example: The example.
         tags: 1 where the tag holds, 0 where it does not, ½ where as many say so as say otherwise.
         label_ok: ok, wrong, ambiguous, or "" where nothing was said or there is no majority.
+        wrong: 1 where the label is wrong, 0 where it is not, ½ where as many say so as say otherwise.
         corrected: The corrected label; "" without one, or without a majority.
         n_reviewers: How many looked.
     """
@@ -25,6 +26,7 @@ class Opinion:
     example: Example
     tags: Mapping[str, float]
     label_ok: str
+    wrong: float
     corrected: str
     n_reviewers: int
 
@@ -53,7 +55,9 @@ class Conflict:
 
 
 def merge(sheet: Sheet) -> tuple[list[Opinion], list[Conflict]]:
-    """One opinion per example that somebody looked at: the majority's; where there is none, a tag counts half.
+    """One opinion per example that somebody looked at: the majority's; in a tie a tag, or a wrong label, counts half.
+
+    Of a label those speak who wrote something into `label_ok`; of a tag everybody who looked.
 
     Returns:
         Opinions in the order of the sheet, and every disagreement.
@@ -66,13 +70,16 @@ def merge(sheet: Sheet) -> tuple[list[Opinion], list[Conflict]]:
     for rows in by_id.values():
         conflicts += _conflicts(rows, sheet.tags)
         tags = {tag: _vote(tag in row.tags for row in rows) for tag in sheet.tags}
-        label_ok = _majority([row.label_ok for row in rows if row.label_ok])
-        wrong = [row.corrected_label for row in rows if row.label_ok == "wrong" or row.corrected_label]
-        corrected = _majority([text for text in wrong if text])
-        if not label_ok and corrected and corrected != rows[0].example.y_true and not any(r.label_ok for r in rows):
-            label_ok = "wrong"  # a corrected label says it
-        opinions.append(Opinion(rows[0].example, tags, label_ok, corrected, len(rows)))
+        words = [word for row in rows if (word := word_of(row))]
+        wrong = _vote(word == "wrong" for word in words) if words else 0.0
+        corrected = _majority([row.corrected_label for row in rows if row.corrected_label])
+        opinions.append(Opinion(rows[0].example, tags, _majority(words), wrong, corrected, len(rows)))
     return opinions, conflicts
+
+
+def word_of(row: Row) -> str:
+    """What a row says of the label: ok, wrong or ambiguous; a corrected label alone says wrong as well."""
+    return row.label_ok or ("wrong" if row.corrected_label not in ("", row.example.y_true) else "")
 
 
 def _vote(votes: Iterable[bool]) -> float:
@@ -94,7 +101,7 @@ def _conflicts(rows: Sequence[Row], tags: Sequence[str]) -> list[Conflict]:
     said: list[tuple[str, list[tuple[Row, str]]]] = [
         (tag, [(row, "1" if tag in row.tags else "0") for row in rows]) for tag in tags
     ]
-    said += [(LABEL, [(row, row.label_ok) for row in rows if row.label_ok])]
+    said += [(LABEL, [(row, word) for row in rows if (word := word_of(row))])]
     said += [("corrected_label", [(row, row.corrected_label) for row in rows if row.corrected_label])]
     return [
         Conflict(rows[0].id, what, tuple((row.reviewer, value, f"{row.file}:{row.line}") for row, value in values))

@@ -1,5 +1,6 @@
 """A summary as text: what the reasons are worth, what the labels do, where it is worse, and one verdict."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ from mlproj.error_analysis.sheet import Manifest
 
 Rows = Sequence[Mapping[str, Any]]
 _SHOWN = 12
+_LOSS = {"mse": "squared error", "mae": "absolute error"}
+CAVEAT = " (they were chosen because they were wrong then: some come right by chance alone)."
 
 
 def unit_of(manifest: Manifest) -> Callable[[float | None], str]:
@@ -16,7 +19,9 @@ def unit_of(manifest: Manifest) -> Callable[[float | None], str]:
     return lambda value: "–" if value is None else f"{value:.4g}"
 
 
-def verdict(manifest: Manifest, tags: Rows, against: Mapping[str, Any] | None, n: int) -> tuple[str, str | None]:
+def verdict(
+    manifest: Manifest, tags: Rows, against: Mapping[str, Any] | None, n: int, left: float = math.inf
+) -> tuple[str, str | None]:
     """The line that says which reason is the largest, and its name; None where that cannot be told yet.
 
     Args:
@@ -24,6 +29,7 @@ def verdict(manifest: Manifest, tags: Rows, against: Mapping[str, Any] | None, n
         tags: What `ceilings` found.
         against: What `difference` found of the two largest.
         n: Errors that were looked at.
+        left: Errors of the split that nobody looked at yet.
     """
     show, error = unit_of(manifest), "points" if manifest.task == "classification" else "of the error"
     held = [row for row in tags if row["count"]]
@@ -35,9 +41,37 @@ def verdict(manifest: Manifest, tags: Rows, against: Mapping[str, Any] | None, n
     most = f"curing it wins at most {show(top['ceiling'])} {error} ({show(top['low'])} to {show(top['high'])})"
     if against is None or (against["p"] < 0.05 and top["p_first"] >= 0.95):
         return f"{top['tag']} is the largest reason (probability {_percent(top['p_first'])}): {most}.", top["tag"]
-    more = f": look at about {against['more']:,} more errors" if against["more"] else ""
+    more = _how_to_tell(manifest, against["more"], left)
     both = f"{top['tag']} ({_percent(top['p_first'])}) and {held[1]['tag']} ({_percent(held[1]['p_first'])})"
     return f"Cannot tell yet which is larger, {both}{more}. Of {top['tag']}: {most}.", None
+
+
+def _how_to_tell(manifest: Manifest, more: int | None, left: float) -> str:
+    if more is None:
+        return ""
+    if more > left:
+        rest = f"{manifest.split} has {left:,.0f} more" if left else f"{manifest.split} has no more"
+        return f": that takes about {more:,} more errors and {rest}, so take them for equally large"
+    return f": look at about {more:,} more errors"
+
+
+def label_verdict(manifest: Manifest, labels: Mapping[str, Any], n: int) -> str:
+    """The verdict of a sheet that asks whether labels are right.
+
+    Args:
+        manifest: How the sheet was drawn.
+        labels: What `audit` found.
+        n: Rows that were looked at.
+    """
+    if not n:
+        return "No label was looked at yet: write into the sheet, and summarise it again."
+    if labels["rate"] is None:
+        return (
+            f"{n} rows were looked at, but nothing can be said of all labels of {manifest.split} yet: fill in label_ok."
+        )
+    low, high = (100 * labels["rate"][end] for end in ("low", "high"))
+    of = "the half of dev that may be looked at" if manifest.half == "eyeball" else manifest.split
+    return f"Between {low:.2f} and {high:.2f} % of the labels of {of} are wrong."
 
 
 def render(document: Mapping[str, Any], manifest: Manifest) -> str:
@@ -79,7 +113,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _tags(document: Mapping[str, Any], manifest: Manifest) -> str:
     show, rows = unit_of(manifest), document["tags"]
-    if not rows:
+    if not rows or (manifest.design != "errors" and not any(row["count"] for row in rows)):
         return ""
     unit = " %" if manifest.task == "classification" else ""
     header = ("reason", "errors", "share %", "at most", "95 % interval", f"error{unit} if cured", "P(largest)")
@@ -94,10 +128,13 @@ def _tags(document: Mapping[str, Any], manifest: Manifest) -> str:
     unseen = document["unseen"]
     lines = []
     if unseen["untagged"]:
-        lines.append(f"{100 * unseen['untagged']:.0f} % of the errors that were looked at have no tag.")
+        lines.append(
+            f"{100 * unseen['untagged']:.0f} % of the errors that were looked at have no tag: "
+            "what they share can get a column tag:NAME."
+        )
     if unseen["mass"] is not None:
-        enough = "few new reasons are to be expected" if unseen["enough"] else f"look at {unseen['more']} more"
-        lines.append(f"The next error brings a new reason with probability {100 * unseen['mass']:.0f} %: {enough}.")
+        enough = "few tags are missing" if unseen["enough"] else f"look at {unseen['more']} more"
+        lines.append(f"The next error brings a new tag with probability {100 * unseen['mass']:.0f} %: {enough}.")
     return "\n".join([table(header, cells) + more, *lines])
 
 
@@ -115,8 +152,9 @@ def _labels(labels: Mapping[str, Any], manifest: Manifest) -> str:
     if labels["share"] is not None:
         decision = "mend them first" if labels["fix"] else "leave them for now"
         interval = f"{100 * labels['low']:.0f} to {100 * labels['high']:.0f} %"
+        drawn = f"by how they were drawn {100 * labels['share']:.0f} %, " if manifest.design == "suspects" else ""
         lines.append(
-            f"Labels: {labels['wrong']} of {labels['n']} errors are wrong labels ({interval}), "
+            f"Labels: {labels['wrong']} of {labels['n']} errors are wrong labels ({drawn}{interval}), "
             f"{show(labels['error_due_to_labels'])} of {show(manifest.error)} points; other causes "
             f"{show(labels['error_due_to_other_causes'])}: {decision}."
         )
@@ -134,7 +172,10 @@ def _labels(labels: Mapping[str, Any], manifest: Manifest) -> str:
             f"{show(hidden['at_most'])} points of error may still hide there."
         )
         if hidden["more"]:
-            lines.append(f"To know that to half of the error, look at {hidden['more']:,} more of them.")
+            lines.append(
+                f"To bound that by half of the error, look at {hidden['more']:,} more of them "
+                "(if none of those is wrong either)."
+            )
         if hidden["error"] is not None:
             interval = f"{show(hidden['low'])} to {show(hidden['high'])}"
             lines.append(f"Error against true labels: {show(hidden['error'])} points ({interval}).")
@@ -158,14 +199,18 @@ def _agreement(found: Mapping[str, Any] | None) -> str:
         for what, row in found["on"].items()
     ]
     few = f" Fewer than {found['suggested']} common rows say little." if found["overlap"] < found["suggested"] else ""
-    head = f"{' and '.join(found['reviewers'])} looked at {found['overlap']} rows in common.{few}"
+    who = ", ".join(name or "unsigned" for name in found["reviewers"])
+    head = f"{who} looked at {found['overlap']} rows in common.{few}"
     return f"{head}\n" + table(("agreement on", "rows", "agree %", "alpha", "95 % interval", "kappa"), rows)
 
 
 def _conflicts(rows: Rows) -> str:
     if not rows:
         return ""
-    lines = [f"{len(rows)} disagreements; a tag counts half until they are settled:"]
+    lines = [
+        f"{len(rows)} disagreement{'' if len(rows) == 1 else 's'}; the majority counts, and where there is none "
+        "a tag or a wrong label counts half:"
+    ]
     for row in rows[:_SHOWN]:
         said = ", ".join(f"{s['reviewer'] or 'unsigned'} {s['value'] or 'nothing'} ({s['at']})" for s in row["said"])
         lines.append(f"  {row['id']} {row['what']}: {said}")
@@ -176,15 +221,16 @@ def _slices(found: Mapping[str, Any] | None, manifest: Manifest) -> str:
     if not found:
         return ""
     show, blocks = unit_of(manifest), []
+    unit = ", in %" if manifest.task == "classification" else f", mean {_LOSS.get(manifest.metric, 'loss')}"
     if found["declared"]:
-        blocks.append("Slices of project.yaml on dev:\n" + slice_table(found["declared"], show))
+        blocks.append(f"Slices of project.yaml on dev{unit}:\n" + slice_table(found["declared"], show))
     searched = found["discovered"]
     if searched:
         confirmed = [row for row in searched["found"] if row["confirmed"]]
         tried, carried = searched["tried"], searched["carried"]
         count = f"{tried} conditions tried on the half that may be looked at, {carried} judged on the other"
         if confirmed:
-            blocks.append(f"Worse than the rest ({count}; confirmed by Holm's test):\n" + slice_table(confirmed, show))
+            blocks.append(f"Worse than the rest{unit} ({count}; confirmed by Holm):\n" + slice_table(confirmed, show))
         elif searched["carried"]:
             blocks.append(f"No part of the data is confirmed to be worse ({count}).")
     return "\n\n".join(blocks)
@@ -194,7 +240,8 @@ def slice_table(rows: Rows, show: Callable[[float | None], str]) -> str:
     """Slices with their error and how it differs from the rest."""
     cells = [
         (
-            row["slice"], f"{row['n']:,}", show(row["error"]), f"[{show(row['low'])}, {show(row['high'])}]",
+            row["slice"], f"{row['n']:,}", show(row["error"]),
+            "–" if row["error"] is None else f"[{show(row['low'])}, {show(row['high'])}]",
             "–" if row["gap"] is None else f"{'+' if row['gap'] >= 0 else '−'}{show(abs(row['gap']))}",
             "–" if row["gap"] is None else f"[{show(row['gap_low'])}, {show(row['gap_high'])}]",
         )
@@ -207,7 +254,7 @@ def _still(rows: Rows) -> str:
     if not rows:
         return ""
     parts = [f"{row['tag']} {row['wrong']} of {row['n']}" for row in rows]
-    return "Of the examples that were tagged as errors the newest run still gets wrong: " + ", ".join(parts) + "."
+    return "Of the examples that were tagged as errors the newest run still gets wrong: " + ", ".join(parts) + CAVEAT
 
 
 def _percent(p: float) -> str:

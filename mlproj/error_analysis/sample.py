@@ -106,14 +106,18 @@ def draw_labels(n_examples: int, *, n: int, order: NDArray[np.uint64]) -> Draw:
 
 
 def share_out(n_rows: int, n_reviewers: int, overlap: int) -> list[list[int]]:
-    """Positions of the rows that each reviewer gets: the first `overlap` go to all, the others are dealt in turn.
+    """Positions of the rows that each reviewer gets: `overlap` go to all, the others are dealt in turn.
+
+    Those of all are spread over the whole sheet, so that they are looked at neither all fresh nor all tired.
 
     Example:
-        >>> share_out(5, 2, 1)
-        [[0, 1, 3], [0, 2, 4]]
+        >>> share_out(6, 2, 2)
+        [[0, 1, 3, 4], [0, 2, 3, 5]]
     """
-    common, rest = list(range(min(overlap, n_rows))), range(min(overlap, n_rows), n_rows)
-    return [common + list(rest[reviewer::n_reviewers]) for reviewer in range(n_reviewers)]
+    n_common = min(overlap, n_rows)
+    common = [place * n_rows // n_common for place in range(n_common)]
+    rest = [row for row in range(n_rows) if row not in set(common)]
+    return [sorted(common + rest[reviewer::n_reviewers]) for reviewer in range(n_reviewers)]
 
 
 def _pool(half: Mask, wanted: Mask, n: int) -> tuple[Mask, Half]:

@@ -149,7 +149,7 @@ def conditions(columns: Mapping[str, NDArray[Any]], seen: Mask) -> Iterator[tupl
     for name, values in columns.items():
         spoken = name if name.isidentifier() else f"`{name}`"
         if values.dtype.kind == "f":
-            known = values[seen & ~np.isnan(values)]
+            known = values[seen & np.isfinite(values)]
             if len(np.unique(known)) > 1:
                 cuts = np.unique(np.quantile(known, [0.2, 0.4, 0.6, 0.8]).round(12))
                 for cut in cuts.tolist():

@@ -1,6 +1,7 @@
 """Writing sheets: CSV for every tool, Excel files with drop-downs."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from mlproj.error_analysis.sheet import LABEL_OK, TAG, Example, Manifest
 from mlproj.errors import InvalidInput, Problem
 
 SUFFIXES = (".csv", ".xlsx")
+_NUMBERS = frozenset({"p_pred", "loss", "weight"})
+_UNKNOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML cannot hold."""
 _LONGEST_CELL = 32_000
 """Excel refuses cells of more than 32,767 characters."""
 _WIDEST = 48
@@ -91,12 +95,11 @@ def _write_csv(page: Page, path: Path) -> None:
     """UTF-8 with a byte order mark: without it Excel reads umlauts as something else."""
     with path.open("w", newline="", encoding="utf-8-sig", errors="surrogatepass") as file:
         writer = csv.writer(file)
-        writer.writerows([tuple(map(guard, row)) for row in (page.header, *page.rows)])
+        writer.writerows([[guard(text).replace("\0", "\ufffd") for text in row] for row in (page.header, *page.rows)])
 
 
 def _write_xlsx(page: Page, path: Path, classes: Sequence[str]) -> None:
     from openpyxl import Workbook
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
     from openpyxl.styles import Alignment, Font, PatternFill
     from openpyxl.utils import get_column_letter
 
@@ -110,10 +113,12 @@ def _write_xlsx(page: Page, path: Path, classes: Sequence[str]) -> None:
             if not text and i > 1 and not _is_filled_in(page.header[j - 1]):
                 continue
             cell = sheet.cell(i, j)
-            cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", guard(text))[:_LONGEST_CELL] or None
-            if text:
-                cell.data_type = "s"  # an id such as 007 stays a text
-            cell.number_format = "@"
+            if i > 1 and text and page.header[j - 1] in _NUMBERS:
+                cell.value = float(text)  # so that the column can be sorted
+            else:
+                cell.value = _UNKNOWN.sub("\ufffd", guard(text))[:_LONGEST_CELL] or None
+                cell.data_type = "s" if text else "n"  # an id such as 007 stays a text
+                cell.number_format = "@"
             cell.alignment = Alignment(wrap_text=True, vertical="top")
             if _is_filled_in(page.header[j - 1]):
                 cell.fill = colour

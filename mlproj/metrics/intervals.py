@@ -189,7 +189,7 @@ def effective_n(units: Units, level: float = 0.95) -> float:
     if not 0 < p < 1:
         # nothing was seen of how errors cluster: counting images covered .55 where patients err as a whole
         n = min(n, float(units.weight.sum() ** 2 / np.square(units.weight).sum()))
-    return n * (_t_quantile(max(units.n - 1, 1), level) / _t_quantile(len(units) - 1, level)) ** 2
+    return n * (t_quantile(max(units.n - 1, 1), level) / t_quantile(len(units) - 1, level)) ** 2
 
 
 def mean_loss(
@@ -229,7 +229,7 @@ def _studentised_quantiles(units: Units, level: float) -> tuple[float, float, st
     """Quantiles of (mean − truth) / standard error at both tails, and how they were found."""
     g = len(units)
     if g < _FEW:
-        t = _t_quantile(g - 1, level)
+        t = t_quantile(g - 1, level)
         return -t, t, f"Student's t, {g} units"
     if g > _MANY:
         z, residuals = normal_quantile(level), units.residuals
@@ -295,7 +295,13 @@ def normal_quantile(level: float) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
-def _t_quantile(degrees: float, level: float) -> float:
+def t_quantile(degrees: float, level: float) -> float:
+    """Half-width of a central interval of Student's t in standard errors; `degrees` need not be whole.
+
+    Example:
+        >>> round(t_quantile(4, 0.95), 3)
+        2.776
+    """
     from scipy.special import stdtrit  # costs a tenth of a second, and only groups and small means need it
 
     return float(stdtrit(degrees, (1 + level) / 2))

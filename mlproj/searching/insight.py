@@ -8,12 +8,13 @@ from typing import Any
 from mlproj.diagnose.render import finite
 from mlproj.diagnose.rungs import is_rate
 from mlproj.metrics import is_feasible
+from mlproj.metrics.seeds import t_interval
 from mlproj.searching.found import N_FINALISTS, Finalist, Found
 from mlproj.searching.importance import importance
 from mlproj.searching.matrix import Matrix
 from mlproj.searching.rounds import edges, ranked
 from mlproj.searching.trials import Trial
-from mlproj.searching.verdict import t_interval, verdict
+from mlproj.searching.verdict import verdict
 from mlproj.spec.project import Project
 from mlproj.spec.search import Dimension
 

@@ -3,13 +3,11 @@
 The contract speaks first, then the seeds of the finalists where there are several, else the two trials' answers to the
 same dev examples. That the two were picked as the best of many needs no correction: a two-sided test of the winner
 against the runner-up errs no more often than it says (Hung & Fithian 2019).
-
->>> [round(limit, 3) for limit in t_interval([0.030, 0.034, 0.026])]
-[0.03, 0.02, 0.04]
 """
 
 from collections.abc import Sequence
-from math import inf, isfinite, sqrt
+from math import isfinite
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -18,14 +16,12 @@ from mlproj.diagnose.rungs import is_rate
 from mlproj.diagnose.words import choose_numbers
 from mlproj.metrics import Paired, paired_difference
 from mlproj.metrics.evidence import PROBABILITY_METRICS
-from mlproj.metrics.intervals import normal_quantile
 from mlproj.metrics.limits import Limits, violation
+from mlproj.metrics.seeds import over_seeds
 from mlproj.records import Predictions
 from mlproj.searching.matrix import Matrix
 from mlproj.searching.trials import Trial
 from mlproj.spec.goal import LOSSES
-
-_LEVEL = 0.95
 
 
 def verdict(
@@ -82,22 +78,6 @@ def paired_predictions(first: Predictions, second: Predictions, metric: str) -> 
     return paired_difference(first.labels, second.labels, metric, weight=first.weight, group=first.group)
 
 
-def t_interval(values: Sequence[float], level: float = _LEVEL) -> tuple[float, float, float]:
-    """Mean of a few values, such as those of several seeds, with Student's confidence limits.
-
-    Args:
-        values: At least one; of a single one the limits are infinite.
-        level: Confidence level.
-
-    Example:
-        >>> t_interval([0.25])
-        (0.25, -inf, inf)
-    """
-    mean, variance, degrees = _mean(values)
-    reach = _t_quantile(degrees, level) * sqrt(variance) if degrees else inf
-    return mean, mean - reach, mean + reach
-
-
 def _by_contract(first: Trial, second: Trial | None, satisfy: Limits) -> dict[str, Any] | None:
     if missed := _missed(first, satisfy):
         return {"by": "contract", "text": f"No trial meets every limit; trial {first.number} comes nearest: {missed}."}
@@ -144,20 +124,11 @@ def _by_examples(first: Trial, second: Trial, metric: str, compared: Paired, *, 
 def _by_seeds(
     first: Trial, second: Trial, metric: str, seeds: Sequence[Sequence[float]], compared: Paired | None
 ) -> dict[str, Any]:
-    (mean, variance, degrees), (other, other_variance, other_degrees) = map(_mean, seeds)
-    parts = [(variance, degrees), (other_variance, other_degrees)]
-    if compared is not None and isfinite(compared.high - compared.low):
-        sampling = ((compared.high - compared.low) / (2 * normal_quantile(_LEVEL))) ** 2
-        parts.append((sampling, max(compared.n - 1, 1)))
-    total = sum(part for part, _ in parts)
-    # Satterthwaite 1946; without any variance there is none to share out
-    shared = sum(part**2 / free for part, free in parts)
-    reach = _t_quantile(total**2 / shared, _LEVEL) * sqrt(total) if shared > 0 else 0.0
-    value, n = mean - other, 0 if compared is None else compared.n
-    found = Paired(value, value - reach, value + reach, float("nan"), n, "Welch")
+    found = over_seeds(seeds[0], seeds[1], compared)
+    n = found.n
     counts = sorted({len(values) for values in seeds})
     where = f"over {' and '.join(map(str, counts))} seeds" + (f" and {n:,} dev examples" if n else "")
-    told = _told("seeds", metric, found, _line(first, second, metric, found, where, (mean, other)))
+    told = _told("seeds", metric, found, _line(first, second, metric, found, where, (fmean(seeds[0]), fmean(seeds[1]))))
     return told | {"n": n or None}
 
 
@@ -199,16 +170,3 @@ def _line(
 
 def _both(first: Trial, second: Trial) -> str:
     return f"Trial {first.number} and trial {second.number}"
-
-
-def _mean(values: Sequence[float]) -> tuple[float, float, int]:
-    """Mean, its variance, and the degrees of freedom of that."""
-    array = np.asarray(values, dtype=np.float64)
-    degrees = len(array) - 1
-    return float(array.mean()), float(array.var(ddof=1) / len(array)) if degrees else inf, degrees
-
-
-def _t_quantile(degrees: float, level: float) -> float:
-    from scipy.special import stdtrit  # costs a tenth of a second
-
-    return float(stdtrit(degrees, (1 + level) / 2))

@@ -1,16 +1,18 @@
 """What fields say to each other: contradictions that show without looking at the data."""
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import PurePath
 
+from mlproj.spec.data import DateFormat
 from mlproj.spec.fields import either
 from mlproj.spec.goal import CLASSIFICATION_METRICS, LOSSES, REGRESSION_METRICS, parse_limit
 from mlproj.spec.messages import Flaw, Path, show
 from mlproj.spec.project import Project
-from mlproj.spec.training import Training
+from mlproj.spec.training import CODE, Training
 
 _DATE_LIKE = re.compile(r"\d{4}-\d{1,2}(-\d{1,2}.*)?")
 _FRACTIONS = frozenset(CLASSIFICATION_METRICS) - {"log_loss", "brier"}
@@ -149,7 +151,7 @@ def _as_fraction(value: float) -> str:
 def _training(project: Project) -> Iterator[Flaw]:
     task, training = task_of(project), project.training
     losses = {"classification": ("cross_entropy",), "regression": ("mse", "mae", "huber")}
-    if task and training.loss not in ("auto", *losses[task]):
+    if task and training.loss not in ("auto", *losses[task]) and not training.loss.startswith(CODE):
         hint = f"Write {either(('auto', *losses[task]))}."
         yield Flaw(("training", "loss"), f"{training.loss} does not fit: {_why(project)}", hint)
     if task == "regression":
@@ -250,6 +252,31 @@ def _named_split(project: Project, path: Path, text: str) -> Iterator[Flaw]:
         )
 
 
+def _formats(project: Project) -> Iterator[Flaw]:
+    """Date formats without any directive, such as dd/mm/yyyy, which match no date, or with one that nobody knows."""
+    hint = 'Write it in `strptime` letters, for example "%d/%m/%Y"; dates such as 2024-01-31 need none: `date`.'
+    for name, kind in project.data.columns.items():
+        if isinstance(kind, DateFormat) and (why := _format_fault(kind.date)):
+            yield Flaw(("data", "columns", name, "date"), f"{show(kind.date)} is no date format: {why}", hint)
+
+
+def _format_fault(form: str) -> str:
+    """What keeps a text from being a date format; empty when nothing does.
+
+    Example:
+        >>> _format_fault("%d/%m/%Y"), _format_fault("dd/mm/yyyy"), _format_fault("%Q")
+        ('', 'it has no letter after a %', "'Q' is a bad directive in format '%Q'")
+    """
+    if "%" not in form.replace("%%", ""):
+        return "it has no letter after a %"
+    try:
+        with warnings.catch_warnings(action="ignore"):  # a day without a year is allowed: it has a place in the year
+            datetime.strptime("", form)  # nothing is read
+    except ValueError as error:
+        return "" if str(error).startswith("time data") else str(error)  # the empty text is no such date, as it should
+    return ""
+
+
 _CHECKS: dict[Callable[[Project], Iterator[Flaw]], tuple[Path, ...]] = {
     _label: (("data", "source"),),
     _metrics: (),
@@ -261,5 +288,6 @@ _CHECKS: dict[Callable[[Project], Iterator[Flaw]], tuple[Path, ...]] = {
     _lists: (),
     _splits: (),
     _dates: (("data", "time"),),
+    _formats: (),
 }
 """Every check with what it reads beside the field that it blames."""

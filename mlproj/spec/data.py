@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag
 from mlproj.spec.base import Name, Names, Spec, Words, form_of, word_or_number
 from mlproj.spec.where import Where
 
-ColumnKind = Literal["number", "category", "boolean", "date", "ignore"]
+ColumnKind = Literal["number", "category", "boolean", "date", "text", "ignore"]
 
 
 class Part(Spec):
@@ -102,7 +102,8 @@ class Data(Spec):
     time: Name | None = None
     """Column of dates or times: dev and test are later than train."""
     columns: dict[Name, ColumnType] = Field(default={})
-    """Column types that were guessed wrong: number | category | boolean | date | ignore, or `{date: FORMAT}`."""
+    """Column types that were guessed wrong: number | category | boolean | date | text | ignore, or
+    `{date: FORMAT}`. Text is sentences: its words become inputs."""
     exclude: Names = ()
     """Columns that are no features but stay visible in listings."""
     include: Names = ()

@@ -104,6 +104,8 @@ def step(forms: Sequence[Form], key: str, data: Any = None) -> tuple[Form, ...]:
             further += forms_of(get_args(form.type)[1])
         elif origin is tuple and key.isdecimal():
             further += forms_of(get_args(form.type)[0])
+        elif form.type is Any:
+            further.append(form)
     return tuple(further)
 
 

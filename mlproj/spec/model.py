@@ -3,11 +3,12 @@
 Adding a model is adding a class here, a file in `zoo` and one registration.
 """
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from mlproj.spec.base import Spec
+from mlproj.spec.base import Spec, Words
 
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
 
@@ -60,4 +61,54 @@ class MLP(Spec):
         return (self.width or 0,) * (self.layers or 0) if self.hidden is None else self.hidden
 
 
-Model = Annotated[MLP | Linear, Field(discriminator="kind")]
+_CODE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def check_code(text: str) -> str:
+    """Whether a text can name something in a module; nothing is imported.
+
+    Args:
+        text: For example ``package.module:Net``.
+
+    Raises:
+        ValueError: When it cannot; it says what to write.
+
+    Example:
+        >>> check_code("nets:Wide")
+        'nets:Wide'
+    """
+    module, _, name = text.partition(":")
+    if _CODE.fullmatch(text) and not module.endswith(".py"):
+        return text
+    meant = f"{module.removesuffix('.py').strip('./').replace('/', '.')}:{name or 'name'}"
+    if not name and "." in module and not module.endswith(".py") and "/" not in module:
+        meant = ":".join(module.rsplit(".", 1))
+    example = meant if _CODE.fullmatch(meant) else "package.module:Name"
+    raise ValueError(f"{text!r} names no place in a module; write {example}")
+
+
+Code = Annotated[str, AfterValidator(check_code), Words(("package.module:Name",))]
+Argument = Annotated[str, Field(pattern=r"^[^\W\d]\w*$"), Words(("the name of an argument",))]
+Value = Annotated[Any, Words(("a plain value",))]
+
+
+class Python(Spec):
+    """A model of your own: a torch module, or an object with fit and predict."""
+
+    kind: Literal["python"]
+    """A model of your own: a torch module, or an object with fit and predict."""
+    factory: Code
+    """Class or function that makes it, as `package.module:Name`; the project's folder is on the import path."""
+    args: dict[Argument, Value] = Field(default={})
+    """Its arguments; `n_inputs`, `n_outputs`, and `seed` or `random_state` are filled in where it names them."""
+
+    @model_validator(mode="after")
+    def _sizes_are_filled_in(self) -> "Python":
+        """The sizes follow from the data."""
+        for name in ("n_inputs", "n_outputs"):
+            if name in self.args:
+                raise ValueError(f"`args.{name}` follows from the data and is filled in: leave it out")
+        return self
+
+
+Model = Annotated[MLP | Linear | Python, Field(discriminator="kind")]

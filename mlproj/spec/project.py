@@ -95,6 +95,14 @@ class Project(Spec):
         level = self.human_level
         return HumanLevel(error=level) if isinstance(level, int | float) else level
 
+    def says(self, where: str) -> bool:
+        """Whether a key was written, in its file or with `--set`, rather than left to its default.
+
+        Args:
+            where: Dotted path, for example ``training.epochs``.
+        """
+        return where in self._origin.lines
+
     def problem(self, where: str, message: str, hint: str = "") -> Problem:
         """A problem with a key of this project, with the file and line that hold it (or its nearest parent).
 

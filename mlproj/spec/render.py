@@ -10,9 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from copy import deepcopy
+from typing import Any, get_args
 
 from mlproj.spec.base import Spec
+from mlproj.spec.model import Value
 from mlproj.spec.project import Project
 from mlproj.spec.yaml import plain_value
 
@@ -69,7 +71,7 @@ def resolved(part: Spec) -> dict[str, Any]:
     for name, field in type(part).model_fields.items():
         value = getattr(part, name)
         if not (value == field.default and value in (None, (), {})):
-            dump[name] = _plain(value)
+            dump[name] = deepcopy(value) if Value in get_args(field.annotation) else _plain(value)
     return dump
 
 

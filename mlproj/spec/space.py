@@ -154,6 +154,8 @@ def _scale_flaws(path: str, dimension: Dimension) -> Iterator[tuple[str, str]]:
         return
     forms = forms_at(path.split("."))
     types = {form.type for form in forms}
+    if Any in types:
+        return
     if not types & {int, float}:
         yield f"cannot be drawn from a range: it takes {say(forms)}", f"Write {{choice: {_some(forms)}}}."
     elif float not in types and not isinstance(dimension, Int):

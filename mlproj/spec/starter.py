@@ -104,7 +104,7 @@ def _column_comments(columns: Sequence[tuple[str, str, str]]) -> Iterator[str]:
         return
     name, kind = next(((name, kind) for name, kind, _ in columns if kind in ("number", "category")), columns[0][:2])
     other = "category" if kind == "number" else "number"
-    yield "  # Columns as read. Put right what was guessed wrong: number | category | boolean | date | ignore"
+    yield "  # Columns as read. Put right what was guessed wrong: number | category | boolean | date | text | ignore"
     yield f"  # columns: {{{quote(name)}: {other}}}"
     lines = list(_listed(columns))
     yield from lines[:_MAX_COLUMN_LINES]

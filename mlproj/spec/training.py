@@ -2,15 +2,30 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from mlproj.spec.base import Count, Name, Spec, Words, form_of, word_or_number
+from mlproj.spec.model import check_code
 
 Optimizer = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+CODE = "python:"
+"""What a loss of one's own begins with."""
+
+
+def _word_or_code(value: object) -> str:
+    """Whether a loss is one of ours or code of the user's own."""
+    return "(code)" if isinstance(value, str) and value.startswith(CODE) else "(word)"
+
+
+def _check_loss(text: str) -> str:
+    check_code(text.removeprefix(CODE))
+    return text
 
 
 class Constant(Spec):
@@ -123,8 +138,12 @@ class Training(Spec):
     """λ: adds (λ/2)·Σ‖W‖² over weight matrices (no biases, no batch norm) to the mean loss; decoupled for adamw."""
     l1: NotNegative = 0.0
     """λ: adds λ·Σ|W| over weight matrices to the mean loss."""
-    loss: Literal["auto", "cross_entropy", "mse", "mae", "huber"] = "auto"
-    """What training minimises; auto follows the task and the metric."""
+    loss: Annotated[
+        Annotated[Literal["auto", "cross_entropy", "mse", "mae", "huber"], Tag("(word)")]
+        | Annotated[str, AfterValidator(_check_loss), Words(("python:module:function",)), Tag("(code)")],
+        Discriminator(_word_or_code),
+    ] = "auto"
+    """What training minimises; auto follows the task and the metric, `python:module:function` is one of your own."""
     class_weight: (
         Annotated[
             Annotated[Literal["balanced"], Tag("(scalar)")] | Annotated[dict[Name, Positive], Tag("(mapping)")],
@@ -145,3 +164,10 @@ class Training(Spec):
         str, Field(pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"), Words(("auto", "cpu", "cuda", "cuda:N", "mps"))
     ] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
+
+    @model_validator(mode="after")
+    def _own_loss_is_not_smoothed(self) -> "Training":
+        """A loss of one's own sees the labels as they are."""
+        if self.loss.startswith(CODE) and self.label_smoothing:
+            raise ValueError("`label_smoothing` is for cross_entropy: a loss of your own has to smooth by itself")
+        return self

@@ -31,7 +31,7 @@ class FittedColumn(Protocol):
 
     @property
     def type(self) -> str:
-        """What it holds: number, category, boolean or date."""
+        """What it holds: number, category, boolean, date or text."""
 
 
 @runtime_checkable

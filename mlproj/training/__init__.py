@@ -5,5 +5,6 @@
 
 from mlproj.training.fit import fit as fit
 from mlproj.training.loop import OnEpoch as OnEpoch
+from mlproj.training.own import own_notes as own_notes
 from mlproj.training.predict import predict as predict
 from mlproj.training.resolve import resolve as resolve

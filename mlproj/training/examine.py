@@ -5,7 +5,7 @@ N examples of a split, K outputs. What is examined is one model: a stack of M = 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from mlproj.records import Answers, Predictions
 from mlproj.spec.project import Project
 from mlproj.training.batches import Examples
 from mlproj.training.objective import Objective
-from mlproj.training.targets import make_examples
+from mlproj.training.targets import make_examples, to_tensor
 from mlproj.zoo import StackedModel, generator
 
 Array = NDArray[Any]
@@ -88,6 +88,7 @@ class Examiner:
         self.dataset = dataset
         self.target = dataset.target
         self.objective = objective
+        self.device = device
         self.names = metric_names(project)
         self.parts = sample_parts(dataset.parts, EPOCH_SAMPLE, project.seed)
         self.examples = {name: make_examples(part, dataset.target, device) for name, part in self.parts.items()}
@@ -145,6 +146,30 @@ class Examiner:
         # Latency and size are those of the architecture, the same after every epoch.
         limits = {name: limit for name, limit in metric.satisfy.items() if name not in RESOURCES}
         return rank_key(own, metric.optimize or self.names[0], limits, own["loss"])
+
+
+class Seen(TypedDict):
+    """What is known of a trained model by its answers."""
+
+    predictions: Predictions
+    metrics: Mapping[str, Mapping[str, float]]
+
+
+def look_back(model: StackedModel, examiner: Examiner, threshold: float | None) -> Seen:
+    """Predictions on all splits that may be seen, and their metrics.
+
+    Args:
+        model: A stack of one, trained.
+        examiner: What examined it.
+        threshold: Probability from which the answer is the positive class.
+    """
+    parts = sample_parts(examiner.dataset.parts, STORED_SAMPLE, examiner.project.seed)
+    answers = {}
+    for name, part in parts.items():
+        outputs = run_model(model, to_tensor(part.x, examiner.device))[0].double().cpu().numpy()
+        answers[name] = examiner.decode(outputs, part, threshold)
+    metrics = {name: measure_part(examiner.names, labels, parts[name]) for name, labels in answers.items()}
+    return {"predictions": join_predictions(parts, answers), "metrics": metrics}
 
 
 def measure_part(names: Sequence[str], labels: Mapping[str, Answers], part: Part) -> dict[str, float]:

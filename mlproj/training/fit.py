@@ -11,22 +11,14 @@ from mlproj.records import Fit, History, Outcome
 from mlproj.spec.project import Project
 from mlproj.training import outcome
 from mlproj.training.device import choose_device, few_threads
-from mlproj.training.examine import (
-    STORED_SAMPLE,
-    Examiner,
-    join_predictions,
-    measure_part,
-    metric_names,
-    run_model,
-    sample_parts,
-    take_rows,
-)
+from mlproj.training.examine import Examiner, look_back, take_rows
 from mlproj.training.loop import Course, Loop, OnEpoch
+from mlproj.training.once import fit_once
 from mlproj.training.resolve import resolve
 from mlproj.training.resources import measure_resources
 from mlproj.training.step import Learner, make_learner
 from mlproj.training.targets import loss_weights, make_examples, make_objective, to_tensor
-from mlproj.zoo import build, unstack
+from mlproj.zoo import OwnEstimator, build_model, seeded, unstack
 
 
 def fit(
@@ -61,15 +53,20 @@ def fit(
         dataset = replace(dataset, parts={**dataset.parts, "train": take_rows(dataset.parts["train"], rows)})
     project = resolve(project, dataset)
     seed = project.seed if seed is None else seed
-    device = choose_device(project.training.device)
     train, target = dataset.parts["train"], dataset.target
-    model = build(project.model, n_features=train.x.shape[1], n_outputs=target.n_outputs, seeds=[seed]).to(device)
+    model = build_model(
+        project, n_features=train.x.shape[1], n_outputs=target.n_outputs, seed=seed, columns=dataset.encoder.sizes
+    )
+    if isinstance(model, OwnEstimator):
+        return fit_once(project, dataset, model, seed=seed, on_epoch=on_epoch, begin=begin)
+    device = choose_device(project.training.device)
+    model = model.to(device)
     objective = make_objective(project, dataset)
     learner = make_learner(model, objective, [project.training])
     examples = make_examples(train, target, device, loss_weights(project, train, target))
     size = project.training.batch_size
     n_rows = size if isinstance(size, int) else len(examples)
-    with few_threads(n_rows * learner.weights.theta.shape[1]):
+    with few_threads(n_rows * learner.weights.theta.shape[1]), seeded(seed, "dropout", device=device):
         examiner = Examiner(project, dataset, objective, device)
         course = Loop(project, learner, examples, examiner, seed).run(on_epoch)
         return _finish(learner, course, examiner, begin)
@@ -77,25 +74,17 @@ def fit(
 
 def _finish(learner: Learner, course: Course, examiner: Examiner, begin: float) -> Fit:
     """Predictions, metrics and resources of the weights that were kept."""
-    project, model, best = examiner.project, learner.model, course.best
+    model, best = learner.model, course.best
     model.load_state_dict(best.state)
-    threshold = best.examination.threshold
-    device = learner.weights.theta.device
-    parts = sample_parts(examiner.dataset.parts, STORED_SAMPLE, project.seed)
-    answers = {}
-    for name, part in parts.items():
-        outputs = run_model(model, to_tensor(part.x, device))[0].double().cpu().numpy()
-        answers[name] = examiner.decode(outputs, part, threshold)
-    names = metric_names(project)
+    threshold, device = best.examination.threshold, learner.weights.theta.device
     return Fit(
         weights=unstack(model)[0],
         history=History({name: tuple(values) for name, values in course.history.items()}),
         outcome=_outcome(course, examiner),
-        predictions=join_predictions(parts, answers),
         best_epoch=best.epoch,
         threshold=threshold,
-        metrics={name: measure_part(names, labels, parts[name]) for name, labels in answers.items()},
-        resources=measure_resources(model, to_tensor(parts["train"].x[:64], device)),
+        resources=measure_resources(model, to_tensor(examiner.dataset.parts["train"].x[:64], device)),
+        **look_back(model, examiner, threshold),
         seconds=time.perf_counter() - begin,
     )
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mlproj.shapes import Flat, Scalar
+from mlproj.zoo import StackedModel
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,23 @@ class FlatWeights:
         return torch.cat([part.reshape(len(self.theta), -1) for part in parts], dim=1)
 
 
-def flatten(model: nn.Module) -> FlatWeights:
+def flatten(model: StackedModel) -> FlatWeights:
     """Moves the parameters of a stack into one matrix; the model goes on working, on views of it.
+
+    Parameters that do not want a gradient stay where they are.
 
     Args:
         model: A stack on its device and in its precision: moving or converting it later cuts the tie.
     """
-    # Every parameter has the leading axis M; a weight matrix is what has two more axes.
-    parameters = sorted(model.parameters(), key=lambda parameter: parameter.ndim < 3)
-    rows = [parameter.detach().reshape(len(parameter), -1) for parameter in parameters]
+    # A weight matrix is what has two axes beside the leading one of models.
+    least = model.leading_axes + 2
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    parameters = sorted(learned, key=lambda parameter: parameter.ndim < least)
+    rows = [parameter.detach().reshape(model.n_models, -1) for parameter in parameters]
     theta = torch.cat(rows, dim=1)
     start = 0
     for parameter, row in zip(parameters, rows, strict=True):
         parameter.data = theta[:, start : start + row.shape[1]].view(parameter.shape)
         start += row.shape[1]
-    n_matrix = sum(row.shape[1] for parameter, row in zip(parameters, rows, strict=True) if parameter.ndim >= 3)
+    n_matrix = sum(row.shape[1] for parameter, row in zip(parameters, rows, strict=True) if parameter.ndim >= least)
     return FlatWeights(theta, n_matrix, tuple(parameters))

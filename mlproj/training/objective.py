@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from mlproj.shapes import Codes, Outputs, PerModel, Weighting
 
-Loss = Literal["cross_entropy", "binary_cross_entropy", "mse", "mae", "huber"]
+Loss = Literal["cross_entropy", "binary_cross_entropy", "mse", "mae", "huber", "own"]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from mlproj.spec.checks import human_flaws
 from mlproj.spec.goal import POSITIVE_CLASS_METRICS
 from mlproj.spec.model import MLP
 from mlproj.spec.project import Project
+from mlproj.spec.training import CODE
 from mlproj.training.device import is_available
 from mlproj.training.examine import EPOCH_SAMPLE, measure_part, metric_names, sample_parts
+from mlproj.training.own import own_problems
 
 _MIN_UPDATES, _MIN_EPOCHS = 2_000, 20
 
@@ -45,6 +47,7 @@ def resolve(project: Project, dataset: Dataset) -> Project:
     )
     problems = [project.problem(".".join(flaw.path), flaw.message, flaw.hint) for flaw in human_flaws(resolved)]
     problems += [*_training_problems(resolved, dataset), *_metric_problems(resolved, dataset)]
+    problems += own_problems(resolved, dataset)
     if problems:
         raise InvalidInput(problems)
     return resolved
@@ -82,7 +85,8 @@ def auto_loss(optimize: str) -> str:
 
 def _training_problems(project: Project, dataset: Dataset) -> Iterator[Problem]:
     training, is_regression = project.training, dataset.target.kind == "regression"
-    if is_regression == (training.loss == "cross_entropy"):
+    is_own = training.loss.startswith(CODE)
+    if not is_own and is_regression == (training.loss == "cross_entropy"):
         allowed = "mse, mae or huber" if is_regression else "cross_entropy"
         yield project.problem(
             "training.loss", f"{training.loss} does not suit a {project.task} task", f"Use {allowed}, or auto."

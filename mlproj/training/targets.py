@@ -3,7 +3,7 @@
 L labels: one, or several yes/no labels, each present or missing on its own.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor
 
 from mlproj.data import Dataset, Part, Target
 from mlproj.spec.project import Project
+from mlproj.spec.training import CODE
 from mlproj.training.batches import Examples
+from mlproj.training.custom import make_own_objective
 from mlproj.training.objective import Loss, Objective
 
 Array = NDArray[Any]
@@ -25,13 +27,16 @@ def make_objective(project: Project, dataset: Dataset) -> Objective:
         project: The project; `training.loss` is no longer auto.
         dataset: Its data.
     """
-    loss: Loss = "mse" if project.training.loss == "auto" else project.training.loss
-    if dataset.target.kind == "regression":
-        return Objective(loss)
-    if dataset.target.kind == "multiclass":
-        return Objective("cross_entropy", project.training.label_smoothing)
-    has_missing = any(np.isnan(part.y).any() for part in dataset.parts.values())
-    return Objective("binary_cross_entropy", project.training.label_smoothing, bool(has_missing))
+    loss, smoothing = project.training.loss, project.training.label_smoothing
+    target = dataset.target
+    has_missing = target.kind == "binary" and any(bool(np.isnan(part.y).any()) for part in dataset.parts.values())
+    if loss.startswith(CODE):
+        return make_own_objective(project, has_missing=has_missing)
+    if target.kind == "regression":
+        return Objective(cast(Loss, "mse" if loss == "auto" else loss))
+    if target.kind == "multiclass":
+        return Objective("cross_entropy", smoothing)
+    return Objective("binary_cross_entropy", smoothing, has_missing)
 
 
 def make_examples(part: Part, target: Target, device: torch.device, weight: Array | None = None) -> Examples:

@@ -2,7 +2,7 @@
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,8 @@ def load_split(project: "Project | str | Path" = ".", split: str = "train", *, e
 
     Returns:
         A DataFrame (N rows), its index the ids: the features as the project reads them (numbers, booleans, dates, and
-        texts as they stand), then the label columns. Encoded: `(x, y)` with float32 inputs (N, F), fitted on train,
+        texts as they stand), then the label columns. Where the source is a data set of the user's own, a `Subset` of
+        it with the attribute `ids`. Encoded: `(x, y)` with float32 inputs (N, F), fitted on train,
         and labels (N,): positions in the order of the classes, or values; for several labels (N, L), NaN where one is
         missing.
 
@@ -47,7 +48,10 @@ def load_split(project: "Project | str | Path" = ".", split: str = "train", *, e
         message = f"{project.name} has no {wanted}"
         raise InvalidInput([Problem("split", message, f"It has {' and '.join(dataset.parts)}; test is sealed.")])
     part = dataset.parts[wanted]
-    return _encoded(dataset, part) if encoded else _table(dataset, part)
+    if encoded:
+        return _encoded(dataset, part)
+    examples = _examples(project, dataset, part)
+    return _table(dataset, part) if examples is None else examples
 
 
 def open_dataset(project: "Project", *, save: bool = True) -> "Dataset":
@@ -71,7 +75,7 @@ def _check_name(split: str) -> SplitName:
             "mlproj evaluate --split test --reason '…' opens it, and counts the look."
         )
     if split in SEEN_SPLITS:
-        return cast(SplitName, split)
+        return split
     near = _OTHER_NAMES.get(str(split)) or next(iter(difflib.get_close_matches(str(split), SEEN_SPLITS, n=1)), "")
     hint = f"Did you mean {near!r}? " if near else ""
     raise InvalidInput([Problem("split", f"{split!r} is no split", f"{hint}Name train, train_dev or dev.")])
@@ -79,6 +83,28 @@ def _check_name(split: str) -> SplitName:
 
 def _encoded(dataset: "Dataset", part: "Part") -> tuple[NDArray[np.float32], NDArray[Any]]:
     return part.x, part.y if dataset.target.several else part.y[:, 0]
+
+
+def _examples(project: "Project", dataset: "Dataset", part: "Part") -> Any | None:
+    """The split of a map-style data set that a `python:` source returns; None for any other source."""
+    sources = (*project.data.sources, *project.data.extras)
+    if len(sources) != 1 or sources[0].where is not None or not sources[0].path.startswith("python:"):
+        return None
+    from mlproj.data.sources.python import open_examples
+
+    made = open_examples(sources[0].path, project.root)
+    if made is None:
+        return None
+    if dataset.corrections.get(part.name):
+        message = (
+            f"{dataset.corrections[part.name]:,} labels of {part.name} are corrected, which {made!r} does not know"
+        )
+        raise InvalidInput([project.problem("data.corrections", message, "Use project.data(…, encoded=True).")])
+    from torch.utils.data import Subset
+
+    examples = Subset(made, np.flatnonzero(dataset.deal.split == part.name).tolist())
+    examples.ids = part.ids  # type: ignore[attr-defined]  # what torch's own class does not carry
+    return examples
 
 
 def _table(dataset: "Dataset", part: "Part") -> "pd.DataFrame":
@@ -113,12 +139,14 @@ def _values(cells: "pd.Series[Any]", column: "Column") -> Any:
 
 
 def _labels(dataset: "Dataset", position: int, y: NDArray[Any]) -> NDArray[Any]:
-    """One label column (N,): numbers as numbers, classes by name, and names that are whole numbers as such."""
+    """One label column (N,): values, or classes by name; names that are whole numbers or truths come as such."""
     target = dataset.target
     if target.kind == "regression" or target.several:
         return y.astype(np.float64)
     classes = target.classes[position]
-    is_whole = all(name.isdecimal() and str(int(name)) == name for name in classes)
-    return np.array([int(name) for name in classes] if is_whole else classes, dtype=np.int64 if is_whole else object)[
-        y.astype(np.int64)
-    ]
+    names: NDArray[Any] = np.array(classes, dtype=object)
+    if all(name.isdecimal() and str(int(name)) == name for name in classes):
+        names = np.array([int(name) for name in classes])
+    elif {name.lower() for name in classes} <= {"false", "true"}:
+        names = np.array([name.lower() == "true" for name in classes])
+    return names[y.astype(np.int64)]

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Ladder, Remedy, Run
-from mlproj.workflow.labels import corrections_of, note_one_sided
-from mlproj.workflow.subject import Subject, Subjects
+from mlproj.workflow.figures import opened_test
+from mlproj.workflow.labels import corrections_of, note_one_sided, note_since
+from mlproj.workflow.subject import Subject, Subjects, as_run
 
 if TYPE_CHECKING:
     from mlproj.diagnose import GivenRung
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
+    from mlproj.workflow.foreign import Recorded
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
@@ -53,7 +55,7 @@ class Diagnosis:
 
 
 def diagnose_bias_variance(
-    run: "Trained | Searched | Run | str | Path | None" = None,
+    run: "Trained | Searched | Recorded | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     predictions: Path | None = None,
@@ -66,8 +68,9 @@ def diagnose_bias_variance(
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on.
 
     Args:
-        run: Run id, unique prefix, name, `latest`, `best`, a predictions file, a `Run`, or what `train` or `search`
-            returned. Without it, and without rungs that make a ladder by themselves, the newest finished training.
+        run: Run id, unique prefix, name, `latest`, `best`, a predictions file, a `Run`, or what `train`, `search`
+            or `record` returned. Without it, and without rungs that make a ladder by themselves, the newest finished
+            training.
         project: Project, project.yaml or folder; by default the one that was trained, or the current folder's.
         predictions: A predictions file, the long form of giving it as `run`.
         rung: Rungs by hand, such as ``train=8%:100000``; they replace what the run or file says.
@@ -82,9 +85,7 @@ def diagnose_bias_variance(
     """
     from mlproj.diagnose import parse_rungs
 
-    if run is not None and not isinstance(run, Run | str | Path):
-        project = run.project if project is None else project
-        run = run.run
+    run, project = as_run(run, project)
     given = parse_rungs([*rung, *([f"human={human}"] if human is not None else [])])
     _check_options(min_gap, picture)
     if predictions is not None:
@@ -94,7 +95,10 @@ def diagnose_bias_variance(
     by_hand = run is None and any(rung.name != "human" for rung in given)
     with Subjects() as subjects:
         subject = HAND_MADE if by_hand else subjects.find(run, project, metric=metric)
-        diagnosis = _judge(subject, given, metric, min_gap)
+        opened = opened_test(subjects.tracker, subject.run) if subjects.tracker and subject.run else {}
+        if opened:
+            subject = replace(subject, head=subject.head.replace("(sealed)", "(opened)"))
+        diagnosis = _judge(subject, given, metric, min_gap, opened)
         if picture is not None:
             _draw(diagnosis.ladder, picture)
         if subject.run is not None and subjects.tracker is not None:
@@ -102,7 +106,13 @@ def diagnose_bias_variance(
     return diagnosis
 
 
-def _judge(subject: Subject, given: "Sequence[GivenRung]", metric: str | None, min_gap: float | None) -> Diagnosis:
+def _judge(
+    subject: Subject,
+    given: "Sequence[GivenRung]",
+    metric: str | None,
+    min_gap: float | None,
+    opened: "Mapping[str, GivenRung]",
+) -> Diagnosis:
     """The ladder of a subject, its remedies and the next command."""
     from mlproj.advise import next_command, remedies
     from mlproj.diagnose import ladder_of
@@ -117,13 +127,15 @@ def _judge(subject: Subject, given: "Sequence[GivenRung]", metric: str | None, m
             metric_is_asked=metric is not None,
             distributions_differ=bool(splits.get("distributions_differ")),
             sealed_test_n=splits.get("sizes", {}).get("test") or None,
+            opened=opened,
             min_gap=min_gap,
         )
     one_sided = note_one_sided(corrections_of(subject.run), splits.get("sizes", {}))
-    if one_sided is not None:
-        ladder = replace(ladder, notes=(*ladder.notes, one_sided))
+    said = [note for note in (one_sided, note_since(subject.run, told), *subject.notes) if note]
+    ladder = replace(ladder, notes=(*ladder.notes, *said))
     outcome = subject.run.outcome if subject.run else None
-    actions = remedies(ladder, project=told, run=subject.selector or None, outcome=outcome)
+    trained = None if subject.is_foreign else subject.selector or None
+    actions = remedies(ladder, project=told, run=trained, outcome=outcome)
     words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
     return Diagnosis(subject, ladder, actions, words)
 

@@ -1,60 +1,56 @@
 """`mlproj errors apply`: what reviewers corrected goes into `data.corrections`, and every stored run is judged anew."""
 
 import getpass
-import re
+import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlproj.advise.commands import join
 from mlproj.error_analysis import Sheet
-from mlproj.error_analysis.merge import merge
+from mlproj.error_analysis.merge import Conflict
 from mlproj.error_analysis.read import read_sheets
-from mlproj.errors import InputError, InvalidInput, MlprojError, Problem
-from mlproj.records import Answers, Predictions, Run
+from mlproj.error_analysis.relabel import Relabel, Relabels, relabels
+from mlproj.errors import InvalidInput, Problem
+from mlproj.workflow.declare import declare_corrections
 from mlproj.workflow.labels import note_one_sided
+from mlproj.workflow.rejudge import MOST_RUNS, Ranking, Rejudged, rank, rejudge_runs
 from mlproj.workflow.sheets import shelf_of
 from mlproj.workflow.subject import nearby
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
-    from mlproj.data.corrections import Correction
+    from mlproj.data.corrections_file import Correction
     from mlproj.spec.project import Project
 
-_MOST_RUNS = 50
-"""Newest runs that are judged anew."""
+_N_CORRECT = 100
+"""Right answers to look at besides: none wrong among so many leaves at most 3.6 % of them."""
 
 
 @dataclass(frozen=True)
-class Rejudged:
-    """One stored run by the labels before and after.
+class Edit:
+    """One change of the file of corrections.
 
     Attributes:
-        run: The run.
-        metric: What is measured, on dev.
-        before: Its value by the labels that it was stored with.
-        after: Its value by the corrected ones.
-        low: Lower 95 % limit of the change; None where it has none.
-        high: Upper limit.
+        action: added, replaced, or removed when the label is again what the data say.
+        correction: As it stands in the file now; a removed one as the sheet says it.
+        before: The label that held until now.
+        split: Where the example lies; "" when it is in none.
     """
 
-    run: Run
-    metric: str
-    before: float
-    after: float
-    low: float | None
-    high: float | None
+    action: Literal["added", "replaced", "removed"]
+    correction: "Correction"
+    before: str
+    split: str = ""
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        return {
-            "run": {"id": self.run.id, "name": self.run.name}, "metric": self.metric, "before": self.before,
-            "after": self.after, "change": {"value": self.after - self.before, "low": self.low, "high": self.high},
-        }  # fmt: skip
+        row = self.correction
+        named = {"id": row.id, "label": row.label, "was": row.was, "by": row.by, "date": row.date}
+        return named | {"of": row.of, "before": self.before, "split": self.split, "action": self.action}
 
 
 @dataclass(frozen=True)
@@ -64,11 +60,13 @@ class Applied:
     Attributes:
         head: First line: which export, the file.
         file: The file of corrections.
-        new: Corrections that were added or changed.
+        edits: What is new in it.
         total: Corrections in the file.
         left: What was not applied, and why, by count.
-        splits: Corrected labels by split.
+        conflicts: Labels on which reviewers disagree.
+        splits: Corrected labels by split, all of the file.
         runs: Stored runs judged anew, newest first.
+        ranking: What became of the best two.
         notes: What a user should know.
         dry_run: Whether nothing was written.
         next: The command to run next.
@@ -76,11 +74,13 @@ class Applied:
 
     head: str
     file: Path
-    new: "tuple[Correction, ...]"
+    edits: tuple[Edit, ...]
     total: int
     left: Mapping[str, int]
+    conflicts: tuple[Conflict, ...]
     splits: Mapping[str, int]
     runs: tuple[Rejudged, ...]
+    ranking: Ranking | None
     notes: tuple[str, ...]
     dry_run: bool
     next: str
@@ -89,11 +89,13 @@ class Applied:
         """The JSON document of `mlproj errors apply`."""
         return {
             "file": str(self.file),
-            "applied": [{"id": c.id, "label": c.label, "was": c.was, "by": c.by, "date": c.date} for c in self.new],
+            "applied": [edit.document() for edit in self.edits],
             "total": self.total,
             "left": dict(self.left),
+            "conflicts": [conflict.document() for conflict in self.conflicts],
             "splits": dict(self.splits),
             "runs": [run.document() for run in self.runs],
+            "ranking": self.ranking.document() if self.ranking else None,
             "notes": list(self.notes),
             "dry_run": self.dry_run,
             "next": self.next,
@@ -122,53 +124,61 @@ def errors_apply(
         raise InvalidInput([Problem("", "there is no project.yaml here, and corrections belong to a project", hint)])
     paths = [Path(path) for path in ([files] if isinstance(files, str | Path) else files)]
     sheet = read_sheets(paths, find=shelf_of(home, paths).find)
-    from mlproj.data.corrections import FILE, read_corrections
+    said = relabels(sheet)
+    from mlproj.data.corrections_file import FILE, read_corrections
     from mlproj.data.store import lock_deal
     from mlproj.track import store_for
 
     name = home.data.corrections or FILE
     file = home.root / name
-    with lock_deal(store_for(home).root / "corrections"):
-        old = read_corrections(file, name) if file.is_file() else []
-        wanted, left = _wanted(sheet, home)
-        merged, new = _merge(old, wanted)
-        corrected = home.changed(data=home.data.model_copy(update={"corrections": name}))
-        dataset = _try(corrected, file, merged, keep=not dry_run and bool(new), paths=paths)
-        notes = [] if dry_run or not (new or old) else _declare(home, name)
-    runs = _rejudge(home, dataset, merged) if store_for(home).exists() else ()
-    notes = [*sheet.notes, *notes, *_notes(dataset, runs)]
-    words = ("errors", "export", "--split", "test", "--labels-only", "--out", "labels-test.csv")
-    audits = dataset.deal.sizes.get("test") and not dataset.corrections.get("test") and dataset.corrections.get("dev")
-    head = f"{sheet.manifest.sheet} of {sheet.manifest.source} · {name}, {len(merged):,} corrections"
+    with lock_deal(store_for(home).root / "corrections"):  # what somebody else adds meanwhile is not lost
+        old = read_corrections(file, name) if file.exists() else ()
+        wanted = _wanted(said, sheet, home)
+        merged, edits = _merge(old, wanted, said)
+        new = {row.key: source for row, source in zip(wanted, said.agreed, strict=True)}
+        places = _Places(name, {row.key: row.line for row in old}, new)
+        dataset = _try(home, file, merged, places, keep=not dry_run and bool(edits))
+        notes = declare_corrections(home, name, dry_run=dry_run) if merged else []
+    split = dict(zip(dataset.deal.ids.tolist(), dataset.deal.split.tolist(), strict=True))
+    edits = [replace(edit, split=split.get(edit.correction.id, "")) for edit in edits]
+    runs = _rejudge(home, dataset, merged, edits) if (merged or edits) and store_for(home).exists() else ()
+    ranking = rank(runs, _metric(dataset), home.metric.satisfy)
+    notes = [*sheet.notes, *notes, *_standing(merged, said), *_notes(dataset, sheet, runs)]
+    head = f"{sheet.manifest.sheet} of {sheet.manifest.source} · {name}, {_count(len(merged), 'correction')}"
+    left = {
+        "disputed": len(said.conflicts),
+        "ambiguous": said.ambiguous,
+        "wrong_without_correction": said.unnamed,
+    }
     return Applied(
-        head, file, tuple(new), len(merged), left, dict(dataset.corrections), runs, tuple(notes), dry_run,
-        join(home, *words) if audits else join(home, "train"),
+        head, file, tuple(edits), len(merged), left, said.conflicts, dict(dataset.corrections), runs, ranking,
+        tuple(notes), dry_run, _next(home, dataset, sheet, paths, dry_run=dry_run and bool(edits)),
     )  # fmt: skip
 
 
-def _wanted(sheet: Sheet, project: "Project") -> "tuple[list[Correction], dict[str, int]]":
-    """What the sheet corrects, and what it says of labels that is not applied."""
-    from mlproj.data.corrections import Correction
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
-    opinions, conflicts = merge(sheet)
-    disputed = {c.id for c in conflicts if c.what in ("label_ok", "corrected_label")}
-    signed = {row.id: row.reviewer for row in sheet.reviewed if row.reviewer}
+
+def _wanted(said: Relabels, sheet: Sheet, project: "Project") -> "list[Correction]":
+    """What the sheet corrects."""
+    from mlproj.data.cells import to_text
+    from mlproj.data.corrections_file import Correction
+
     today = datetime.now(UTC).date().isoformat()
-    several = len(project.data.labels) > 1
-    found = []
-    left = {"disputed": 0, "ambiguous": 0, "wrong_without_correction": 0}
-    for opinion in opinions:
-        if opinion.example.id in disputed and not (opinion.label_ok == "wrong" and opinion.corrected):
-            left["disputed"] += 1
-        elif opinion.label_ok == "ambiguous":
-            left["ambiguous"] += 1
-        elif opinion.label_ok == "wrong" and not opinion.corrected:
-            left["wrong_without_correction"] += 1
-        elif opinion.label_ok == "wrong":
-            by = signed.get(opinion.example.id) or _user()
-            of = sheet.manifest.label if several else ""
-            found.append(Correction(opinion.example.id, opinion.corrected, opinion.example.y_true, by, today, of))
-    return found, left
+    of = sheet.manifest.label if len(project.data.labels) > 1 else ""
+    is_number = sheet.manifest.task == "regression"
+    return [
+        Correction(
+            row.id,
+            str(to_text(float(row.label))) if is_number else row.label,
+            row.was,
+            row.by or _user(),
+            today,
+            of,
+        )
+        for row in said.agreed
+    ]
 
 
 def _user() -> str:
@@ -178,46 +188,70 @@ def _user() -> str:
         return ""
 
 
-def _merge(old: "Sequence[Correction]", wanted: "Sequence[Correction]") -> "tuple[list[Correction], list[Correction]]":
-    """The corrections that hold from now on, and those among them that are new: a later one replaces an earlier."""
+def _merge(
+    old: "Sequence[Correction]", wanted: "Sequence[Correction]", said: Relabels
+) -> "tuple[list[Correction], list[Edit]]":
+    """The corrections that hold from now on, and what is new: a later one replaces an earlier.
+
+    Raises:
+        InvalidInput: When a sheet shows a label that neither the data nor the corrections say.
+    """
     kept = {row.key: replace(row, line=0) for row in old}
-    new = []
-    for row in wanted:
+    edits, problems = [], []
+    for row, source in zip(wanted, said.agreed, strict=True):
         earlier = kept.get(row.key)
-        if earlier is not None and earlier.label == row.label:
-            continue
-        fresh = replace(row, was=earlier.was) if earlier is not None else row
-        if fresh.label == fresh.was:  # back to what the data say
+        if earlier is None:
+            kept[row.key] = row
+            edits.append(Edit("added", row, row.was))
+        elif not _is_same(row.was, earlier.was) and not _is_same(row.was, earlier.label):
+            problems.append(_stale(source, f"{earlier.label!r} (corrected from {earlier.was!r})"))
+        elif _is_same(row.label, earlier.was):
             del kept[row.key]
-        else:
-            kept[row.key] = fresh
-        new.append(fresh)
-    return list(kept.values()), new
+            edits.append(Edit("removed", replace(row, was=earlier.was), earlier.label))
+        elif not _is_same(row.label, earlier.label):
+            kept[row.key] = replace(row, was=earlier.was)
+            edits.append(Edit("replaced", kept[row.key], earlier.label))
+    if problems:
+        raise InvalidInput(problems)
+    return list(kept.values()), edits
 
 
-def _try(
-    project: "Project", file: Path, merged: "Sequence[Correction]", *, keep: bool, paths: Sequence[Path]
-) -> "Dataset":
+def _is_same(a: str, b: str) -> bool:
+    """Whether two texts say the same label: 12.5 of the data may be 12.500000001 of an answer in single precision."""
+    if a == b:
+        return True
+    try:
+        return math.isclose(float(a), float(b), rel_tol=1e-6)
+    except ValueError:
+        return False
+
+
+def _stale(source: Relabel, now: str) -> Problem:
+    hint = "The labels changed since it was exported: export a new sheet."
+    message = f"shows {source.was!r} for {source.id!r}, but its label is {now} by now"
+    return Problem("column y_true", message, hint, source.file, source.line)
+
+
+def _try(project: "Project", file: Path, merged: "Sequence[Correction]", places: "_Places", *, keep: bool) -> "Dataset":
     """The data with the corrections in place; they are kept only when they fit the data.
 
     Raises:
         InvalidInput: When they do not; the old file stays.
     """
     from mlproj.data import load_dataset
-    from mlproj.data.corrections import write_corrections
+    from mlproj.data.corrections_file import read_corrections, write_corrections
     from mlproj.track import store_for
 
     trial = file.with_name(f".{file.name}.new")
     try:
         write_corrections(trial, merged)
-        tried = project.changed(data=project.data.model_copy(update={"corrections": trial.name}))
+        name = os.path.relpath(trial, project.root)
+        tried = project.changed(data=project.data.model_copy(update={"corrections": name}))
         try:
             dataset = load_dataset(tried, store=store_for(project).splits, save=False)
         except InvalidInput as error:
-            problems = [
-                replace(p, file=", ".join(map(str, paths)), line=None) if p.file == trial.name else p
-                for p in error.problems
-            ]
+            at = {row.line: row for row in read_corrections(trial)}
+            problems = [p if p.file != name else places.tell(p, at.get(p.line or 0)) for p in error.problems]
             raise InvalidInput(problems) from None
         if keep:
             trial.replace(file)
@@ -226,158 +260,99 @@ def _try(
     return dataset
 
 
-def _declare(project: "Project", name: str) -> list[str]:
-    """Names the file in project.yaml where it is not named yet: one line more, everything else as it was written."""
-    from mlproj.spec.load import load_project
-
-    path = project._origin.path
-    line = f"corrections: {name}"
-    if project.data.corrections is not None:
-        return []
-    if path is None or not path.is_file():
-        return [f"Add `{line}` under `data:`; until then the labels stay as they are."]
-    old = path.read_text(encoding="utf-8")
-    new = add_key(old, "data", line)
-    before = load_project(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        if new is not None:
-            partial.write_text(new, encoding="utf-8")
-            after = load_project(partial)
-            if after == before.changed(data=before.data.model_copy(update={"corrections": name})):
-                partial.replace(path)
-                return [f"Added `{line}` to {path.name}, under `data:`."]
-    except MlprojError:
-        pass  # not a file that one line can be added to; the user is told which one
-    finally:
-        partial.unlink(missing_ok=True)
-    return [f"Add `{line}` under `data:` in {path.name}; until then the labels stay as they are."]
+_SHEET_COLUMNS = {"id": "id", "was": "y_true", "label": "corrected_label"}
 
 
-def add_key(text: str, section: str, line: str) -> str | None:
-    r"""A YAML text with one more line in a section, comments and layout kept; None where that cannot be done.
+@dataclass(frozen=True)
+class _Places:
+    """Where corrections come from: a line of a sheet, or of the file as it was.
 
-    Example:
-        >>> print(add_key("name: x\ndata:   # where from\n  source: a.csv\n", "data", "corrections: c.csv"), end="")
-        name: x
-        data:   # where from
-          corrections: c.csv
-          source: a.csv
-        >>> add_key("data: {source: a.csv}", "data", "corrections: c.csv")
-        'data: {corrections: c.csv, source: a.csv}'
+    Attributes:
+        file: What messages call the file of corrections.
+        old: Its lines by what they correct.
+        new: Sheets and lines by what they correct.
     """
-    flow = re.search(rf"(?m)^{section}[ \t]*:[ \t]*\{{[ \t]*", text)
-    if flow:
-        return f"{text[: flow.end()]}{line}, {text[flow.end() :]}"
-    head = re.search(rf"(?m)^{section}[ \t]*:[ \t]*(#.*)?\r?\n", text)
-    indent = re.match(r"(?:[ \t]*(?:#.*)?\r?\n)*([ \t]+)(?=[^\s#])", text[head.end() :]) if head else None
-    if head is None or indent is None:
-        return None
-    end = "\r\n" if head[0].endswith("\r\n") else "\n"
-    return f"{text[: head.end()]}{indent[1]}{line}{end}{text[head.end() :]}"
+
+    file: str
+    old: Mapping[tuple[str, str], int]
+    new: Mapping[tuple[str, str], Relabel]
+
+    def tell(self, problem: Problem, row: "Correction | None") -> Problem:
+        """A problem of a correction, told of the line that its user can mend."""
+        source = self.new.get(row.key) if row else None
+        if source is None:
+            return replace(problem, file=self.file, line=self.old.get(row.key) if row else None)
+        hint = problem.hint
+        if problem.where == "was":
+            hint = "The data changed since it was exported: export a new sheet."
+        column = f"column {_SHEET_COLUMNS.get(problem.where, problem.where)}"
+        return Problem(column, problem.message, hint, source.file, source.line)
 
 
-def _rejudge(project: "Project", dataset: "Dataset", corrections: "Sequence[Correction]") -> tuple[Rejudged, ...]:
-    """Every finished run's dev metric by the labels that it was stored with and by the corrected ones."""
-    from mlproj.records.files import read_predictions
-    from mlproj.workflow.runs import BEST, TRAINED, open_tracker
+def _rejudge(
+    project: "Project", dataset: "Dataset", merged: "Sequence[Correction]", edits: Sequence[Edit]
+) -> tuple[Rejudged, ...]:
+    from mlproj.workflow.runs import open_tracker
 
+    back = [replace(e.correction, label=e.correction.was) for e in edits if e.action == "removed"]
     _, tracker = open_tracker(project, must_exist=True, writes=False)
-    found = []
     with tracker:
-        finished = [
-            run
-            for run in tracker.runs(kinds=(*TRAINED, "record"), statuses=("FINISHED",), limit=_MOST_RUNS)
-            if run.kind != "search" or BEST in run.tags
-        ]
-        for run in finished:
-            holder = tracker.run(run.tags[BEST]) if run.kind == "search" else run
-            try:
-                predictions = read_predictions(tracker.fetch(holder.id, "predictions.parquet"))
-            except (MlprojError, OSError):
-                continue  # cleared from the disk
-            judged = rejudge(run, predictions.part("dev"), dataset, corrections)
-            if judged is not None:
-                found.append(judged)
-    return tuple(found)
+        return rejudge_runs(tracker, project, [*merged, *back], metric=_metric(dataset))
 
 
-def rejudge(run: Run, dev: Predictions, dataset: "Dataset", corrections: "Sequence[Correction]") -> Rejudged | None:
-    """One run's metric on dev before and after; None where it cannot be computed."""
-    from mlproj.metrics import measure
-
-    if not len(dev):
-        return None
-    metric = run.params.get("metric.optimize", "error")
-    labels = {
-        name: _with_truth(name, answers, dev.ids.tolist(), dataset, corrections) for name, answers in dev.labels.items()
-    }
-    after = replace(dev, labels=labels)
-    try:
-        values = [measure([metric], side.labels, side.weight)[metric] for side in (dev, after)]
-    except InputError:
-        return None
-    low, high = _change(metric, dev, after)
-    return Rejudged(run, metric, values[0], values[1], low, high)
+def _metric(dataset: "Dataset") -> str:
+    return dataset.project.metric.optimize or ("rmse" if dataset.target.kind == "regression" else "error")
 
 
-def _change(metric: str, before: Predictions, after: Predictions) -> tuple[float | None, float | None]:
-    """Limits of the change of an error or mean loss: the mean of the examples' changes."""
-    from mlproj.metrics.intervals import gather_units, unit_mean
-    from mlproj.metrics.losses import MEAN_METRICS, example_losses
-
-    if metric not in MEAN_METRICS or len(before.labels) > 1:
-        return None, None
-    sides = []
-    for answers in (before.answers, after.answers):
-        known = before.answers.known & after.answers.known
-        picked = answers.select(known)
-        if metric in {"log_loss", "brier"} and picked.p is None:
-            return None, None
-        sides.append(example_losses(metric, picked.y_true, picked.y_pred, picked.p))
-    known = before.answers.known & after.answers.known
-    weight = None if before.weight is None else before.weight[known]
-    group = None if before.group is None else before.group[known]
-    found = unit_mean(gather_units(sides[1] - sides[0], weight, group), floor=-np.inf)
-    return (found.low, found.high) if np.isfinite([found.low, found.high]).all() else (None, None)
+def _standing(merged: "Sequence[Correction]", said: Relabels) -> list[str]:
+    """Corrections that this sheet does not agree with, although it corrects nothing there."""
+    now = {row.id: row for row in merged}
+    against = [now[name] for name, shown in said.confirmed if name in now and shown == now[name].was]
+    if not against:
+        return []
+    shown = ", ".join(f"{row.id} ({row.was}, corrected to {row.label})" for row in against[:3])
+    more = f" and {len(against) - 3:,} more" if len(against) > 3 else ""
+    return [f"The sheet calls labels ok that were corrected: {shown}{more}. Delete their lines if it is right."]
 
 
-def _with_truth(
-    name: str, answers: Answers, ids: Sequence[str], dataset: "Dataset", corrections: "Sequence[Correction]"
-) -> Answers:
-    place = {row: position for position, row in enumerate(ids)}
-    truth = answers.y_true.copy()
-    for row in corrections:
-        if row.id not in place or (row.of and row.of != name):
-            continue
-        if not answers.is_classification:
-            truth[place[row.id]] = float(row.label)
-        elif (code := _code(row.label, answers.classes, dataset)) is not None:
-            truth[place[row.id]] = code
-    return replace(answers, y_true=truth)
-
-
-def _code(label: str, classes: Sequence[str], dataset: "Dataset") -> int | None:
-    """Position of a class; of a yes/no label what it means counts, not how it is spelled."""
-    if label in classes:
-        return classes.index(label)
-    if dataset.target.several:
-        return int(label.lower() in ("1", "true", "yes", "t", "y"))
-    return None
-
-
-def _notes(dataset: "Dataset", runs: Sequence[Rejudged]) -> list[str]:
-    from mlproj.spec.goal import LOSSES
-
+def _notes(dataset: "Dataset", sheet: Sheet, runs: Sequence[Rejudged]) -> list[str]:
     notes = []
     one_sided = note_one_sided(dataset.corrections, dataset.deal.sizes)
     if one_sided is not None:
         notes.append(one_sided)
-        if "test" in dataset.deal.sizes and not dataset.corrections.get("test"):
-            notes.append("Look at the labels of test by the same rules, and at right answers too (--with-correct).")
-    if len(runs) > 1 and len({run.metric for run in runs}) == 1:
-        sign = 1 if runs[0].metric in LOSSES else -1
-        first, second = (min(runs, key=lambda run: sign * getattr(run, side)).run.name for side in ("before", "after"))
-        if first != second:
-            notes.append(f"The best run changes: {first} before, {second} after.")
+    if _unaudited(dataset, sheet):
+        notes.append("No label of test was corrected: look at them by the same rules (errors export --split test).")
+    if _one_eyed(dataset, sheet):
+        notes.append(
+            "Only wrong answers were looked at. Where label and answer are wrong alike, the answer counts as right: "
+            f"look at right ones too (errors export --with-correct {_N_CORRECT})."
+        )
+    if len(runs) == MOST_RUNS:
+        notes.append(f"Only the newest {MOST_RUNS} runs were judged anew.")
     return notes
+
+
+def _unaudited(dataset: "Dataset", sheet: Sheet) -> bool:
+    """Whether labels of dev were corrected and those of test not looked at."""
+    counts = dataset.corrections
+    return sheet.manifest.split != "test" and bool(
+        counts.get("dev") and dataset.deal.sizes.get("test") and not counts.get("test")
+    )
+
+
+def _one_eyed(dataset: "Dataset", sheet: Sheet) -> bool:
+    """Whether labels were looked at only where the model contradicts them."""
+    is_errors = sheet.manifest.design == "errors" and sheet.manifest.task == "classification"
+    return is_errors and bool(dataset.corrections.get("dev")) and all(row.is_error for row in sheet.reviewed)
+
+
+def _next(project: "Project", dataset: "Dataset", sheet: Sheet, paths: Sequence[Path], *, dry_run: bool) -> str:
+    """The same process for test, then for right answers; then training by the corrected labels."""
+    if dry_run:
+        return join(project, "errors", "apply", *map(str, paths))
+    if _unaudited(dataset, sheet):
+        return join(project, "errors", "export", "--split", "test", "--labels-only", "--out", "labels-test.csv")
+    if _one_eyed(dataset, sheet):
+        words = ("--with-correct", str(_N_CORRECT), "--out", "errors-and-right.csv")
+        return join(project, "errors", "export", sheet.manifest.source, *words)
+    return join(project, "train")

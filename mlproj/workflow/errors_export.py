@@ -3,7 +3,7 @@
 import math
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,14 +27,19 @@ from mlproj.error_analysis.suspects import suspicion
 from mlproj.error_analysis.write import SUFFIXES, make_page, write_page
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Answers, Predictions, Run
+from mlproj.workflow.labels import overfit_notes
 from mlproj.workflow.sheets import shelf_of
 from mlproj.workflow.subject import Subject, Subjects, nearby
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlproj.data import Part, Sealed
     from mlproj.spec.project import Project
 
 _LETTERS = "bcdfghjkmnpqrstvwxz"
 """A token of these is no number, date or word to a spreadsheet."""
+Originals = dict[str, dict[str, str]]
 _ABSOLUTE = frozenset({"mae", "mape"})
 
 
@@ -84,7 +89,7 @@ class _Source:
         answers: Truth and answers; in an audit of labels the truth stands in for the answers.
         weight: Weights in the metric (N,), or None.
         group: Groups (N,), or None.
-        originals: The data's own cells by column and id.
+        originals: Gives the data's own cells by column and id for some ids.
         project: The project around, if any.
         run: Id of the run, or "".
         name: What the command line called it.
@@ -96,7 +101,7 @@ class _Source:
     answers: Answers
     weight: NDArray[np.float64] | None
     group: NDArray[Any] | None
-    originals: Mapping[str, Mapping[str, str]]
+    originals: Callable[[Sequence[str]], Originals]
     project: "Project | None"
     run: str = ""
     name: str = ""
@@ -106,7 +111,7 @@ class _Source:
 def errors_export(
     run: Run | str | Path | None = None,
     *,
-    out: Path,
+    out: str | Path,
     project: "Project | str | Path | None" = None,
     n: int = 100,
     tags: str | Sequence[str] | None = None,
@@ -141,31 +146,46 @@ def errors_export(
         InvalidInput: When an option cannot mean what was written; nothing is written then.
     """
     names = _split_names(reviewers)
-    files = _files(out, names)
+    files = _files(Path(out), names)
     _check(n, with_correct, draw_from, split, labels_only, names, overlap)
     for path in files:
         check_free(path)
     with Subjects() as subjects:
         source = _open_labels(project, split, label) if labels_only else _open_run(subjects, run, project, label)
+        alarms = [] if labels_only else overfit_notes(subjects, source.run, source.project, shelf_of(source.project))
     wanted = _split_names(tags) or (source.project.error_analysis.tags if source.project else ())
     manifest, rows, notes = _draw(
         source, n=n, n_correct=with_correct, suspects=draw_from == "suspects", split=split, seed=seed,
         tags=tuple(wanted), reviewers=names, labels_only=labels_only,
     )  # fmt: skip
-    shelf_of(source.project, files).keep(manifest)
-    shares = share_out(len(rows), max(len(names), 1), min(30, len(rows)) if overlap is None else overlap)
-    for path, share, reviewer in zip(files, shares if names else [range(len(rows))], names or ("",), strict=True):
-        examples = [manifest.examples[str(source.ids[rows[place]])] for place in share]
-        page = make_page(
+    n_common = min(30, len(rows)) if overlap is None else overlap
+    _write(source, manifest, source.ids[rows].tolist(), files, n_common)
+    following = join(source.project, "errors", "summarize", *map(str, files))
+    return Exported(source.head, files, manifest, (*notes, *alarms), following)
+
+
+def _write(source: _Source, manifest: Manifest, ids: Sequence[str], files: Sequence[Path], n_common: int) -> None:
+    """Keeps the manifest and writes the sheet of each reviewer, or one for all."""
+    originals, p_pred = source.originals(ids), _p_pred(source, ids) if manifest.design != "labels" else {}
+    names = manifest.reviewers or ("",)
+    pages = [
+        make_page(
             manifest,
-            examples,
-            p_pred={} if labels_only else _p_pred(source, rows),
-            originals=source.originals,
-            tags=wanted,
-            reviewer=reviewer,
+            [manifest.examples[ids[place]] for place in share],
+            p_pred=p_pred,
+            originals=originals,
+            tags=manifest.tags,
+            reviewer=name,
         )
-        write_page(page, path, classes=manifest.classes)
-    return Exported(source.head, files, manifest, notes, join(source.project, "errors", "summarize", *map(str, files)))
+        for name, share in zip(names, share_out(len(ids), len(names), n_common), strict=True)
+    ]
+    try:
+        shelf_of(source.project, files).keep(manifest)
+        for path, page in zip(files, pages, strict=True):
+            write_page(page, path, classes=manifest.classes)
+    except OSError as error:
+        message = f"{error.filename or files[0]} cannot be written ({error.strerror or error})"
+        raise InvalidInput([Problem("--out", message, "Name a file in a folder that you may write to.")]) from None
 
 
 def check_free(path: Path) -> None:
@@ -276,27 +296,45 @@ def choose_label(labels: Sequence[str], wanted: str | None) -> str:
     return wanted
 
 
-def _originals(subject: Subject, dev: Predictions) -> dict[str, dict[str, str]]:
-    """The data's own cells of the dev examples, as text."""
-    ids = dev.ids.tolist()
-    more = {name: dict(zip(ids, map(_as_text, values.tolist()), strict=True)) for name, values in dev.more.items()}
+def _originals(subject: Subject, dev: Predictions) -> Callable[[Sequence[str]], Originals]:
+    """The data's own cells of dev examples: the project's columns, and the further ones of a foreign file."""
+
+    def more(wanted: Sequence[str]) -> Originals:
+        row = {name: place for place, name in enumerate(dev.ids.tolist())}
+        rows = [row[name] for name in wanted]
+        return {
+            name: dict(zip(wanted, map(_as_text, values[rows].tolist()), strict=True))
+            for name, values in dev.more.items()
+        }
+
     if subject.project is None:
         return more
     from mlproj.data import load_dataset
-    from mlproj.data.cells import read_texts
     from mlproj.track import store_for
 
     part = load_dataset(subject.project, store=store_for(subject.project).splits, save=False).parts.get("dev")
-    if part is None or not set(ids) & set(part.ids.tolist()):
+    if part is None or not set(dev.ids.tolist()) & set(part.ids.tolist()):
         return more
-    own = {
-        str(name): dict(
-            zip(part.ids.tolist(), [t or "" for t in read_texts(part.frame[name]).to_pylist()], strict=True)
-        )
-        for name in part.frame.columns
-        if name != subject.project.data.id
-    }
-    return own | {name: cells for name, cells in more.items() if name not in own}
+    own = _cells(part.frame, part.ids, subject.project)
+    return lambda wanted: more(wanted) | own(wanted)
+
+
+def _cells(frame: "pd.DataFrame", ids: NDArray[Any], project: "Project") -> Callable[[Sequence[str]], Originals]:
+    """The raw cells of some rows of the data as text, by column and id; those that it does not hold are left out."""
+    from mlproj.data.cells import read_texts
+
+    row = {name: place for place, name in enumerate(ids.tolist())}
+
+    def cells(wanted: Sequence[str]) -> Originals:
+        held = [name for name in wanted if name in row]
+        some = frame.iloc[[row[name] for name in held]]
+        return {
+            str(name): dict(zip(held, [text or "" for text in read_texts(some[name]).to_pylist()], strict=True))
+            for name in some.columns
+            if name != project.data.id
+        }
+
+    return cells
 
 
 def _as_text(value: object) -> str:
@@ -308,7 +346,6 @@ def _as_text(value: object) -> str:
 def _open_labels(project: "Project | str | Path | None", split: str, label: str | None) -> _Source:
     """Labels without answers, of dev or of the sealed test set."""
     from mlproj.data import load_dataset, open_test
-    from mlproj.data.cells import read_texts
     from mlproj.track import store_for
 
     home = nearby(project)
@@ -319,32 +356,23 @@ def _open_labels(project: "Project | str | Path | None", split: str, label: str 
     dataset = load_dataset(home, store=store)
     target = dataset.target
     name = choose_label(target.names, label)
+    part: Part | Sealed
     if split == "test":
-        sealed = open_test(home, store=store)
-        ids, frame, y, weight, group = (
-            sealed.ids,
-            sealed.frame,
-            target.encode(sealed.labels),
-            sealed.weight,
-            sealed.group,
-        )
+        part = open_test(home, store=store)
+        y = target.encode(part.labels)
     elif "dev" not in dataset.parts:
         raise InvalidInput([home.problem("splits.dev", "there is no dev set", "Give it a share or a number.")])
     else:
         part = dataset.parts["dev"]
-        ids, frame, y, weight, group = part.ids, part.frame, part.y, part.weight, part.group
+        y = part.y
+    ids, weight, group = part.ids, part.weight, part.group
     answers = target.decode(np.zeros((len(y), target.n_outputs)), y)[name]
     known = answers.known
     answers = replace(answers, y_pred=answers.y_true, p=None).select(known)
-    originals = {
-        str(c): dict(zip(ids.tolist(), [text or "" for text in read_texts(frame[c]).to_pylist()], strict=True))
-        for c in frame.columns
-        if c != home.data.id
-    }
     head = f"{home.name} · labels of {split}, {int(known.sum()):,} examples · no answers are shown"
     return _Source(
         head, ids[known], answers, None if weight is None else weight[known], None if group is None else group[known],
-        originals, home, "", f"labels of {split}", name,
+        _cells(part.frame, ids, home), home, "", f"labels of {split}", name,
     )  # fmt: skip
 
 
@@ -444,12 +472,13 @@ def _truth(answers: Answers, value: Any) -> str:
     return answers.classes[int(value)] if answers.is_classification else f"{float(value):.12g}"
 
 
-def _p_pred(source: _Source, rows: NDArray[np.int64]) -> dict[str, str]:
+def _p_pred(source: _Source, ids: Sequence[str]) -> dict[str, str]:
     """Probability of the given answer by id."""
-    p = source.answers.p
+    p, answers = source.answers.p, source.answers.y_pred
     if p is None:
         return {}
-    return {str(source.ids[row]): f"{p[row, int(source.answers.y_pred[row])]:.4f}" for row in rows.tolist()}
+    row = {name: place for place, name in enumerate(source.ids.tolist())}
+    return {name: f"{p[row[name], int(answers[row[name]])]:.4f}" for name in ids}
 
 
 def _notes(

@@ -1,10 +1,11 @@
 """`mlproj errors summarize`: sheets come back, and what people saw becomes ceilings, a label decision and slices."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from mlproj.error_analysis.audit import audit
 from mlproj.error_analysis.ceilings import ceilings, difference, gather_errors, shown_error, unions, unseen
 from mlproj.error_analysis.merge import merge
 from mlproj.error_analysis.read import Find, read_sheets
-from mlproj.error_analysis.render import render, verdict
+from mlproj.error_analysis.render import label_verdict, render, verdict
 from mlproj.error_analysis.sample import eyeball
 from mlproj.errors import InputError, RunNotFound
 from mlproj.records import Predictions
@@ -28,6 +29,10 @@ from mlproj.workflow.subject import Subject, Subjects, nearby
 if TYPE_CHECKING:
     from mlproj.data import Dataset
     from mlproj.spec.project import Project
+
+
+LOST = "unknown"
+"""Name of a sheet of which nothing is known but its rows."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,12 @@ def errors_summarize(
 
         root = store_for(home).root
         keep_tags(root, sheet)
-        if newest is not None and dataset is not None and newest.predictions is not None:
+        is_later = (
+            sheet.manifest.design == "errors"
+            and newest is not None
+            and (newest.run is None or newest.run.id != sheet.manifest.run)
+        )
+        if newest is not None and is_later and dataset is not None and newest.predictions is not None:
             document["still_wrong"] = report_parts(home, dataset, newest.predictions, root).get("tags", [])
     if subject is not None and newest is not None and newest.run is not None and newest.run.id != sheet.manifest.run:
         document["notes"] += _overfitted(sheet.manifest, subject, newest)
@@ -107,9 +117,11 @@ def _judge(sheet: Sheet, subject: Subject | None, dataset: "Dataset | None") -> 
     rows = ceilings(evidence) if manifest.design != "labels" else []
     held = [row["tag"] for row in rows if row["count"]]
     against = difference(evidence, held[0], held[1]) if len(held) > 1 else None
-    line, named = verdict(manifest, rows, against, len(evidence))
-    if manifest.design == "labels":
-        line, named = _label_verdict(manifest, len(opinions)), None
+    left = evidence.n_errors - len(evidence)
+    labels = audit(manifest, opinions)
+    line, named = verdict(manifest, rows, against, len(evidence), left)
+    if manifest.design != "errors":
+        line, named = label_verdict(manifest, labels, len(opinions)), None
     error = shown_error(manifest)
     return {
         "sheet": manifest.sheet,
@@ -124,7 +136,7 @@ def _judge(sheet: Sheet, subject: Subject | None, dataset: "Dataset | None") -> 
         "unions": unions(evidence) if rows else [],
         "against": against,
         "unseen": unseen(evidence),
-        "labels": audit(manifest, opinions),
+        "labels": labels,
         "agreement": agreement(sheet),
         "conflicts": [conflict.document() for conflict in conflicts],
         "slices": _slices(manifest, subject, dataset),
@@ -135,18 +147,21 @@ def _judge(sheet: Sheet, subject: Subject | None, dataset: "Dataset | None") -> 
     }
 
 
-def _label_verdict(manifest: Manifest, n: int) -> str:
-    return f"{n} labels of {manifest.split} were looked at." if n else "No label was looked at yet."
-
-
 def _notes(sheet: Sheet) -> list[str]:
     manifest, notes = sheet.manifest, []
+    if manifest.sheet == LOST:
+        notes.append("How the rows were drawn is not known any more: they are taken for a random part of their kind.")
     drawn = {name: stratum.drawn for name, stratum in manifest.strata.items() if stratum.drawn}
     seen = {row.id: row.example.stratum for row in sheet.reviewed}
     for name, n in drawn.items():
         looked_at = sum(stratum == name for stratum in seen.values())
         if 0 < looked_at < n:
             notes.append(f"{looked_at} of {n} rows of {name} were looked at; they are taken for a random part of them.")
+    unnamed = sum(row.label_ok == "wrong" and not row.corrected_label for row in sheet.reviewed)
+    if unnamed:
+        notes.append(
+            f"{unnamed} rows say wrong without a corrected_label: errors apply leaves those labels as they are."
+        )
     fresh = [tag for tag in sheet.tags if tag not in manifest.tags]
     if fresh and manifest.tags:
         notes.append(f"New tags: {', '.join(fresh)}. Rows that were looked at before count as not having them.")
@@ -221,13 +236,26 @@ def _finder(shelf: Shelf, subjects: Subjects, predictions: Path | None, home: "P
 
 
 def _rebuild(subject: Subject, ids: Sequence[str]) -> Manifest:
-    """A manifest for a sheet whose own is lost: its rows are taken for a random part of the errors on dev."""
+    """A manifest for a sheet whose own is lost: its rows are taken for a random part of their kind on dev.
+
+    Of numbers the largest losses are drawn first: they are a kind of their own where all of them are in the sheet.
+    """
     assert subject.predictions is not None
     dev = subject.predictions.part("dev")
+    if len(dev.labels) > 1:
+        raise InputError(
+            f"{subject.selector}: holds {len(dev.labels)} labels ({', '.join(dev.labels)}), and which "
+            "one the sheet is about is not known any more.\n"
+            "  Name a file that holds y_true and y_pred of that label alone."
+        )
     answers = dev.answers
     dev, answers = dev.select(answers.known), answers.select(answers.known)
+    if not len(dev):
+        raise InputError(f"{subject.selector}: no example of dev has a label.\n  Name the file that was exported.")
     loss, is_class, _ = losses_of(dev, None)
     wanted = set(ids)
+    half, pool = _pool_of(dev, wanted)
+    largest = _largest(dev.ids.tolist(), loss, wanted, pool)
     weight = np.ones(len(dev)) if dev.weight is None else dev.weight
 
     def word(value: Any) -> str:
@@ -236,23 +264,38 @@ def _rebuild(subject: Subject, ids: Sequence[str]) -> Manifest:
     examples = {
         str(name): Example(
             str(name), word(answers.y_true[i]), word(answers.y_pred[i]), float(loss[i]),
-            ("error" if loss[i] else "correct") if is_class else "other", float(weight[i]),
+            _kind(bool(loss[i]), str(name) in largest, is_class=is_class), float(weight[i]),
         )
         for i, name in enumerate(dev.ids.tolist())
     }  # fmt: skip
-    kinds = sorted({example.stratum for example in examples.values()})
-    strata = {
-        kind: Stratum(
-            sum(e.stratum == kind for e in examples.values()),
-            sum(e.stratum == kind and e.id in wanted for e in examples.values()),
-        )
-        for kind in kinds
-    }
+    in_pool = [example for example in examples.values() if example.id in pool]
+    everything = Counter(example.stratum for example in in_pool)
+    drawn = Counter(example.stratum for example in in_pool if example.id in wanted)
+    strata = {kind: Stratum(n, drawn[kind]) for kind, n in sorted(everything.items())}
     return Manifest(
-        "unknown", "", subject.selector, "dev", "errors", "all", "classification" if is_class else "regression", "",
+        LOST, "", subject.selector, "dev", "errors", half, "classification" if is_class else "regression", "",
         answers.classes, len(dev), float(np.average(loss, weights=weight)), strata, examples,
         metric="error" if is_class else "mse",
     )  # fmt: skip
+
+
+def _kind(is_wrong: bool, is_largest: bool, *, is_class: bool) -> str:
+    if is_class:
+        return "error" if is_wrong else "correct"
+    return "largest" if is_largest else "other"
+
+
+def _pool_of(dev: Predictions, wanted: set[str]) -> tuple[Literal["eyeball", "all"], set[str]]:
+    """The eyeball half where all rows of a sheet lie in it, else all of dev."""
+    half = set(dev.ids[eyeball(dev.ids, dev.group)].tolist())
+    return ("eyeball", half) if wanted <= half else ("all", set(dev.ids.tolist()))
+
+
+def _largest(names: Sequence[str], loss: NDArray[np.float64], wanted: set[str], pool: set[str]) -> set[str]:
+    """The half of a sheet that holds the largest losses of its pool; nothing where it does not."""
+    at_top = [name for place in np.argsort(-loss, kind="stable").tolist() if (name := names[place]) in pool]
+    first = set(at_top[: (len(wanted) + 1) // 2])
+    return first if first <= wanted else set()
 
 
 def _subject(

@@ -1,34 +1,34 @@
 """`mlproj record`: the answers of somebody else's loop become a run in the store, where every diagnosis reads them."""
 
+import json
 import re
 import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
-from mlproj.records import Answers, Predictions, Promise, Run
+from mlproj.records import Predictions, Promise, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash
 from mlproj.workflow.arrays import open_dataset
-from mlproj.workflow.record import data_tags, write_answers
+from mlproj.workflow.baggage import Baggage, pack
+from mlproj.workflow.parts import report_parts
+from mlproj.workflow.record import PARTS, data_tags, write_answers
 from mlproj.workflow.runs import finite, load, open_tracker, speak, split_sizes, store_note
 from mlproj.workflow.train import check_name, promise_document
 
 if TYPE_CHECKING:
-    from mlproj.data import Dataset, Part
+    from mlproj.data import Dataset
 
-_OURS = ("model.", "training.", "search.")
-"""Keys of project.yaml that say nothing about a model that was trained elsewhere."""
-_PARAM = re.compile(r"[\w\-. :/]{1,250}")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+DEV_HASH = "mlproj.dev_hash"
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,11 @@ class Recorded:
         run: The run.
         predictions: The answers, with truth and splits as the project has them.
         metrics: Values by split and metric.
-        contract: Each limit of `metric.satisfy` that answers can tell, judged on dev.
+        contract: Each limit of `metric.satisfy`, judged on dev.
         project: The project.
         notes: What is missing, and what follows from it.
         next: The command to run next.
+        parts: How it does on `slices` and on examples that reviewers tagged, as JSON knows it.
     """
 
     head: str
@@ -54,14 +55,19 @@ class Recorded:
     project: Project
     notes: tuple[str, ...]
     next: str
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `mlproj record`."""
         return {
             "run_id": self.run.id,
             "name": self.run.name,
+            "outcome": self.run.outcome,
+            "message": self.run.tags.get("mlproj.message", ""),
             "metrics": {split: finite(values) for split, values in self.metrics.items()},
             "contract": [promise_document(promise) for promise in self.contract],
+            "slices": self.parts.get("slices", []),
+            "tags": self.parts.get("tags", []),
             "notes": list(self.notes),
             "next": self.next,
         }
@@ -72,8 +78,8 @@ def record(
     *,
     file: str | Path | None = None,
     predictions: Mapping[str, Any] | None = None,
-    params: Mapping[str, Any] | None = None,
-    metrics: Mapping[str, float] | None = None,
+    params: Mapping[str, Any] = _NOTHING,
+    metrics: Mapping[str, float] = _NOTHING,
     name: str | None = None,
     model: Any = None,
 ) -> Recorded:
@@ -85,10 +91,10 @@ def record(
         predictions: Instead of a file, answers by split, in the order of `project.data(split)` or as tables with ids:
             classes or values (N,), probabilities of the positive class (N,), probabilities (N, K) in the order of the
             classes, or a DataFrame with `y_pred` or `p_<class>` columns.
-        params: What the model was trained with, kept as parameters of the run.
-        metrics: Further figures by ``SPLIT/METRIC``.
+        params: What the model was trained with, kept as parameters of the run; may be nested.
+        metrics: Further figures, such as ``latency_ms`` on dev or ``train/loss``.
         name: Name of the run.
-        model: The network, an `nn.Module`: its weights are kept as a checkpoint.
+        model: The network, an `nn.Module` or its state dict: the weights are kept as a checkpoint.
 
     Raises:
         InvalidInput: When the answers do not fit the project; nothing is stored then.
@@ -98,312 +104,183 @@ def record(
     if (file is None) == (predictions is None):
         what = "both a file and predictions are given" if file is not None else "there is nothing to record"
         raise InvalidInput([Problem("file", what, "Name one predictions file, or hand in predictions by split.")])
-    problems = [*_check_params(params or {}), *_check_model(model)]
-    if problems:
-        raise InvalidInput(problems)
-    dataset = open_dataset(project)
-    found = _from_file(Path(file), project, dataset) if file is not None else _from_arrays(predictions or {}, dataset)
-    project = project.changed(task=dataset.project.task, search=None)
-    if project.metric.optimize is None:
-        plain = "rmse" if project.task == "regression" else "error"
-        project = project.changed(metric=project.metric.model_copy(update={"optimize": plain}))
-    values, notes = _measure(project, found)
-    contract = _contract(project, found)
-    notes = [*_coverage(found, dataset), *notes]
-    run, label = _store(project, dataset, found, values, params or {}, metrics or {}, name, model, str(file or ""))
-    sizes = {split: int((found.split == split).sum()) for split in found.splits}
-    head = " · ".join([speak(run).replace(", just now", ""), *split_sizes(sizes)]) + label
+    baggage = pack(project, params, metrics, model)
+    found, dataset, notes = _read(project, file, predictions)
+    project = _resolved(project, dataset)
+    values, unknown = _measure(project, found)
+    contract = _contract(project, found, baggage.resources)
+    notes = [*notes, *_coverage(found, dataset), *unknown, *_unmeasured(project, baggage)]
+    store, tracker = open_tracker(project)
+    parts = report_parts(project, dataset, found, store.root)
+    message = f"recorded from {Path(file).name}" if file is not None else "recorded from a loop of the user's own"
+    run = _Entry(project, dataset, found, baggage, values, parts, message)
+    with tracker:
+        stored = run.write(tracker, name or _make_name(file), splits=store.splits)
+    sizes = {**_sizes(found), "test": dataset.deal.sizes.get("test", 0)}
+    head = " · ".join([speak(stored).replace(", just now", ""), *split_sizes(sizes)]) + store_note(store)
     words = ("diagnose", "bias-variance") if "dev" in found.splits else ("runs",)
-    return Recorded(head, run, found, values, contract, project, tuple(notes), join(project, *words, run.name))
+    step = join(project, *words, stored.name)
+    return Recorded(head, stored, found, values, contract, project, tuple(notes), step, parts)
 
 
-def _check_params(params: Mapping[str, Any]) -> list[Problem]:
-    hint = "Use letters, digits, and any of _ - . : / and spaces."
-    return [
-        Problem("params", f"{str(key)!r} cannot be the name of a parameter", hint)
-        for key in params
-        if not isinstance(key, str) or not _PARAM.fullmatch(key)
-    ]
+def _read(
+    project: Project, file: str | Path | None, predictions: Mapping[str, Any] | None
+) -> "tuple[Predictions, Dataset, list[str]]":
+    """The answers held against the project's data, and what there is to say about them."""
+    if file is not None:
+        from mlproj.workflow.lookup import read_foreign
+
+        foreign = read_foreign(Path(file), project, metric=project.metric.optimize, is_ours=True)
+        assert foreign.dataset is not None
+        aside = [f"{foreign.left_aside:,} rows of the sealed test set are left aside."] if foreign.left_aside else []
+        return foreign.predictions, foreign.dataset, [*aside, *foreign.notes]
+    from mlproj.workflow.handed import gather_answers
+
+    dataset = open_dataset(project, save=False)
+    found, notes = gather_answers(predictions if predictions is not None else {}, dataset)
+    return found, dataset, notes
 
 
-def _check_model(model: Any) -> list[Problem]:
-    """What cannot be kept without pickle is not taken: a file that runs code when it is opened helps nobody."""
-    if model is None or (hasattr(model, "state_dict") and hasattr(model, "parameters")):
-        return []
-    message = f"a {type(model).__name__} cannot be kept without pickle; an nn.Module can"
-    return [Problem("model", message, "Leave it out: its answers are all that a diagnosis reads.")]
+def _resolved(project: Project, dataset: "Dataset") -> Project:
+    """The project with task and metric made explicit.
 
+    Raises:
+        InvalidInput: When a metric speaks of the positive class and nobody says which one that is.
+    """
+    from mlproj.spec.goal import POSITIVE_CLASS_METRICS
 
-def _from_file(path: Path, project: Project, dataset: "Dataset") -> Predictions:
-    from mlproj.records.files import read_predictions
-    from mlproj.workflow.lookup import hold_against
-
-    positive = str(project.data.positive) if project.data.positive is not None else None
-    read = read_predictions(path, metric=project.metric.optimize, task=dataset.project.task, positive=positive)
-    return hold_against(read, project, dataset, path)
-
-
-def _from_arrays(predictions: Mapping[str, Any], dataset: "Dataset") -> Predictions:
-    """Answers that were handed in by split."""
-    from mlproj.training.examine import join_predictions
-
-    problems = [
-        Problem("predictions", f"{split!r} is no split that may be seen", f"There are {' and '.join(dataset.parts)}.")
-        for split in predictions
-        if split not in dataset.parts
-    ]
-    if not predictions:
-        problems.append(Problem("predictions", "is empty", 'Hand in at least {"dev": …}.'))
-    if problems:
-        raise InvalidInput(problems)
-    parts = {split: dataset.parts[split] for split in dataset.parts if split in predictions}  # in ladder order
-    answers: dict[str, dict[str, Answers]] = {}
-    for split, part in parts.items():
-        try:
-            answers[str(split)] = _read(predictions[split], part, dataset, f"predictions[{str(split)!r}]")
-        except InvalidInput as error:
-            problems.extend(error.problems)
-    if problems:
-        raise InvalidInput(problems)
-    return join_predictions({str(split): part for split, part in parts.items()}, answers)
-
-
-def _read(given: Any, part: "Part", dataset: "Dataset", where: str) -> dict[str, Answers]:
-    """One split's answers by label, with the truth beside them."""
-    target = dataset.target
-    if hasattr(given, "columns"):
-        given = _from_table(given, part, dataset, where)
-    values = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
-    if len(values.shape) == 0 or len(values) != len(part):
-        n = len(values) if values.shape else 1
-        hint = f"One answer per row of project.data({part.name!r}), in its order; or a table with the ids."
-        raise InvalidInput([Problem(where, f"holds {n:,} answers for {len(part):,} examples", hint)])
-    truth = target.decode(np.zeros((len(part), target.n_outputs)), part.y)
-    if target.several:
-        return _read_several(values, truth, target.names, where)
-    [(name, known)] = truth.items()
-    if target.kind == "regression":
-        return {name: Answers(known.y_true, _numbers(values, where))}
-    return {name: _read_classes(values, known, where)}
-
-
-def _from_table(table: Any, part: "Part", dataset: "Dataset", where: str) -> NDArray[Any]:
-    """The answers of a table, in the order of the split."""
-    names = [str(name) for name in table.columns]
-    ids = table["id"].astype(str) if "id" in names else table.index.astype(str)
-    place = {text: row for row, text in enumerate(ids.tolist())}
-    own = list(range(len(table))) if "id" not in names and table.index.name != "id" else None
-    if own is None:
-        absent = [text for text in part.ids.tolist() if text not in place]
-        if absent:
-            message = f"holds no answer for {len(absent):,} of {len(part):,} examples, first {absent[0]!r}"
-            raise InvalidInput([Problem(where, message, "One row per example of the split, by its id.")])
-        if len(place) < len(table):
-            raise InvalidInput([Problem(where, "names an id more than once", "Keep one row per example.")])
-    rows = own if own is not None else [place[text] for text in part.ids.tolist()]
-    classes = dataset.target.classes
-    if dataset.target.several:
-        p = [f"p:{label}" for label in dataset.target.labels]
-        y = [f"y_pred:{label}" for label in dataset.target.labels]
-        wanted = p if all(name in names for name in p) else y
-    elif classes and all(f"p_{name}" in names for name in classes[0]):
-        wanted = [f"p_{name}" for name in classes[0]]
-    else:
-        wanted = ["y_pred"]
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        allowed = "y_pred" + (f" or {', '.join(f'p_{name}' for name in classes[0][:4])}" if classes else "")
-        message = f"has no column {missing[0]}; its columns are {', '.join(names[:8])}"
-        raise InvalidInput([Problem(where, message, f"Give {allowed}.")])
-    values = table[wanted].to_numpy()[rows]
-    return values if len(wanted) > 1 else values[:, 0]
-
-
-def _numbers(values: NDArray[Any], where: str) -> NDArray[np.float64]:
-    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-    try:
-        numbers = values.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InvalidInput([Problem(where, "holds something that is no number", "Give predicted values.")]) from None
-    if numbers.ndim != 1 or not np.isfinite(numbers).all():
-        what = f"has the shape {values.shape}" if numbers.ndim != 1 else "holds a value that is not finite"
-        raise InvalidInput([Problem(where, what, "Give one finite number per example.")])
-    return numbers
-
-
-def _read_classes(values: NDArray[Any], known: Answers, where: str) -> Answers:
-    """Classes by name or position, or probabilities."""
-    classes, n_classes = known.classes, len(known.classes)
-    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-    if values.ndim == 2:
-        p = _probabilities(values, where)
-        if p.shape[1] != n_classes:
-            hint = f"One column per class, in this order: {', '.join(classes[:8])}."
-            raise InvalidInput([Problem(where, f"has {p.shape[1]} columns for {n_classes} classes", hint)])
-        return Answers(known.y_true, p.argmax(axis=1).astype(np.int64), classes, p)
-    if values.ndim == 1 and values.dtype.kind == "f" and n_classes == 2 and not set(np.unique(values)) <= {0.0, 1.0}:
-        positive = _probabilities(np.column_stack([1 - values, values]), where)[:, 1]
-        return Answers(
-            known.y_true, (positive >= 0.5).astype(np.int64), classes, np.column_stack([1 - positive, positive])
-        )
-    return Answers(known.y_true, _codes(values, classes, where), classes)
-
-
-def _probabilities(values: NDArray[Any], where: str) -> NDArray[np.float64]:
-    try:
-        p = values.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InvalidInput([Problem(where, "holds something that is no probability", "Give numbers.")]) from None
-    if not np.isfinite(p).all():
-        raise InvalidInput([Problem(where, "holds a value that is not finite", "Probabilities are from 0 to 1.")])
-    if p.min(initial=0) < -1e-6 or p.max(initial=0) > 1 + 1e-6:
-        message = (
-            f"holds {float(p.max() if p.max() > 1 else p.min()):.4g}, which is no probability: these look like logits"
-        )
-        hint = "Turn them into probabilities first: softmax over the classes, or sigmoid for one output."
-        raise InvalidInput([Problem(where, message, hint)])
-    off = np.abs(p.sum(axis=1) - 1)
-    if off.max(initial=0) > 0.02:
-        row = int(off.argmax())
-        message = f"sums to {p[row].sum():.4g} in row {row}, not to 1"
-        raise InvalidInput([Problem(where, message, "Give one probability per class.")])
-    return np.clip(p, 0, 1)
-
-
-def _codes(values: NDArray[Any], classes: Sequence[str], where: str) -> NDArray[np.int64]:
-    """Positions of classes; numbers that are no class's name are positions themselves."""
-    from mlproj.records.columns import canonical
-
-    if values.ndim != 1:
-        raise InvalidInput([Problem(where, f"has the shape {values.shape}", "Give one answer per example.")])
-    place = {canonical(name): code for code, name in enumerate(classes)}
-    texts = [canonical(str(value)) for value in values.tolist()]
-    if values.dtype.kind in "iufb" and not set(texts) & set(place):
-        as_codes = values.astype(np.float64)
-        if (
-            np.all(as_codes == np.round(as_codes))
-            and as_codes.min(initial=0) >= 0
-            and as_codes.max(initial=0) < len(classes)
-        ):
-            return as_codes.astype(np.int64)
-    strange = sorted({text for text in texts if text not in place})
-    if strange:
-        hint = f"The classes are {', '.join(classes[:8])}."
-        raise InvalidInput([Problem(where, f"answers {strange[0]!r}, which is no class", hint)])
-    return np.array([place[text] for text in texts], dtype=np.int64)
-
-
-def _read_several(
-    values: NDArray[Any], truth: Mapping[str, Answers], names: Sequence[str], where: str
-) -> dict[str, Answers]:
-    if values.ndim != 2 or values.shape[1] != len(names):
-        hint = f"One column per label, in this order: {', '.join(names)}."
-        raise InvalidInput([Problem(where, f"has the shape {values.shape} for {len(names)} labels", hint)])
-    found = {}
-    for column, name in enumerate(names):
-        each = values[:, column]
-        told = each.astype(np.float64) if each.dtype.kind in "fiub" else each
-        found[name] = _read_classes(told, truth[name], f"{where}, label {name}")
-    return found
+    task = dataset.project.task
+    optimize = project.metric.optimize or ("rmse" if task == "regression" else "error")
+    of_one = [name for name in (optimize, *project.metric.satisfy) if name in POSITIVE_CLASS_METRICS]
+    if dataset.target.kind == "binary" and of_one and not dataset.target.positive_named:
+        first, second = dataset.target.classes[0]
+        message = f"{of_one[0]} speaks of the positive class, but the classes are {first!r} and {second!r}"
+        hint = f"Say which one is meant, for example `positive: {second}`."
+        raise InvalidInput([project.problem("data.positive", message, hint)])
+    return project.changed(task=task, search=None, metric=project.metric.model_copy(update={"optimize": optimize}))
 
 
 def _measure(project: Project, found: Predictions) -> tuple[dict[str, dict[str, float]], list[str]]:
-    """The figures of each split that answers can tell, and what is missing for the others."""
+    """The figures of each split that answers can tell, and why others are missing."""
     from mlproj.metrics import measure
     from mlproj.metrics.evidence import RESOURCES
 
     plain = "rmse" if project.task == "regression" else "error"
-    limits = [name for name in project.metric.satisfy if name not in RESOURCES]
-    names = list(dict.fromkeys([plain, project.metric.optimize or plain, *limits]))
-    values: dict[str, dict[str, float]] = {}
+    limits = [str(name) for name in project.metric.satisfy if name not in RESOURCES]
+    values: dict[str, dict[str, float]] = {split: {} for split in found.splits}
     notes: dict[str, None] = {}
-    for split in found.splits:
-        part = found.part(split)
-        values[split] = {}
-        for metric in names:
+    for metric in dict.fromkeys([plain, project.metric.optimize or plain, *limits]):
+        for split in found.splits:
+            part = found.part(split)
             try:
                 values[split] |= measure([metric], part.labels, part.weight)
             except InvalidInput as error:
-                notes.setdefault(f"{metric} cannot be computed: {error.problems[0].message}.")
-    unmeasured = [name for name in project.metric.satisfy if name in RESOURCES]
-    if unmeasured:
-        notes.setdefault(f"{' and '.join(unmeasured)} of a model that runs elsewhere cannot be measured here.")
+                notes[f"{metric} cannot be computed: {error.problems[0].message}."] = None
     return values, list(notes)
 
 
-def _contract(project: Project, found: Predictions) -> tuple[Promise, ...]:
+def _contract(project: Project, found: Predictions, resources: Mapping[str, float]) -> tuple[Promise, ...]:
+    """Each limit held against dev; one that answers cannot tell is unknown."""
     from mlproj.metrics import promises
 
     dev = found.part("dev")
-    if not len(dev):
-        return ()
-    try:
-        return promises(project.metric.satisfy, dev.labels, weight=dev.weight, group=dev.group)
-    except InvalidInput:
-        return ()  # what is missing is said already
+    judged: list[Promise] = []
+    for metric, limit in project.metric.satisfy.items() if len(dev) else ():
+        try:
+            judged += promises({metric: limit}, dev.labels, weight=dev.weight, group=dev.group, resources=resources)
+        except InvalidInput:
+            judged.append(Promise(str(metric), limit, float("nan"), None, None, None, "unknown"))
+    return tuple(judged)
+
+
+def _sizes(found: Predictions) -> dict[str, int]:
+    return {split: int((found.split == split).sum()) for split in found.splits}
+
+
+def _covers_dev(found: Predictions, dataset: "Dataset") -> bool:
+    return "dev" in dataset.parts and _sizes(found).get("dev") == len(dataset.parts["dev"])
 
 
 def _coverage(found: Predictions, dataset: "Dataset") -> list[str]:
-    notes = []
+    """Which examples have no answers, and what follows."""
+    follows = {"dev": "nothing can be chosen or diagnosed", "train": "bias and variance cannot be told apart"}
+    sizes, notes = _sizes(found), []
     for split, part in dataset.parts.items():
-        n = int((found.split == split).sum())
-        spoken = str(split).replace("_", "-")
+        n, spoken = sizes.get(split, 0), str(split).replace("_", "-")
         if not n:
-            follows = {"dev": "nothing can be chosen or diagnosed", "train": "bias and variance cannot be told apart"}
-            notes.append(
-                f"There are no answers on {spoken}: {follows.get(str(split), 'that rung of the ladder is missing')}."
-            )
+            what = follows.get(split, "that rung of the ladder is missing")
+            notes.append(f"There are no answers on {spoken}: {what}.")
         elif n < len(part):
-            follows = ", and `best` leaves it out" if split == "dev" else ""
-            notes.append(
-                f"{n:,} of {len(part):,} examples of {spoken} have answers; figures are of these alone{follows}."
-            )
+            more = "; it is no candidate for `best`" if split == "dev" else ""
+            notes.append(f"{n:,} of {len(part):,} examples of {spoken} have answers: figures are of these alone{more}.")
     return notes
 
 
-def _store(
-    project: Project,
-    dataset: "Dataset",
-    found: Predictions,
-    values: Mapping[str, Mapping[str, float]],
-    params: Mapping[str, Any],
-    metrics: Mapping[str, float],
-    name: str | None,
-    model: Any,
-    source: str,
-) -> tuple[Run, str]:
-    """Writes everything as a run of kind record; returns it, and what the first line adds about the store."""
-    from mlproj.track import capture_git
+def _unmeasured(project: Project, baggage: Baggage) -> list[str]:
+    from mlproj.metrics.evidence import RESOURCES
 
-    store, tracker = open_tracker(project)
-    name = name or f"record-{secrets.token_hex(2)}"
-    told = {key: value for key, value in flatten(project).items() if not key.startswith(_OURS)}
-    told |= {key: str(value) for key, value in params.items()}
-    git = capture_git(project.root)
-    tags = {"mlproj.spec_hash": spec_hash(project)} | data_tags(dataset) | dict(git.tags)
-    if int((found.split == "dev").sum()) < len(dataset.parts.get("dev", ())):
-        del tags["mlproj.dev_hash"]  # figures of another set: `best` must not choose by them
-    staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
-    with tracker:
-        run_id = tracker.start(kind="record", name=name, params=told, tags=tags)
+    missing = [str(n) for n in project.metric.satisfy if n in RESOURCES and n not in baggage.resources]
+    if not missing:
+        return []
+    named = " and ".join(missing)
+    return [f"{named} of a model that runs elsewhere cannot be measured here: give it as one of `metrics` in Python."]
+
+
+def _make_name(file: str | Path | None) -> str:
+    stem = re.sub(r"[^\w.-]+", "-", Path(file).stem).strip("-.")[:60] if file is not None else ""
+    return f"{stem or 'record'}-{secrets.token_hex(2)}"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What is written into the store as one run of kind record."""
+
+    project: Project
+    dataset: "Dataset"
+    found: Predictions
+    baggage: Baggage
+    values: Mapping[str, Mapping[str, float]]
+    parts: Mapping[str, Any]
+    message: str
+
+    def write(self, tracker: Any, name: str, *, splits: Path) -> Run:
+        """Keeps the deal where it is new, then writes the run: files first, so that none is half-written."""
+        from mlproj.data.dealing import keep_deal
+        from mlproj.track import capture_git
+
+        staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
         try:
-            write_answers(staging, project, dataset, found, patch=git.patch)
-            if model is not None:
-                _write_checkpoint(model, staging)
-            figures = {f"{split}/{metric}": v for split, row in values.items() for metric, v in row.items()}
-            tracker.log(run_id, {**{key: float(v) for key, v in metrics.items()}, **figures}, step=0)
+            git = capture_git(self.project.root)
+            sizes = {**_sizes(self.found), "test": self.dataset.deal.sizes.get("test", 0)}
+            write_answers(staging, self.project, self.dataset, self.found, patch=git.patch, sizes=sizes)
+            if self.parts:
+                (staging / PARTS).write_text(json.dumps(self.parts, indent=1), encoding="utf-8")
+            self.baggage.save(staging)
+            if not keep_deal(self.project, self.dataset.deal, splits):
+                message = "the splits were dealt by another command in the meantime"
+                raise InvalidInput([Problem("splits", message, "Run it again: it uses that deal.")])
+            tags = self._tags() | dict(git.tags)
+            params = _own_params(self.project) | dict(self.baggage.params)
+            run_id = tracker.start(kind="record", name=name, params=params, tags=tags)
+            figures = {f"{split}/{metric}": v for split, row in self.values.items() for metric, v in row.items()}
+            figures |= self.baggage.metrics
+            tracker.log(run_id, figures, step=0)
             tracker.artifacts(run_id, staging)
-            message = f"recorded from {Path(source).name}" if source else "recorded from a loop of the user's own"
-            tracker.finish(run_id, tags={"mlproj.outcome": "completed", "mlproj.message": message})
+            ending = {"mlproj.outcome": "completed", "mlproj.message": self.message}
+            tracker.finish(run_id, tags=ending)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         folder = tracker.fetch(run_id, "")
-    run = Run(run_id, name, "record", "FINISHED", time.time(), "completed", told, figures, tags, folder)
-    return run, store_note(store)
+        return Run(run_id, name, "record", "FINISHED", time.time(), "completed", params, figures, tags | ending, folder)
+
+    def _tags(self) -> dict[str, str]:
+        """Tags of the data; without all of dev it cannot be ranked among the runs on the same dev set."""
+        tags = {"mlproj.spec_hash": spec_hash(self.project)} | data_tags(self.dataset)
+        if not _covers_dev(self.found, self.dataset):
+            del tags[DEV_HASH]
+        return tags
 
 
-def _write_checkpoint(model: Any, folder: Path) -> None:
-    from safetensors.numpy import save_file
-
-    state = {name: np.ascontiguousarray(tensor.detach().cpu().numpy()) for name, tensor in model.state_dict().items()}
-    save_file(state, folder / "checkpoint.safetensors")
+def _own_params(project: Project) -> dict[str, str]:
+    """What project.yaml says about data, splits and metric; of model and training it speaks of another model."""
+    return {key: value for key, value in flatten(project).items() if not key.startswith(("model.", "training."))}

@@ -1,7 +1,11 @@
-"""A foreign predictions file inside a project: truth and splits are looked up by id, test rows are left aside."""
+"""A foreign predictions file inside a project: truth and splits are looked up by id, test rows are left aside. N rows.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+The project's deal and labels are the authority. A file that brings a truth of its own, for examples that the project
+does not know, stands for itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,196 +13,254 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlproj.errors import InvalidInput, Problem
-from mlproj.records import Answers, Predictions, Texts
-from mlproj.records.columns import canonical
+from mlproj.records import Answers, Predictions
+from mlproj.records.ids import explain_strangers, match_ids
+from mlproj.workflow.arrays import open_dataset
+from mlproj.workflow.spelling import in_our_classes, spell_like
 
 if TYPE_CHECKING:
-    from mlproj.data import Dataset
+    from mlproj.data import Dataset, Target
+    from mlproj.records.columns import Columns
     from mlproj.spec.project import Project
 
+_MOST_DIFFERING = 0.1
+"""Share of labels that differ from which a file speaks of other examples; below, labels were corrected since."""
 
-def with_project(predictions: Predictions, project: "Project", path: Path) -> Predictions:
-    """Fills in what a foreign file leaves open, from the project that it is used in.
 
-    Args:
-        predictions: The file's content.
-        project: The project around it.
-        path: The file, for messages.
+@dataclass(frozen=True)
+class Foreign:
+    """A predictions file, read inside a project.
 
-    Returns:
-        The predictions with truth and split, without the rows of the sealed test set.
-
-    Raises:
-        InvalidInput: When truth is missing and the ids are not those of the project.
+    Attributes:
+        predictions: Its answers, with the project's truth, splits, weights and groups where they were looked up.
+        dataset: The project's data; None where the file stands for itself.
+        left_aside: Rows of the sealed test set.
+        notes: What differs from what the file says.
     """
-    has_truth = all(answers.known.any() for answers in predictions.labels.values())
-    if has_truth and predictions.splits != ("dev",):  # a file without splits is read as all dev
-        return _without_test(predictions)
-    from mlproj.data import load_dataset
-    from mlproj.track import store_for
 
-    dataset = load_dataset(project, store=store_for(project).splits, save=False)
-    split = _splits_of(predictions, dataset)
-    strange = np.flatnonzero(split == "")
-    if has_truth and len(strange) == len(split):
-        return predictions  # ids of its own: the file stands for itself
-    if len(strange):
-        raise InvalidInput([_strangers(predictions, strange, project, dataset, path)])
-    seen = _without_test(replace(predictions, split=split))
-    return seen if has_truth else _with_truth(seen, dataset, path)
+    predictions: Predictions
+    dataset: "Dataset | None" = None
+    left_aside: int = 0
+    notes: tuple[str, ...] = ()
 
 
-def hold_against(predictions: Predictions, project: "Project", dataset: "Dataset", path: Path) -> Predictions:
-    """A foreign file with the project's own truth and splits, to be kept in its store.
+def read_foreign(path: Path, project: "Project", *, metric: str | None = None, is_ours: bool = False) -> Foreign:
+    """Reads a predictions file and fills in what it leaves open, from the project around it.
 
     Args:
-        predictions: The file's content.
+        path: The file.
         project: The project.
-        dataset: Its data.
-        path: The file, for messages.
-
-    Returns:
-        The predictions without the rows of the sealed test set.
+        metric: Metric that will be asked for, where one is named.
+        is_ours: Whether its rows have to be examples of the project.
 
     Raises:
-        InvalidInput: When ids are unknown or repeated, or a truth in the file is not the project's.
+        InvalidInput: When the file cannot be understood, or its rows are not the project's where they have to be.
     """
-    problems = list(_repeated(predictions, path))
-    split = _splits_of(predictions, dataset)
-    strange = np.flatnonzero(split == "")
-    if len(strange):
-        problems.append(_strangers(predictions, strange, project, dataset, path))
-    if problems:
+    from mlproj.records.loading import load_columns
+
+    columns = load_columns(path)
+    has_truth = any(name == "y_true" or name.startswith("y_true:") for name in columns.names)
+    key = _id_column(columns, project)
+    may_stand_alone = has_truth and not is_ours
+    if key is None:
+        if may_stand_alone:
+            return _alone(columns, project, metric)
+        hint = (
+            "Write the ids beside the answers: they are the index of `project.data(...)` and in `mlproj split --out`."
+        )
+        raise InvalidInput([Problem("", "has no column id: its rows cannot be looked up", hint, str(path))])
+    try:
+        dataset = open_dataset(project, save=False)
+    except InvalidInput:
+        if may_stand_alone and "split" in columns:  # nothing of the project is needed
+            return _alone(columns, project, metric)
+        raise
+    ids = columns.names_in(key, what="the example")
+    columns.check()
+    rows = match_ids(ids, dataset.deal.ids)
+    if may_stand_alone and not (rows >= 0).any():
+        return _alone(columns, project, metric)
+    if problems := [*_strangers(ids, rows, dataset, key, path), *_repeated(rows, dataset, key, path)]:
         raise InvalidInput(problems)
-    seen = _without_test(replace(predictions, split=split))
-    if not len(seen):
-        raise InvalidInput([Problem("", "all its rows are of the sealed test set", "Add answers on dev.", str(path))])
-    found = _with_truth(seen, dataset, path)
-    if differing := list(_differing(seen, found, path)):
-        raise InvalidInput(differing)
-    return found
+    return _looked_up(columns, key, rows, dataset, path)
 
 
-def _repeated(predictions: Predictions, path: Path) -> Iterator[Problem]:
-    names, counts = np.unique(predictions.ids, return_counts=True)
-    if (counts > 1).any():
-        first = str(names[counts > 1][0])
-        message = f"{int((counts > 1).sum()):,} ids stand in several rows, first {first!r}"
-        yield Problem("column id", message, "Keep one row per example.", str(path))
+def coded_truth(predictions: Predictions, target: "Target", y: NDArray[Any], path: Path) -> dict[str, Answers]:
+    """A file's answers in the project's classes, with the project's truth.
+
+    Args:
+        predictions: The file's content.
+        target: The project's label.
+        y: The truth of the file's rows, as `Target.encode` gives it (N, L).
+        path: The file, for messages.
+
+    Raises:
+        InvalidInput: When the answers cannot be held against the label.
+    """
+    answers = in_our_classes(predictions, target, path)
+    truth = target.decode(np.zeros((len(y), target.n_outputs)), y)
+    return {name: replace(answers[name], y_true=known.y_true) for name, known in truth.items()}
 
 
-def _splits_of(predictions: Predictions, dataset: "Dataset") -> Texts:
-    """Split of each row as the project dealt it (N,), "" for ids that it does not know."""
-    dealt = dict(zip(dataset.deal.ids.tolist(), dataset.deal.split.tolist(), strict=True))
-    return np.array([dealt.get(name, "") for name in predictions.ids.tolist()], dtype=np.str_)
+def _id_column(columns: "Columns", project: "Project") -> str | None:
+    """The column that names the examples: `id`, or what project.yaml calls it."""
+    return next((name for name in ("id", project.data.id) if name is not None and name in columns), None)
+
+
+def _alone(columns: "Columns", project: "Project", metric: str | None) -> Foreign:
+    """The file as it stands; rows that it says are of a test set are left aside all the same."""
+    from mlproj.records.files import understand
+
+    predictions = understand(columns, metric=metric, task=project.task, positive=_positive(project))
+    keep = predictions.split != "test"
+    return Foreign(predictions.select(keep), None, int((~keep).sum()))
+
+
+def _positive(project: "Project") -> str | None:
+    return None if project.data.positive is None else str(project.data.positive)
 
 
 def _strangers(
-    predictions: Predictions, strange: NDArray[Any], project: "Project", dataset: "Dataset", path: Path
-) -> Problem:
+    ids: NDArray[Any], rows: NDArray[np.int64], dataset: "Dataset", key: str, path: Path
+) -> Iterator[Problem]:
     """Ids that the project does not know; what a spreadsheet may have done to them is said."""
-    first = str(predictions.ids[strange[0]])
-    message = f"{len(strange):,} of {len(predictions):,} ids are not in {project.name}'s data, first {first!r}"
-    known = {name.lstrip("0"): name for name in dataset.deal.ids.tolist() if name.startswith("0")}
-    if first.lstrip("0") in known:
-        hint = f"Leading zeros were lost: the data say {known[first.lstrip('0')]!r}. Keep ids as text."
-    else:
-        hint = "Keep the project's ids (`mlproj split --out FILE` lists them), or give y_true and split."
-    return Problem("column id", message, hint, str(path))
+    strange = ids[rows < 0].tolist()
+    if not strange:
+        return
+    shown = ", ".join(map(repr, strange[:3])) + (", …" if len(strange) > 3 else "")
+    message = f"{len(strange):,} of {len(ids):,} ids are not in {dataset.project.name}'s data: {shown}"
+    hint = explain_strangers(strange, dataset.deal.ids.tolist())
+    hint = hint or "Keep the project's ids (`mlproj split --out FILE` lists them), or give y_true and split."
+    yield Problem(f"column {key}", message, hint, str(path))
 
 
-def _differing(given: Predictions, found: Predictions, path: Path) -> Iterator[Problem]:
-    """Truths in the file that are not the project's."""
-    for label, theirs in given.labels.items():
-        ours = found.labels[label]
+def _repeated(rows: NDArray[np.int64], dataset: "Dataset", key: str, path: Path) -> Iterator[Problem]:
+    names, counts = np.unique(rows[rows >= 0], return_counts=True)
+    twice = dataset.deal.ids[names[counts > 1]].tolist()
+    if twice:
+        shown = ", ".join(map(repr, twice[:3])) + (", …" if len(twice) > 3 else "")
+        message = f"{len(twice):,} ids stand in several rows: {shown}"
+        yield Problem(f"column {key}", message, "Keep one row per example.", str(path))
+
+
+def _looked_up(columns: "Columns", key: str, rows: NDArray[np.int64], dataset: "Dataset", path: Path) -> Foreign:
+    """The file's answers with the project's truth, splits, weights and groups."""
+    from mlproj.records.files import understand
+
+    project, deal = dataset.project, dataset.deal
+    read = understand(columns, task=project.task, positive=_positive(project), id_column=key)
+    read = replace(read, ids=deal.ids[rows], split=deal.split[rows])
+    left_aside, without_split = int((read.split == "test").sum()), int((read.split == "").sum())
+    read = read.select(deal.seen[rows])
+    if not len(read):
+        where = "the sealed test set" if left_aside else "examples that were left out"
+        message = f"all its rows are of {where}"
+        raise InvalidInput([Problem("", message, "Add answers on dev, and on train for the ladder.", str(path))])
+    y, weight, group = rows_of(dataset, read.ids)
+    labels = coded_truth(read, dataset.target, y, path)
+    notes = _differing(read, labels, path)
+    if without_split:
+        notes.append(f"{without_split:,} rows have no label in the data, or lie in no split: they are left aside.")
+    weight, group = read.weight if weight is None else weight, read.group if group is None else group
+    found = replace(read, labels=labels, weight=weight, group=group)
+    if not any(name == "y_pred" or name.startswith("y_pred:") for name in columns.names):
+        found, note = at_threshold(found, project)
+        notes += note
+    return Foreign(found, dataset, left_aside, tuple(notes))
+
+
+def rows_of(
+    dataset: "Dataset", ids: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.float64] | None, NDArray[Any] | None]:
+    """Truth (N, L), weights and groups (N,) of examples that may be seen; None without weights or groups.
+
+    Args:
+        dataset: The project's data.
+        ids: Ids of the examples (N,).
+    """
+    parts = list(dataset.parts.values())
+    place = {name: row for row, name in enumerate(np.concatenate([part.ids for part in parts]).tolist())}
+    at = np.array([place[name] for name in ids.tolist()], dtype=np.int64)
+    weights = [part.weight for part in parts if part.weight is not None]
+    groups = [part.group for part in parts if part.group is not None]
+    return (
+        np.concatenate([part.y for part in parts])[at],
+        np.concatenate(weights)[at] if weights else None,
+        np.concatenate(groups)[at] if groups else None,
+    )
+
+
+def at_threshold(predictions: Predictions, project: "Project") -> tuple[Predictions, list[str]]:
+    """Probabilities without answers, answered at the threshold that a training of the project would take.
+
+    Args:
+        predictions: Probabilities with truth and splits.
+        project: With `metric.threshold`, and with its metric.
+
+    Returns:
+        The predictions, and what there is to say about the threshold: nothing where it is 0.5.
+    """
+    from mlproj.metrics import choose_threshold, needs_threshold
+
+    metric, labels = project.metric, predictions.labels
+    if any(len(answers.classes) != 2 or answers.p is None for answers in labels.values()):
+        return predictions, []
+    threshold, how = (0.5, "") if metric.threshold == "auto" else (float(metric.threshold), "as metric.threshold says")
+    dev = predictions.part("dev")
+    is_chosen = metric.threshold == "auto" and len(labels) == 1 and needs_threshold(metric.optimize, metric.satisfy)
+    if is_chosen and any(answers.known.any() for answers in dev.labels.values()):
+        p = dev.answers.p
+        assert p is not None
+        optimize = metric.optimize or "error"
+        threshold = choose_threshold(p[:, 1], dev.answers.y_true, dev.weight, optimize, metric.satisfy)
+        how = "chosen on dev"
+    if threshold == 0.5:
+        return predictions, []
+    answered = {name: replace(a, y_pred=_cut(a.p, threshold)) for name, a in labels.items()}
+    return replace(predictions, labels=answered), [f"Probabilities are answered at threshold {threshold:.3g}, {how}."]
+
+
+def _cut(p: NDArray[np.float64] | None, threshold: float) -> NDArray[np.int64]:
+    assert p is not None
+    return (p[:, 1] >= threshold).astype(np.int64)
+
+
+def _differing(given: Predictions, labels: Mapping[str, Answers], path: Path) -> list[str]:
+    """Truths that are not the project's: few were corrected since, many mean that the file speaks of other examples.
+
+    Raises:
+        InvalidInput: When many differ.
+    """
+    notes, problems = [], []
+    for label, ours in labels.items():
+        theirs = given.labels[label]
         both = theirs.known & ours.known
-        if ours.is_classification:
-            spelled = np.array([canonical(name) for name in theirs.classes], dtype=object)[theirs.y_true]
-            differs = both & (
-                spelled != np.array([canonical(name) for name in ours.classes], dtype=object)[ours.y_true]
-            )
+        differs = both & ~_agree(theirs, ours)
+        if not differs.any():
+            continue
+        row, n = int(differs.argmax()), int(differs.sum())
+        where = f"y_true:{label}" if label else "y_true"
+        first = f"{str(given.ids[row])!r} is {_spell(theirs, row)!r} there and {_spell(ours, row)!r} in the data"
+        if n > _MOST_DIFFERING * both.sum():
+            message = f"{n:,} of {int(both.sum()):,} rows differ from the project's label: {first}"
+            hint = "Are these the project's ids? Without y_true it is looked up."
+            problems.append(Problem(f"column {where}", message, hint, str(path)))
         else:
-            differs = both & ~np.isclose(theirs.y_true, ours.y_true, rtol=1e-6, atol=0)
-        if differs.any():
-            row = int(differs.argmax())
-            said, meant = (_spell(each, row) for each in (theirs, ours))
-            where = f"column y_true:{label}" if label else "column y_true"
-            first = f"{found.ids[row]}: {said!r}, not {meant!r}"
-            message = f"{int(differs.sum()):,} rows differ from the project's label, first {first}"
-            hint = "Leave y_true out: it is looked up. Or correct the data (`data.corrections`)."
-            yield Problem(where, message, hint, str(path))
+            notes.append(f"{n:,} labels in {where} differ from the project's, which count: {first}.")
+    if problems:
+        raise InvalidInput(problems)
+    return notes
+
+
+def _agree(theirs: Answers, ours: Answers) -> NDArray[np.bool_]:
+    """Where two truths (N,) are the same; those that are missing are to be masked by the caller."""
+    if not ours.is_classification:
+        return np.isclose(theirs.y_true, ours.y_true, rtol=1e-6, atol=1e-12)
+    meant = spell_like(theirs.classes, ours.classes)
+    codes = np.array([-2 if name is None else ours.classes.index(name) for name in meant], dtype=np.int64)
+    return np.asarray(codes[theirs.y_true] == ours.y_true)
 
 
 def _spell(answers: Answers, row: int) -> str:
     value = answers.y_true[row]
     return answers.classes[int(value)] if answers.is_classification else f"{float(value):.6g}"
-
-
-def _without_test(predictions: Predictions) -> Predictions:
-    return predictions.select(predictions.split != "test")
-
-
-def _with_truth(predictions: Predictions, dataset: "Dataset", path: Path) -> Predictions:
-    """Truth from the data, in the coding of the file's own classes."""
-    names = dataset.target.labels if len(dataset.target.labels) > 1 else ("",)
-    predictions = _spelled_alike(predictions, dataset, names)
-    if problems := list(_strange_answers(predictions, dataset, names, path)):
-        raise InvalidInput(problems)
-    ids = np.concatenate([part.ids for part in dataset.parts.values()])
-    row = {name: position for position, name in enumerate(ids.tolist())}
-    positions = np.array([row[name] for name in predictions.ids.tolist()])
-    y = np.concatenate([part.y for part in dataset.parts.values()])[positions]
-    labels = {}
-    for column, name in enumerate(names):
-        answers = predictions.labels[name]
-        if answers.is_classification:
-            answers = _widened(answers, dataset.target.classes[column])
-        labels[name] = replace(answers, y_true=_coded(y[:, column], dataset, column, answers))
-    return replace(predictions, labels=labels)
-
-
-def _spelled_alike(predictions: Predictions, dataset: "Dataset", names: Sequence[str]) -> Predictions:
-    """The predictions with classes spelled as the project spells them: `true` of a file is `True` of the data."""
-    labels = dict(predictions.labels)
-    for name, classes in zip(names, dataset.target.classes, strict=False):  # numbers have no classes
-        if name in labels:
-            ours = {canonical(own): own for own in classes}
-            labels[name] = replace(labels[name], classes=tuple(ours.get(canonical(c), c) for c in labels[name].classes))
-    return replace(predictions, labels=labels)
-
-
-def _strange_answers(
-    predictions: Predictions, dataset: "Dataset", names: Sequence[str], path: Path
-) -> Iterator[Problem]:
-    """What keeps a file's answers from being held against the project's label: no column, another kind, no class."""
-    for column, name in enumerate(names):
-        where = f"y_pred:{name}" if name else "y_pred"
-        if name not in predictions.labels:
-            there = ", ".join(f"y_pred:{label}" if label else "y_pred" for label in predictions.labels)
-            yield Problem(where, f"the label has no answers; the file holds {there}", "Add the column.", str(path))
-            continue
-        answers, is_number = predictions.labels[name], dataset.target.kind == "regression"
-        if answers.is_classification == is_number:
-            held, meant = ("classes", "a number") if is_number else ("numbers", "a class")
-            hint = "Give predicted numbers." if is_number else "Give classes in y_pred, or probabilities in p_<class>."
-            yield Problem(where, f"holds {held}, but the project's label is {meant}", hint, str(path))
-        elif answers.is_classification and not set(answers.classes) & set(dataset.target.classes[column]):
-            theirs, ours = (", ".join(classes[:10]) for classes in (answers.classes, dataset.target.classes[column]))
-            yield Problem(where, f"answers {theirs}, but the classes are {ours}", "Spell them alike.", str(path))
-
-
-def _widened(answers: Answers, classes: Sequence[str]) -> Answers:
-    """The answers, able to name every class of the project: one that the file never answered is still a truth."""
-    more = tuple(name for name in classes if name not in answers.classes)
-    p = answers.p
-    if p is not None and more:
-        p = np.hstack([p, np.zeros((len(p), len(more)))])
-    return replace(answers, classes=(*answers.classes, *more), p=p)
-
-
-def _coded(y: NDArray[Any], dataset: "Dataset", column: int, answers: Answers) -> NDArray[Any]:
-    """Truth of one label as positions in the classes of `answers`, or as numbers; -1 or NaN where it is missing."""
-    if not answers.is_classification:
-        return y.astype(np.float64)
-    codes = np.array([answers.classes.index(name) for name in dataset.target.classes[column]], dtype=np.int64)
-    return np.where(np.isnan(y.astype(np.float64)), -1, codes[np.nan_to_num(y).astype(np.int64)])

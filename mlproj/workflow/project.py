@@ -4,13 +4,15 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
+from mlproj.spec.model import Python
 from mlproj.spec.project import Project
+from mlproj.workflow.labels import note_one_sided
 from mlproj.workflow.runs import load, split_sizes, store_note
 
 if TYPE_CHECKING:
@@ -125,12 +127,16 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Ch
     head = _head(project, sizes, store)
     if report.problems:
         return Checked(report.problems, head, report)
-    from mlproj.training import resolve
+    from mlproj.training import own_notes, resolve
 
     try:
-        resolve(project, load_dataset(project, store=store.splits, save=False))
+        dataset = load_dataset(project, store=store.splits, save=False)
+        notes = own_notes(resolve(project, dataset), dataset)
     except InvalidInput as error:
         return Checked(error.problems, head, report)
+    one_sided = note_one_sided(dataset.corrections, sizes)
+    warnings = report.warnings if one_sided is None else (*report.warnings, one_sided)
+    report = replace(report, notes=(*notes, *report.notes), warnings=warnings)
     return Checked((), head, report, join(project, "train"))
 
 
@@ -178,16 +184,22 @@ def model(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Su
 
     project = load(project, set=set)
     dataset = load_dataset(project, store=store_for(project).splits, save=False)
-    from mlproj.zoo import build, layer_table
+    from mlproj.zoo import build_model, layer_table
 
-    built = build(
-        project.model, n_features=len(dataset.encoder.names), n_outputs=dataset.target.n_outputs, seeds=[project.seed]
+    sizes, n_outputs = dataset.encoder.sizes, dataset.target.n_outputs
+    built = build_model(
+        project, n_features=len(dataset.encoder.names), n_outputs=n_outputs, seed=project.seed, columns=sizes
     )
     labels, classes = dataset.target.labels, dataset.target.classes
     outputs = labels if dataset.target.kind != "multiclass" else classes[0]
     shown = ", ".join(outputs[:6]) + (", …" if len(outputs) > 6 else "")
-    head = f"{project.name} · {project.model.kind} · {len(dataset.encoder.names)} inputs → {shown}"
+    head = f"{project.name} · {_what(project)} · {len(dataset.encoder.names)} inputs → {shown}"
     return Summary(head, layer_table(built), dataset.encoder.names, tuple(outputs))
+
+
+def _what(project: Project) -> str:
+    """What is trained, in a word or two."""
+    return " ".join([project.model.kind, *([project.model.factory] if isinstance(project.model, Python) else [])])
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ CORRECTIONS = "mlproj.corrections"
 def data_tags(dataset: "Dataset") -> dict[str, str]:
     """Tags that say on which data a run was made."""
     tags = {"mlproj.data_hash": dataset.data_hash, "mlproj.dev_hash": dataset.dev_hash}
-    if not dataset.corrections_digest:
+    if not any(dataset.corrections.values()):
         return tags
     return tags | {CORRECTIONS: json.dumps({**dataset.corrections, "digest": dataset.corrections_digest})}
 
@@ -79,7 +79,7 @@ def store_fit(
         if parts:
             (staging / PARTS).write_text(json.dumps(parts, indent=1), encoding="utf-8")
         model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold)
-        tracker.artifacts(run_id, staging, model=model)
+        tracker.artifacts(run_id, staging, model=model if fit.weights else None)
         tracker.finish(run_id, tags=ending)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -98,12 +98,19 @@ def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit
     """
     from safetensors.numpy import save_file
 
-    save_file(dict(fit.weights), folder / "checkpoint.safetensors")
+    if fit.weights:  # an estimator that cannot be kept without pickle has none
+        save_file(dict(fit.weights), folder / "checkpoint.safetensors")
     write_answers(folder, project, dataset, fit.predictions, patch=patch)
 
 
 def write_answers(
-    folder: Path, project: Project, dataset: "Dataset", predictions: Predictions, *, patch: str | None
+    folder: Path,
+    project: Project,
+    dataset: "Dataset",
+    predictions: Predictions,
+    *,
+    patch: str | None,
+    sizes: Mapping[str, int] | None = None,
 ) -> None:
     """What a later question reads of any model, wherever it was trained.
 
@@ -114,12 +121,13 @@ def write_answers(
         dataset: The data.
         predictions: The answers.
         patch: Uncommitted changes of the project's git work tree, if any.
+        sizes: Examples by split, where they are not those of the deal.
     """
     from mlproj.records.files import write_predictions
 
     (folder / "project.yaml").write_text(to_yaml(project), encoding="utf-8")
     splits = {
-        "sizes": dict(dataset.deal.sizes),
+        "sizes": dict(dataset.deal.sizes if sizes is None else sizes),
         "from": {split: dict(parts) for split, parts in dataset.deal.sources.items()},
         "distributions_differ": dataset.deal.distributions_differ,
         "redraws": dataset.deal.redraws,

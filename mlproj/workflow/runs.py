@@ -11,16 +11,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
-from mlproj.errors import InputError, RunNotFound
+from mlproj.errors import InputError, RunNotFound, TrackingError
 from mlproj.records import Run
 from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
 from mlproj.spec.yaml import read_yaml_file
+from mlproj.workflow.labels import notes_on_runs
+from mlproj.workflow.record import PARTS
 
 if TYPE_CHECKING:
     from mlproj.track import AbstractTracker, Store
 
 TRAINED = ("train", "search")
+RANKED = (*TRAINED, "record")
+"""Kinds of runs that compete for `best`: models that were trained here or elsewhere."""
 BEST = "mlproj.best"
 """Tag of a search: the run of its best trial."""
 
@@ -34,12 +38,14 @@ class Listing:
         runs: The runs.
         best: Id of the best by contract among those on the newest dev set; None when there is none.
         metric: Name of the optimised metric of the newest run.
+        notes: What keeps their figures from being compared.
     """
 
     head: str
     runs: tuple[Run, ...]
     best: str | None
     metric: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Shown:
         text: What it found, for a diagnosis.
         more: Command that prints the resolved spec; empty where it holds none.
         search: What it found, for a search.
+        parts: How it does on slices and on what was tagged (see `workflow.parts`), for a training or a record.
     """
 
     run: Run
@@ -61,6 +68,7 @@ class Shown:
     text: str = ""
     more: str = ""
     search: Mapping[str, Any] | None = None
+    parts: Mapping[str, Any] | None = None
 
 
 def runs(project: Project | str | Path = ".") -> Listing:
@@ -71,8 +79,9 @@ def runs(project: Project | str | Path = ".") -> Listing:
         found = tuple(tracker.runs())
     best = best_run(found)
     count = f"{len(found)} run{'' if len(found) == 1 else 's'}"
-    metric = next((contract_of(run)[0] for run in found if run.kind in TRAINED and run.status == "FINISHED"), "error")
-    return Listing(f"{project.name} · {count}{store_note(store)}", found, best.id if best else None, metric)
+    metric = next((contract_of(run)[0] for run in found if run.kind in RANKED and run.status == "FINISHED"), "error")
+    notes = tuple(notes_on_runs(found, project))
+    return Listing(f"{project.name} · {count}{store_note(store)}", found, best.id if best else None, metric, notes)
 
 
 def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> Shown:
@@ -88,10 +97,21 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
         ladder = tracker.fetch(found.id, "ladder.txt") if found.kind == "diagnosis" else None
         spec = stored_spec(tracker, found) if _has_spec(found) else None
         insight = tracker.fetch(found.id, "search.json") if found.kind == "search" and spec else None
+        parts = _parts_of(tracker, found) if found.kind in ("train", "record") and spec else None
         yaml, text = (file.read_text(encoding="utf-8") if file else "" for file in (spec, ladder))
         search = json.loads(insight.read_text(encoding="utf-8")) if insight else None
     more = join(project, "runs", found.name, "--yaml") if yaml else ""
-    return Shown(found, yaml, f"{speak(found)}{store_note(store)}", text.rstrip("\n"), more, search)
+    return Shown(found, yaml, f"{speak(found)}{store_note(store)}", text.rstrip("\n"), more, search, parts)
+
+
+def _parts_of(tracker: "AbstractTracker", run: Run) -> Mapping[str, Any] | None:
+    """How a run did on slices and on what was tagged; None where its project had neither."""
+    try:
+        file = tracker.fetch(run.id, PARTS)
+    except TrackingError:
+        return None
+    found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 def _has_spec(run: Run) -> bool:
@@ -144,8 +164,13 @@ def spec_of(
     """
     spec = load_project(home.root, base={**more, **read_yaml_file(file).data}, base_name=run.name, overrides=set)
     parts = {name: getattr(spec, name) for name in Project.model_fields}
-    # corrected labels belong to the data as they are today, not to what was trained
-    parts["data"] = spec.data.model_copy(update={"corrections": home.data.corrections})
+    asked = {change.partition("=")[0].strip() for change in set}
+    # corrected labels, and what people look for in the errors, are those of today, not of what was trained
+    if "data.corrections" not in asked:
+        parts["data"] = spec.data.model_copy(update={"corrections": home.data.corrections})
+    for name in ("error_analysis", "slices"):
+        if not any(key.partition(".")[0] == name for key in asked):
+            parts[name] = getattr(home, name)
     return home.changed(**parts)
 
 
@@ -174,8 +199,28 @@ def open_tracker(
 
 
 def find_model(tracker: "AbstractTracker", selector: str | None) -> Run:
-    """The trained model that a selector means: as `find_run`, but a search stands for its best trial."""
-    return model_of(tracker, find_run(tracker, selector))
+    """The model that a selector means and that was trained here: as `find_run`, but a search is its best trial.
+
+    Raises:
+        RunNotFound: When no run, or more than one, answers.
+        InputError: When the model was trained elsewhere.
+    """
+    return model_of(tracker, find_trained(tracker, selector))
+
+
+def find_trained(tracker: "AbstractTracker", selector: str | None) -> Run:
+    """As `find_run`, among the models that were trained here: `best` is the best of these.
+
+    Raises:
+        RunNotFound: When no run, or more than one, answers.
+        InputError: When the model was trained elsewhere: its spec and weights are not ours to go on with.
+    """
+    found = best_run(tracker.runs(kinds=TRAINED)) if selector == "best" else find_run(tracker, selector)
+    if found is None:
+        raise RunNotFound("There is no finished training yet. Train one first: mlproj train")
+    if found.kind == "record":
+        raise InputError(f"{speak(found)} was trained elsewhere and recorded. Name a training: mlproj runs")
+    return found
 
 
 def model_of(tracker: "AbstractTracker", run: Run) -> Run:
@@ -202,8 +247,10 @@ def find_run(tracker: "AbstractTracker", selector: str | None) -> Run:
         RunNotFound: When no run, or more than one, answers.
     """
     if selector in (None, "latest", "best"):
-        finished = [run for run in tracker.runs(kinds=TRAINED) if run.status == "FINISHED"]
-        found = best_run(tracker.runs()) if selector == "best" else next(iter(finished), None)
+        if selector == "best":
+            found = best_run(tracker.runs(kinds=RANKED))
+        else:
+            found = next(iter(tracker.runs(kinds=TRAINED, statuses=("FINISHED",))), None)
         if found is None:
             raise RunNotFound("There is no finished run yet. Train one first: mlproj train")
         return found
@@ -220,9 +267,7 @@ def best_run(runs: Sequence[Run]) -> Run | None:
     from mlproj.metrics import rank_key
 
     finished = [
-        run
-        for run in runs
-        if run.kind in (*TRAINED, "record") and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags
+        run for run in runs if run.kind in RANKED and run.status == "FINISHED" and "mlproj.dev_hash" in run.tags
     ]
     if not finished:
         return None

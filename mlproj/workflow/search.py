@@ -18,7 +18,7 @@ from mlproj.spec.search import Search
 from mlproj.spec.space import space_problems
 from mlproj.spec.yaml import read_yaml
 from mlproj.workflow.desk import Begun, Desk, Lab, short_name
-from mlproj.workflow.runs import find_run, load, open_tracker, spec_of, stored_spec
+from mlproj.workflow.runs import find_trained, load, open_tracker, spec_of, stored_spec
 from mlproj.workflow.train import check_name
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def _fresh(home: Project, tracker: "AbstractTracker", options: _Options) -> Proj
 
     spec = home
     if options.like:
-        run = find_run(tracker, options.like)  # of a search its own spec, not its best trial's
+        run = find_trained(tracker, options.like)  # of a search its own spec, not its best trial's
         own = {"search": home.search.model_dump(mode="json")} if home.search else {}
         spec = spec_of(run, stored_spec(tracker, run), home, set=options.changes, more=own)
     spec = _with_space(spec)

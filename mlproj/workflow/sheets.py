@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlproj.error_analysis import Manifest
+from mlproj.error_analysis.recover import Names
 from mlproj.spec.project import Project
 
 SUFFIX = ".sheet.json"
+_LOOKED_AT = 200
+"""Ids by which a sheet without its token is known."""
+_FEWEST_KNOWN = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,12 @@ class Shelf:
         return path
 
     def find(self, token: str, ids: Sequence[str]) -> Manifest | None:
-        """The manifest of a sheet by its token, else the newest one that knows nearly all of its ids."""
+        """The manifest of a sheet by its token, else the newest one that knows most of its ids."""
         found = self.all()
         if token:
             return next((manifest for manifest in found if manifest.sheet == token), None)
-        wanted = set(ids)
-        known = [(len(wanted & set(manifest.examples)), manifest.created, manifest) for manifest in found]
-        fitting = [entry for entry in known if entry[0] >= 0.5 * len(wanted)]
+        known = [(_share_known(manifest, ids), manifest.created, manifest) for manifest in found]
+        fitting = [entry for entry in known if entry[0] >= _FEWEST_KNOWN]
         return max(fitting, key=lambda entry: entry[:2])[2] if fitting else None
 
     def all(self) -> list[Manifest]:
@@ -53,6 +56,13 @@ class Shelf:
                     continue  # somebody else's file, or a damaged one: the sheet will say that nothing is known of it
                 found.setdefault(manifest.sheet, manifest)
         return sorted(found.values(), key=lambda manifest: -manifest.created)
+
+
+def _share_known(manifest: Manifest, ids: Sequence[str]) -> float:
+    """Share of some ids that a manifest knows, as they are or as a spreadsheet changed them."""
+    some = list(dict.fromkeys(ids))[:_LOOKED_AT]
+    names = Names(manifest.examples)
+    return sum(len(names.find(name)) == 1 for name in some) / max(len(some), 1)
 
 
 def shelf_of(project: Project | None, beside: Sequence[Path] = ()) -> Shelf:

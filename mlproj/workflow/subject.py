@@ -36,6 +36,7 @@ class Subject:
         project: The project it belongs to, if any.
         run: The run in the store with its folder, if any.
         splits: What the run's splits.json says: sizes, distributions_differ.
+        notes: What differs from what a file says.
     """
 
     head: str
@@ -45,6 +46,19 @@ class Subject:
     project: "Project | None" = None
     run: Run | None = None
     splits: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the model was trained elsewhere: the project's spec says nothing about it."""
+        return self.chosen == "file" or (self.run is not None and self.run.kind == "record")
+
+    @property
+    def spoken(self) -> str:
+        """What a sentence calls it: a run with short id and when, a file by its path."""
+        from mlproj.workflow.runs import speak
+
+        return speak(self.run) if self.run else self.selector
 
 
 class Subjects:
@@ -66,8 +80,12 @@ class Subjects:
         if self.tracker is not None:
             self.tracker.__exit__(*error)
 
-    def open(self, project: "Project") -> "AbstractTracker":
-        """The tracker of a project's store, which has to exist.
+    def open(self, project: "Project", *, must_exist: bool = True) -> "AbstractTracker":
+        """The tracker of a project's store.
+
+        Args:
+            project: The project.
+            must_exist: Whether there must be runs in it already.
 
         Raises:
             RunNotFound: When the project has no runs yet.
@@ -75,7 +93,7 @@ class Subjects:
         from mlproj.workflow.runs import open_tracker, store_note
 
         if self.tracker is None:
-            store, self.tracker = open_tracker(project, must_exist=True)
+            store, self.tracker = open_tracker(project, must_exist=must_exist)
             self.note = store_note(store)
             self.tracker.__enter__()
         return self.tracker
@@ -101,17 +119,19 @@ class Subjects:
         return self._stored(run, project)
 
     def _file(self, path: Path, project: "Project | None", metric: str | None) -> Subject:
-        from mlproj.records.files import read_predictions
+        if project is None:
+            from mlproj.records.files import read_predictions
 
-        positive = str(project.data.positive) if project and project.data.positive is not None else None
-        predictions = read_predictions(path, metric=metric, task=project.task if project else None, positive=positive)
-        if project is not None:
-            from mlproj.workflow.lookup import with_project
+            predictions = read_predictions(path, metric=metric)
+            head = " · ".join([str(path), *_count_splits(predictions)])
+            return Subject(head, str(path), "file", predictions, None, None, {"distributions_differ": False})
+        from mlproj.workflow.lookup import read_foreign
 
-            predictions = with_project(predictions, project, path)
-        splits: dict[str, Any] = {"distributions_differ": bool(project and (project.data.extra or project.data.time))}
-        head = " · ".join([str(path), *_count_splits(predictions)])
-        return Subject(head, str(path), "file", predictions, project, None, splits)
+        found = read_foreign(path, project, metric=metric)
+        aside = [f"{found.left_aside:,} test rows left aside"] if found.left_aside else []
+        head = " · ".join([str(path), *_count_splits(found.predictions), *aside])
+        splits = {"distributions_differ": bool(project.data.extra or project.data.time)}
+        return Subject(head, str(path), "file", found.predictions, project, None, splits, found.notes)
 
     def _stored(self, run: Run | str | None, project: "Project | str | Path | None") -> Subject:
         from mlproj.records.files import read_predictions
@@ -121,7 +141,9 @@ class Subjects:
         tracker = self.open(home)
         found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_run(tracker, run))
         if found.kind not in MODEL_KINDS:
-            raise InputError(f"{speak(found)} is a {found.kind}, not a model. Name a training: mlproj runs")
+            raise InputError(
+                f"{speak(found)} is of kind {found.kind}, which holds no model. Name a training: mlproj runs"
+            )
         stored_spec(tracker, found)  # says why it holds none
         folder = tracker.fetch(found.id, "")
         if not (folder / "predictions.parquet").is_file():
@@ -163,3 +185,34 @@ def nearby(project: "Project | str | Path | None") -> "Project | None":
 
 def _count_splits(predictions: Predictions) -> Sequence[str]:
     return [f"{s.replace('_', '-')} {int((predictions.split == s).sum()):,}" for s in predictions.splits]
+
+
+def as_run(
+    run: Any, project: "Project | str | Path | None"
+) -> "tuple[Run | str | Path | None, Project | str | Path | None]":
+    """A RUN as `find` takes it: of what `train` or `search` returned, the run and the project that it belongs to.
+
+    Args:
+        run: A RUN, or a result with the attributes `run` and `project`.
+        project: The project asked for, if any; it wins.
+    """
+    if run is None or isinstance(run, Run | str | Path):
+        return run, project
+    return run.run, run.project if project is None else project
+
+
+def limits_of(subject: Subject, home: "Project | None") -> dict[str, str]:
+    """The limits that a subject is held to: those that project.yaml names now, else those it was trained for."""
+    for project in (home, subject.project):
+        if project is not None and project.metric.satisfy:
+            return {str(name): limit for name, limit in project.metric.satisfy.items()}
+    return {}
+
+
+def metric_of(subject: Subject, home: "Project | None") -> str:
+    """The metric that a subject is judged by: the one that project.yaml optimises now, else its own."""
+    for project in (home, subject.project):
+        if project is not None and project.metric.optimize:
+            return project.metric.optimize
+    assert subject.predictions is not None
+    return "error" if next(iter(subject.predictions.labels.values())).is_classification else "rmse"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Fit, Promise, Run
+from mlproj.spec.model import Python
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash
 from mlproj.workflow.parts import report_parts
@@ -202,6 +203,8 @@ def model_name(project: Project) -> str:
         >>> model_name(Project(name="cats", data=Data(source="app.csv", label="is_cat")))
         'mlp-64-64'
     """
+    if isinstance(project.model, Python):
+        return project.model.factory.rpartition(":")[2]
     sizes = getattr(project.model, "sizes", ())
     return "-".join([project.model.kind, *map(str, sizes[:4])])
 
@@ -220,7 +223,9 @@ def _contract(project: Project, fit: Fit) -> tuple[Promise, ...]:
     from mlproj.metrics import promises
 
     dev = fit.predictions.part("dev")
-    return promises(project.metric.satisfy, dev.labels, weight=dev.weight, resources=fit.resources) if len(dev) else ()
+    if not len(dev):
+        return ()
+    return promises(project.metric.satisfy, dev.labels, weight=dev.weight, group=dev.group, resources=fit.resources)
 
 
 def _finished(run: Run, fit: Fit, folder: Path | None) -> Run:

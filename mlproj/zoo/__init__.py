@@ -13,7 +13,13 @@ Example:
 
 from mlproj.zoo.build import build as build
 from mlproj.zoo.build import load_models
+from mlproj.zoo.estimator import OwnEstimator as OwnEstimator
+from mlproj.zoo.estimator import is_estimator as is_estimator
+from mlproj.zoo.own import OwnModel as OwnModel
+from mlproj.zoo.own import build_model as build_model
+from mlproj.zoo.own import restore_model as restore_model
 from mlproj.zoo.seeds import generator as generator
+from mlproj.zoo.seeds import seeded as seeded
 from mlproj.zoo.stacked import LayerRow as LayerRow
 from mlproj.zoo.stacked import StackedModel as StackedModel
 from mlproj.zoo.stacked import layer_table as layer_table

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from mlproj.spec.base import Spec
 from mlproj.zoo.stacked import StackedModel
 
-BUILT_IN = ("mlproj.zoo.linear", "mlproj.zoo.mlp")
+BUILT_IN = ("mlproj.zoo.linear", "mlproj.zoo.mlp", "mlproj.zoo.own")
 
 
 @singledispatch

@@ -4,6 +4,8 @@ So a member of a stack draws what its twin draws alone, and switching dropout on
 the order of the batches.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -29,3 +31,33 @@ def generator(seed: int, purpose: Purpose, index: int = 0, *, device: torch.devi
     """
     state = np.random.SeedSequence((seed, _PURPOSES[purpose], index)).generate_state(1, np.uint64)
     return torch.Generator(device).manual_seed(int(state[0] >> 1))
+
+
+@contextmanager
+def seeded(seed: int, purpose: Purpose, index: int = 0, *, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Random numbers of torch and NumPy that depend on the seed alone, for code that is not ours; then as before.
+
+    Args:
+        seed: The model's seed.
+        purpose: What the numbers are for.
+        index: Which of several streams of that purpose.
+        device: Where torch draws beside the CPU.
+
+    Example:
+        >>> with seeded(7, "weights"):
+        ...     one = torch.rand(3)
+        >>> with seeded(7, "weights"):
+        ...     bool((one == torch.rand(3)).all())
+        True
+    """
+    place = torch.device(device)
+    gpus = [torch.cuda.current_device() if place.index is None else place.index] if place.type == "cuda" else []
+    state = np.random.get_state()  # noqa: NPY002  # scikit-learn draws from it unless it is told otherwise
+    with torch.random.fork_rng(devices=gpus):
+        first = generator(seed, purpose, index).initial_seed()
+        torch.manual_seed(first)
+        np.random.seed(first % 2**32)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            np.random.set_state(state)  # noqa: NPY002

@@ -6,7 +6,7 @@ members together again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,7 +26,12 @@ class StackedModel(nn.Sequential):
         layers: Layers by name, in order; each maps [M, B, n] to [M, B, n'].
         n_features: Inputs F of each model.
         n_models: Members M.
+
+    Attributes:
+        leading_axes: Axes of models in front of each parameter: 1, or 0 for a module of the user's own, which is alone.
     """
+
+    leading_axes: ClassVar[int] = 1
 
     def __init__(self, layers: Mapping[str, nn.Module], *, n_features: int, n_models: int) -> None:
         super().__init__()
@@ -69,7 +74,7 @@ def unstack(model: StackedModel) -> tuple[dict[str, NDArray[Any]], ...]:
         One mapping per member; the arrays are copies.
     """
     state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
-    return tuple({name: value[m].copy() for name, value in state.items()} for m in range(model.n_models))
+    return tuple({name: np.array(value[m], order="C") for name, value in state.items()} for m in range(model.n_models))
 
 
 def stack(members: Sequence[Weights]) -> dict[str, Tensor]:
@@ -99,6 +104,9 @@ def layer_table(model: StackedModel) -> tuple[LayerRow, ...]:
     Returns:
         One row per layer; layers that do nothing (dropout at rate 0) are left out.
     """
+    own: tuple[LayerRow, ...] | None = getattr(model, "rows", None)  # of a model of the user's own
+    if own is not None:
+        return own
     rows, width = [], model.n_features
     for name, layer in model.named_children():
         width = layer.n_out if isinstance(layer, Dense) else width

@@ -256,3 +256,10 @@ def test_a_gap_of_two_causes_first_asks_for_a_train_dev_set() -> None:
     assert (ladder.verdict.state, ladder.verdict.candidates[0]) == ("unresolved", "variance_or_data_mismatch")
     command = next_command(ladder, remedies(ladder, project=project, run="r"), subject="r", project=project)
     assert "split --redraw --set splits.train_dev=" in command
+
+
+def test_a_gap_that_was_not_measured_has_no_remedies_yet() -> None:
+    found = ladder(("human=0.02", "dev=10%:2000"))
+    assert found.verdict.state == "unresolved"
+    assert remedies(found) == ()
+    assert "--rung train=" in next_command(found, ())

@@ -66,6 +66,17 @@ def test_a_ladder_from_a_csv_file_imports_no_framework(modules_after: Probe, tmp
     assert not imported & (HEAVY - {"pandas"})  # pyarrow looks for pandas itself where it is installed
 
 
+def test_files_are_compared_and_held_to_limits_without_a_framework(modules_after: Probe, tmp_path: Path) -> None:
+    for name, wrong in (("a.csv", 7), ("b.csv", 9)):
+        rows = [f"{at},{at % 2},{at % 2 if at % wrong else 1 - at % 2}" for at in range(100)]
+        (tmp_path / name).write_text("\n".join(["id,y_true,y_pred", *rows]) + "\n")
+    a, b = str(tmp_path / "a.csv"), str(tmp_path / "b.csv")
+    for arguments in (("compare", a, b), ("check-metric", a, "--satisfy", "recall>=0.1")):
+        imported = modules_after(command(*arguments))
+        assert "mlproj.metrics" in imported
+        assert not imported & (HEAVY - {"pandas"}), arguments
+
+
 def test_the_process_that_trains_never_imports_mlflow(modules_after: Probe, tmp_path: Path) -> None:
     text = "name: iris\ndata: {source: 'sklearn:iris'}\nmodel: {kind: linear}\ntraining: {epochs: 2}\n"
     (tmp_path / "project.yaml").write_text(text)

@@ -28,7 +28,8 @@ def test_help_lists_what_is_built_and_nothing_else() -> None:
         for line in text.partition("Commands:\n")[2].splitlines()
         if line.startswith("  ") and line[2] != " "
     ]
-    assert " ".join(listed) == "init check schema model split demo train search runs record ui diagnose errors"
+    trained = "init check schema model split demo train search runs record ui"
+    assert " ".join(listed) == f"{trained} compare check-metric evaluate predict diagnose errors"
 
 
 @pytest.mark.parametrize("command", ["check", "train", "search", "model", "split", "runs", "ui"])

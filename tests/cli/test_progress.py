@@ -1,14 +1,16 @@
 """Progress off a terminal: a line a minute, on standard error only."""
 
+import re
 import time
 
 import pytest
 
 from mlproj.cli import progress
-from mlproj.cli.progress import SearchProgress, TrainingProgress
+from mlproj.cli.progress import PredictProgress, SearchProgress, TrainingProgress
 from mlproj.cli.shell import Shell
 from mlproj.searching import Progress, Trial
 from mlproj.workflow.desk import Begun
+from mlproj.workflow.predict import Predicting
 from mlproj.workflow.train import Started
 
 STARTED = Started("flowers · train 100 · dev 20", 8, ("a class is rare",))
@@ -86,3 +88,15 @@ def test_a_line_comes_also_while_no_trial_ends(
         assert capsys.readouterr().err == "trial 0 of 64, no result yet\n"
     time.sleep(1.2)
     assert capsys.readouterr().err == ""
+
+
+def test_a_prediction_says_rows_done_and_how_fast(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with PredictProgress(Shell(None, json=False, quiet=False)) as shown:
+        shown.start(Predicting("mine (01234567, just now) · new.csv", ("The file has no column 'uid'.",)))
+        shown.rows(65_536)
+    said = capsys.readouterr()
+    assert said.out == "mine (01234567, just now) · new.csv\nnote: The file has no column 'uid'.\n"
+    assert re.fullmatch(r"row 65,536, [\d,]+ a second\n", said.err)

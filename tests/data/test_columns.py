@@ -94,7 +94,11 @@ def test_a_column_that_include_names_is_not_left_out_by_a_guess() -> None:
     ("cells", "fragments"),
     [
         (WORDS, ["200 different texts in 200 rows", "left out", "columns: {x: category}"]),
-        (["31/01/2024", "01/02/2024"], ["dates", "{x: {date: FORMAT}}"]),
+        (["31/01/2024", "01/02/2024"], ["dates", 'declare `columns: {x: {date: "%d/%m/%Y"}}`']),
+        (["01/02/2024", "03/04/2024"], ['"%d/%m/%Y"', 'or `columns: {x: {date: "%m/%d/%Y"}}`', "only you know"]),
+        (["3 Mar 2024", "24 Dec 2023"], ['{date: "%d %b %Y"}']),
+        (["March 3, 2024 10:15 PM", "May 4, 2023 01:00 AM"], ['{date: "%B %d, %Y %I:%M %p"}']),
+        (["31/01/2024", "2024/02/01", "1.2.2024"], ["dates", "{x: {date: FORMAT}}"]),
         (["1,5", "2,25"], ["decimal comma"]),
         ([*MANY, *["unknown"] * 60], ["mostly numbers", "'unknown'", "empty such cells"]),
     ],

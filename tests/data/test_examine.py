@@ -81,8 +81,8 @@ def test_pooled_sources_are_warned_of_and_extra_is_not(build: Build) -> None:
 def test_what_proves_each_promise_is_said(build: Build) -> None:
     metric = MetricSpec(optimize="f1", satisfy={"recall": ">= 0.95", "error": "<= 0.4", "latency_ms": "<= 20"})
     report = examine(build({"a.csv": people()}, id="uid").changed(metric=metric))
-    assert any("to prove it takes at least 73, all answered right" in warning for warning in report.warnings)
-    assert any(note.startswith("error <= 0.4: dev has 120 examples; at most ") for note in report.notes)
+    assert any("it takes at least 73, all right: grow dev" in warning for warning in report.warnings)
+    assert any(note.startswith("error <= 0.4 with 120 examples on dev: at most ") for note in report.notes)
     assert not any("latency" in text for text in (*report.warnings, *report.notes))
 
 

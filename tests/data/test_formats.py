@@ -334,9 +334,9 @@ def test_nested_json_stays_json(tmp_path: Path) -> None:
 
 def test_typed_files_of_a_folder_meet_in_one_type(tmp_path: Path) -> None:
     for i, a in enumerate((pd.array([1, 2], "int64"), pd.array([1, None], "Int64"))):
-        pd.DataFrame({"a": a, "n": [None, None], "when": pd.Series(["2024-01-01", None], dtype="datetime64[us]")}).to_parquet(
-            tmp_path / f"{i}.parquet"
-        )
+        pd.DataFrame(
+            {"a": a, "n": [None, None], "when": pd.Series(["2024-01-01", None], dtype="datetime64[us]")}
+        ).to_parquet(tmp_path / f"{i}.parquet")
     assert _batches_equal_the_whole("*.parquet", tmp_path)
     assert str(read_source("*.parquet", tmp_path).frame["a"].dtype) == "Int64"
     (tmp_path / "2.csv").write_text("a,n,when\nx,,2024-02-01\n")

@@ -5,7 +5,6 @@ import pytest
 
 from mlproj.data.columns import Column
 from mlproj.data.hygiene import (
-    describe_proof,
     describe_sources,
     describe_suspects,
     find_class_gaps,
@@ -115,15 +114,6 @@ def test_suspects_are_named_with_what_to_write() -> None:
     assert "`exclude: [reason]`" in found[0].text
     assert "ROC curve of 0.9991" in found[1].text
     assert "an R² of 1.0000" in found[2].text
-
-
-def test_proofs_in_words() -> None:
-    assert describe_proof("recall >= 0.95", 0.95, 200, "examples of 'yes'").text == (
-        "recall >= 0.95: dev has 200 examples of 'yes'; "
-        "at most 3 of them answered wrong proves it (fewest that can: 73)."
-    )
-    assert describe_proof("recall >= 0.95", 0.95, 72, "positives").is_warning
-    assert "proved by no number" in describe_proof("accuracy >= 1", 1.0, 72, "examples").text
 
 
 def test_an_id_is_recommended_and_a_column_that_would_do() -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 from mlproj.errors import InvalidInput
 from mlproj.metrics import measure, score
 from mlproj.metrics.intervals import mover, wilson
-from mlproj.metrics.paired import Paired, paired_difference
+from mlproj.metrics.paired import Paired, p_second_better, paired_difference, reconcile
 from mlproj.records import Answers
 from mlproj.spec.goal import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
@@ -272,3 +272,78 @@ def test_squared_errors_of_a_clearly_worse_model_are_covered() -> None:
         return paired_difference(first, second, "mse"), 0.69
 
     assert coverage(draw, 200) >= 0.91
+
+
+def test_answers_before_and_after_labels_were_corrected_are_a_pair_where_that_is_said() -> None:
+    truth, answers = np.zeros(200, dtype=np.int64), (np.arange(200) < 20).astype(np.int64)
+    after = Answers((np.arange(200) < 6).astype(np.int64), answers, NAMES)
+    before = Answers(truth, answers, NAMES)
+    with pytest.raises(InvalidInput, match="or their truth differs"):
+        paired_difference(after, before, "error")
+    found = paired_difference(after, before, "error", relabelled=True)
+    assert found.value == pytest.approx(-6 / 200)
+    assert found.p == pytest.approx(2 * 0.5**6 / 2)  # mid-p of 0 against 6
+    assert found.low < found.value < found.high < 0
+    missing = Answers(np.where(np.arange(200) == 9, -1, 0), answers, NAMES)
+    with pytest.raises(InvalidInput, match="or their truth differs"):
+        paired_difference(missing, before, "error", relabelled=True)
+
+
+def test_p_and_limits_say_the_same_once_they_are_reconciled() -> None:
+    disagreed = 0
+    for only_first, only_second in [(b, c) for b in range(12) for c in range(24)]:
+        for none in (0, 10):
+            found = compare((150 - only_first - only_second - none, only_first, only_second, none))
+            agreed = reconcile(found)
+            apart = agreed.low > 0 or agreed.high < 0
+            assert apart == (agreed.p < 0.05)
+            assert (agreed.low, agreed.p) <= (found.low, agreed.p)
+            disagreed += agreed != found
+    assert 0 < disagreed <= 12
+
+
+@given(only_first=st.integers(0, 40), only_second=st.integers(0, 40))
+def test_the_sign_probability_of_an_error_is_a_mean_of_two_posteriors(only_first: int, only_second: int) -> None:
+    if only_first == only_second:
+        return
+    found = compare((100, only_first, only_second, 5))
+    with np.errstate(all="ignore"):
+        priors = [
+            stats.beta.sf(0.5, max(only_second, 1e-9), only_first + 1),
+            stats.beta.sf(0.5, only_second + 1, max(only_first, 1e-9)),
+        ]
+    assert p_second_better(found, lower_is_better=True) == pytest.approx(np.mean(priors), abs=1e-6)
+
+
+def test_of_equal_or_undefined_models_neither_is_the_better() -> None:
+    assert p_second_better(Paired(0.0, -0.1, 0.1, 1.0, 9, ""), lower_is_better=True) == 0.5
+    assert p_second_better(Paired(float("nan"), -inf, inf, 1.0, 9, ""), lower_is_better=False) == 0.5
+    assert p_second_better(Paired(0.1, 0.05, 0.2, 0.01, 9, ""), lower_is_better=False) == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize("metric", ["error", "mae"])
+def test_the_sign_probability_is_as_often_right_as_it_says(metric: str) -> None:
+    """Pairs whose true difference is drawn anew each time, evenly to both sides of 0; tolerance .05 per bin."""
+    rng, stated, right = np.random.default_rng(9), [], []
+    for _ in range(3000):
+        delta = rng.uniform(-0.12, 0.12)
+        if metric == "error":
+            cells = rng.multinomial(150, [0.75, 0.1 + delta / 2, 0.1 - delta / 2, 0.05])
+            first, second = from_table(cells[0], cells[2], cells[1], cells[3])  # delta is first minus second
+        else:
+            truth, noise = np.zeros(600), rng.normal(2, 0.6, (2, 600))
+            first, second = Answers(truth, noise[0] + delta), Answers(truth, noise[1])
+        stated.append(p_second_better(reconcile(paired_difference(first, second, metric)), lower_is_better=True))
+        right.append(delta > 0)
+    said, held = np.array(stated), np.array(right)
+    for low, high in [(0, 0.1), (0.1, 0.3), (0.3, 0.7), (0.7, 0.9), (0.9, 1.0001)]:
+        bin_ = (said >= low) & (said < high)
+        assert bin_.sum() > 150
+        assert held[bin_].mean() == pytest.approx(said[bin_].mean(), abs=0.05)
+
+
+def test_equal_models_pass_for_different_in_one_case_of_twenty_at_most() -> None:
+    rng = np.random.default_rng(4)
+    tables = [rng.multinomial(200, [0.8, 0.06, 0.06, 0.08]).tolist() for _ in range(2000)]
+    said = np.array([p_second_better(reconcile(compare(tuple(t))), lower_is_better=True) for t in tables])
+    assert np.mean((said > 0.975) | (said < 0.025)) <= 0.06

@@ -10,10 +10,11 @@ from scipy import stats
 
 from mlproj.metrics import score
 from mlproj.metrics.paired import paired_difference
+from mlproj.metrics.seeds import t_interval
 from mlproj.records import Answers, Predictions
 from mlproj.searching.matrix import Matrix, read_rows, write_row
 from mlproj.searching.trials import Trial
-from mlproj.searching.verdict import t_interval, verdict
+from mlproj.searching.verdict import verdict
 
 N = 360
 IDS, DEV = np.arange(N).astype(np.str_), np.full(N, "dev")

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlproj.spec.base import Spec
+from mlproj.spec.base import Spec, Words
 from mlproj.spec.fields import ROOT, Form, forms_of, forms_of_field, say
 from mlproj.spec.goal import HumanLevel
 from mlproj.spec.load import make_project, parse_project
 from mlproj.spec.model import MLP
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, quote, spec_hash, to_yaml
+from mlproj.spec.training import Training
 from mlproj.spec.yaml import read_yaml
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -22,6 +23,8 @@ RULED = {
     "a condition such as kind == 'adult'": st.sampled_from(["a > 1", "`b c` == 'x: y'", "not d", "e in [1, 'f']"]),
     'a limit such as ">= 0.95" or "<= 20"': st.sampled_from([">= 0.95", "<= 20", "> 1e-3", "< 5 %"]),
     "auto": st.sampled_from(["auto", "cpu", "cuda:1", "mps"]),
+    "package.module:Name": st.sampled_from(["nets:Net", "a.b_c:D.make", "größe:Netz"]),
+    "python:module:function": st.sampled_from(["python:losses:focal", "python:a.b:c"]),
     "text of at most": TEXTS.map(lambda text: "n" + "".join(c for c in text if c.isalnum() or c in " -_(é€)") + "."),
 }
 """Texts that obey more than their type says, by the beginning of what their rule says in words."""
@@ -36,10 +39,10 @@ def _values(form: Form) -> st.SearchStrategy[Any]:
     if origin is Literal:
         return st.sampled_from(inner)
     if origin is dict:
+        is_open = not any(isinstance(rule, Words) for key in forms_of(inner[0]) for rule in key.rules)
+        names = ["a", "yes", *(["1", "b: c"] if is_open else ["größe"])]
         known = [word for key in forms_of(inner[0]) for word in get_args(key.type)]
-        return st.dictionaries(
-            st.sampled_from(known or ["a", "yes", "1", "b: c"]), _any(forms_of(inner[1])), max_size=3
-        )
+        return st.dictionaries(st.sampled_from(known or names), _any(forms_of(inner[1])), max_size=3)
     if origin is tuple:
         n = len(inner) if inner[-1] is not Ellipsis else None  # a pair, or as many as one likes
         return st.lists(_any(forms_of(inner[0])), min_size=n or 1, max_size=n or 3)
@@ -75,7 +78,12 @@ def _sections(spec: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 def _consistent(spec: type[Spec], section: dict[str, Any]) -> dict[str, Any]:
     """A section without the few pairs of keys that exclude each other."""
-    dropped = {MLP: ("layers", "width") if "hidden" in section else (), HumanLevel: ("metric", "value", "half_width")}
+    dropped: dict[type[Spec], tuple[str, ...]] = {
+        MLP: ("layers", "width") if "hidden" in section else (),
+        HumanLevel: ("metric", "value", "half_width"),
+    }
+    if str(section.get("loss")).startswith("python:"):
+        dropped[Training] = ("label_smoothing",)
     kept = {name: value for name, value in section.items() if name not in dropped.get(spec, ())}
     return {"error": 0.1} | kept if spec is HumanLevel else kept
 

@@ -79,6 +79,6 @@ def test_the_reference_has_a_row_for_every_key() -> None:
     assert rows["training.learning_rate"] == (
         "training.learning_rate", "a number above 0", "0.001", "Step size α₀, the first thing to tune.",
     )  # fmt: skip
-    assert rows["model.kind"].type == "mlp or linear"
+    assert rows["model.kind"].type == "mlp, linear or python"
     assert rows["training.schedule.warmup"].description.startswith("cosine, one_cycle: ")
     assert rows["data.source.where"].type == "a condition such as kind == 'adult'"

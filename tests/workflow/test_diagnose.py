@@ -150,7 +150,7 @@ def test_without_a_dev_set_the_next_command_works_and_the_ladder_says_what_is_mi
 @pytest.mark.parametrize(
     ("column", "words"),
     [
-        (["Rose", "Lily"], "answers Lily, Rose, but the classes are iris, lily, rose"),
+        (["rosa", "lys"], "answers lys, rosa, but the classes are iris, lily, rose"),
         (["0.1", "0.7"], "answers 0.1, 0.7"),
     ],
 )

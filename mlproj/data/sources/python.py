@@ -2,10 +2,10 @@
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from mlproj.spec.code import describe, load_object, on_path
 
 PREFIX = "python:"
 LABEL = "y"
+Made = TypeVar("Made")
 _RETURNS = "Return a DataFrame, (X, y), or a data set with __len__ and __getitem__."
 
 
@@ -32,17 +33,7 @@ class PythonSource(AbstractSource):
 
     def read(self, path: str, root: Path) -> Reading:
         """Calls the function, with the project's folder on the import path."""
-        found = load_object(path.removeprefix(PREFIX), root, where=path)
-        if not callable(found):
-            raise refuse(path, f"is {_a(found)}, no function", _RETURNS)
-        _check_signature(path, found)
-        with on_path(root), redirect_stdout(sys.stderr):  # what a command prints is its own
-            try:
-                frame, label = _to_frame(path, found())
-            except InvalidInput:
-                raise
-            except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever the user's function raises)
-                raise refuse(path, f"fails: {describe(error, root)}", "Call it in Python to see more.") from None
+        frame, label = _call(path, root, lambda made: _to_frame(path, made))
         if len(frame) == 0 or frame.shape[1] == 0:
             raise refuse(path, "returned no columns" if frame.shape[1] == 0 else "returned no rows", _RETURNS)
         if any(name is not None for name in frame.index.names):  # an index with a name is a column, as in Parquet
@@ -77,6 +68,34 @@ def _standard(path: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
     return to_pandas(pa.table({"": chunks}))[""]
 
 
+def open_examples(path: str, root: Path) -> Any | None:
+    """The map-style data set that a `python:` function returns; None where it returns a table or `(X, y)`.
+
+    Args:
+        path: As written in project.yaml.
+        root: The project's folder.
+
+    Raises:
+        InvalidInput: When the function cannot be called.
+    """
+    return _call(path, root, lambda made: made if _is_map_style(made) else None)
+
+
+def _call(path: str, root: Path, use: Callable[[Any], Made]) -> Made:
+    """What is made of what the function returns, with the project's folder on the import path."""
+    found = load_object(path.removeprefix(PREFIX), root, where=path)
+    if not callable(found):
+        raise refuse(path, f"is {_a(found)}, no function", _RETURNS)
+    _check_signature(path, found)
+    with on_path(root), redirect_stdout(sys.stderr):  # what a command prints is its own
+        try:
+            return use(found())
+        except InvalidInput:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever the user's function raises)
+            raise refuse(path, f"fails: {describe(error, root)}", "Call it in Python to see more.") from None
+
+
 def _check_signature(path: str, function: Any) -> None:
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -97,10 +116,14 @@ def _to_frame(path: str, made: Any) -> tuple[pd.DataFrame, str | None]:
         return made, None
     if isinstance(made, tuple) and len(made) == 2:
         return _join(path, made[0], made[1])
-    is_plain = isinstance(made, str | bytes | Mapping | Sequence) or hasattr(made, "dtype")
-    if hasattr(made, "__len__") and hasattr(made, "__getitem__") and not is_plain:
+    if _is_map_style(made):
         return _from_pairs(path, made)
     raise refuse(path, f"returned {_a(made)}", _RETURNS)
+
+
+def _is_map_style(made: Any) -> bool:
+    is_plain = isinstance(made, str | bytes | Mapping | Sequence | pd.DataFrame) or hasattr(made, "dtype")
+    return hasattr(made, "__len__") and hasattr(made, "__getitem__") and not is_plain
 
 
 def _join(path: str, x: Any, y: Any) -> tuple[pd.DataFrame, str | None]:

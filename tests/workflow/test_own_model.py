@@ -1,0 +1,142 @@
+"""Models of the user's own from project.yaml to the store and back, and the examples of docs/own-model.md."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from flower_project import SPEC
+
+import mlproj
+from mlproj.errors import InvalidInput
+from mlproj.pyfunc import _load_pyfunc
+from mlproj.spec.load import load_project
+from mlproj.track import store_for
+from mlproj.workflow.train import Trained
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-model.md"
+MODULE = 'model: {kind: python, factory: "nets:Wide", args: {width: 16}}'
+MakeFlowers = Callable[..., Path]
+
+
+def example(name: str) -> str:
+    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def with_model(text: str) -> str:
+    return SPEC.replace("model: {kind: mlp, hidden: [16]}", text)
+
+
+def answers(trained: Trained) -> pd.DataFrame:
+    root = trained.project.root
+    folder = next((root / "mlruns").rglob(f"{trained.run.id}/artifacts/model/data"))
+    return _load_pyfunc(str(folder)).predict(pd.read_csv(root / "app.csv"))
+
+
+def check_answers(trained: Trained) -> None:
+    table = pd.read_csv(trained.project.root / "app.csv").assign(**answers(trained)).set_index("uid")
+    dev = trained.fit.predictions.part("dev")
+    classes = np.array(dev.answers.classes)
+    found = table.loc[[int(each) for each in dev.ids], "y_pred"].to_numpy()
+    assert (found == classes[dev.answers.y_pred]).all()
+    assert trained.fit.metrics["dev"]["accuracy"] > 0.8
+    assert json.loads(json.dumps(trained.document()))["outcome"] in ("completed", "early_stopped")
+
+
+def test_the_module_of_the_page_trains_and_answers_from_the_store(make_flowers: MakeFlowers) -> None:
+    root = make_flowers(with_model(MODULE))
+    (root / "nets.py").write_text(example("torch"))
+    trained = mlproj.train(root, set=["training.epochs=20"])
+    assert trained.run.name.startswith("Wide-")
+    check_answers(trained)
+    assert mlproj.diagnose_bias_variance(trained).ladder.rungs
+
+
+@pytest.mark.parametrize("name", ["sklearn", "xgboost"])
+def test_the_estimators_of_the_page_train_and_answer_from_the_store(make_flowers: MakeFlowers, name: str) -> None:
+    pytest.importorskip(name)
+    trained = mlproj.train(make_flowers(with_model(example(name))))
+    check_answers(trained)
+    assert (trained.fit.best_epoch, trained.fit.outcome.kind) == (1, "completed")
+
+
+def test_the_function_and_the_loss_of_the_page_work(make_flowers: MakeFlowers) -> None:
+    root = make_flowers(with_model('model: {kind: python, factory: "models:crossed"}'))
+    (root / "models.py").write_text(example("function"))
+    (root / "losses.py").write_text(example("loss"))
+    check_answers(mlproj.train(root))
+    trained = mlproj.train(root, set=["model.kind=mlp", "training.loss=python:losses:focal", "training.epochs=30"])
+    check_answers(trained)
+
+
+def test_a_model_whose_module_is_gone_says_so_when_it_is_loaded(make_flowers: MakeFlowers) -> None:
+    root = make_flowers(with_model(MODULE.replace("nets:", "leaving:")))
+    (root / "leaving.py").write_text(example("torch"))
+    trained = mlproj.train(root)
+    (root / "leaving.py").unlink()
+    shutil.rmtree(root / "__pycache__", ignore_errors=True)
+    import sys
+
+    del sys.modules["leaving"]
+    with pytest.raises(InvalidInput, match=r"model.factory: there is no module 'leaving'"):
+        answers(trained)
+
+
+def test_two_projects_may_call_their_modules_the_same(tmp_path: Path, make_flowers: MakeFlowers) -> None:
+    root = make_flowers(with_model(MODULE))
+    (root / "nets.py").write_text(example("torch"))
+    other = shutil.copytree(root, tmp_path / "other")
+    (other / "nets.py").write_text(example("torch").replace("self.hidden", "self.inner"))
+    names = {str(each): [row.layer for row in mlproj.model(each).layers] for each in (root, other)}
+    assert names == {str(root): ["hidden", "output"], str(other): ["inner", "output"]}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_arguments_are_searched_wherever_trials_run(make_flowers: MakeFlowers, workers: int) -> None:
+    root = make_flowers(with_model(MODULE) + "search: {space: {model.args.width: {int: [4, 32]}}}\n")
+    (root / "nets.py").write_text(example("torch"))
+    found = mlproj.search(root, trials=3, workers=workers)
+    best = store_for(load_project(root)).root
+    assert best.exists()
+    assert len(found.found.trials) == 3
+    assert all(4 <= trial.params["model.args.width"] <= 32 for trial in found.found.trials)
+
+
+def test_an_estimator_is_searched_by_its_arguments(make_flowers: MakeFlowers) -> None:
+    root = make_flowers(with_model(example("sklearn")) + "search: {space: {model.args.max_depth: {int: [1, 6]}}}\n")
+    found = mlproj.search(root, trials=3, workers=1)
+    assert {trial.state for trial in found.found.trials} == {"complete"}
+
+
+def test_a_setting_reaches_an_argument_and_is_a_parameter_of_the_run(make_flowers: MakeFlowers) -> None:
+    root = make_flowers(with_model(MODULE))
+    (root / "nets.py").write_text(example("torch"))
+    trained = mlproj.train(root, set=["model.args.width=5", "training.epochs=1"])
+    assert trained.run.params["model.args.width"] == "5"
+    assert trained.fit.weights["output.weight"].shape == (3, 5)
+    again = mlproj.train(root, like=trained.run.name)
+    assert again.fit.history == trained.fit.history
+
+
+def test_what_cannot_be_kept_is_diagnosed_all_the_same(make_flowers: MakeFlowers) -> None:
+    root = make_flowers(with_model('model: {kind: python, factory: "forgetful:Zero"}'))
+    code = "class Zero:\n    def fit(self, X, y): pass\n    def predict(self, X): return [0] * len(X)\n"
+    (root / "forgetful.py").write_text(code)
+    trained = mlproj.train(root)
+    assert "not stored" in trained.fit.outcome.text
+    assert not list((root / "mlruns").rglob(f"{trained.run.id}/artifacts/model"))
+    assert mlproj.diagnose_bias_variance(trained).ladder.rungs
+
+
+def test_check_says_what_it_found_and_what_is_not_read(make_flowers: MakeFlowers) -> None:
+    checked = mlproj.check(make_flowers(with_model(example("sklearn"))))
+    assert checked.report is not None
+    notes = checked.report.notes
+    assert "makes a RandomForestClassifier with fit and predict" in notes[0]
+    assert notes[1] == "RandomForestClassifier does not read training.epochs"
