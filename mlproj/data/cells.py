@@ -210,8 +210,9 @@ def _raw_texts(column: "pd.Series[Any]") -> pa.Array:
         case "number":
             cells = _without_point(pc.cast(pa.array(column, from_pandas=True), pa.large_string()))
         case "date":
-            seconds = pa.array(pd.to_datetime(column, utc=True).astype("datetime64[s, UTC]"), from_pandas=True)
-            cells = pc.cast(pc.strftime(seconds, "%Y-%m-%dT%H:%M:%S"), pa.large_string())
+            moments = pa.array(pd.to_datetime(column, utc=True).dt.tz_localize(None), from_pandas=True)
+            cells = pc.cast(pc.strftime(moments, "%Y-%m-%dT%H:%M:%S"), pa.large_string())
+            cells = pc.replace_substring_regex(cells, r"\.0+$|(\.\d*[1-9])0+$", r"\1")
         case "object":
             cells = pa.array([to_text(value) for value in column.to_numpy(dtype=object)], pa.large_string())
     return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells

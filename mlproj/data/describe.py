@@ -64,7 +64,7 @@ def describe_source(source: str, root: Path, *, label: str | None = None) -> Des
     task, reason = infer_task(cells[known])
     project = Project(name="x", data=Data(source=source, label=name))
     columns = tuple(c for c in infer_columns(reading.frame, project, labels=[name]) if c.name != name)
-    notes = [f"Label {name!r} {reason}: {task}."]
+    notes = [f"Label {name!r} {reason}: {task}.", *reading.notes]
     if label is None and reading.label is None:
         notes.insert(0, f"No --label given: took column {name!r}.")
     return Described(None if reading.label else name, task, columns, _suggest_roles(columns, len(cells)), tuple(notes))

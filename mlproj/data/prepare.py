@@ -111,13 +111,14 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
     table = remarks.attempt(lambda: read_tables(project))
     if table is None:
         return Prepared(project, remarks)
+    remarks.notes.extend(table.notes)
     names = [str(name) for name in table.frame.columns]
     remarks.problems.extend(find_absent(project, names) + check_roles(project, table.labels))
     if any(label not in names for label in table.labels):
         columns = infer_columns(table.frame, project, labels=table.labels)
         remarks.problems.extend(check_cells(project, table, columns))
         return Prepared(project, remarks)
-    if not _has_features(project, names, table):
+    if not has_features(project, names, table.labels):
         columns = infer_columns(table.frame, project, labels=table.labels)
         remarks.problems.extend(check_features(project, columns))
         return Prepared(project, remarks, columns)
@@ -163,9 +164,9 @@ def _read_again(project: Project, table: Table, remarks: Remarks) -> tuple[Label
     return labels, weights
 
 
-def _has_features(project: Project, names: Sequence[str], table: Table) -> bool:
+def has_features(project: Project, names: Sequence[str], labels: Sequence[str]) -> bool:
     """Whether project.yaml leaves any column to learn from; without one all rows are equal, and none can be dealt."""
-    roles = assign_roles(project, names, table.labels)
+    roles = assign_roles(project, names, labels)
     return any(role == "feature" and project.data.columns.get(name) != "ignore" for name, role in roles.items())
 
 

@@ -4,27 +4,41 @@ A deal needs labels, groups, times, predefined splits and ids; where no column n
 features, and these are made batch by batch. The deal is the one that `load_dataset` would make of the same data.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mlproj.data.cells import kind_of
 from mlproj.data.columns import find_absent
 from mlproj.data.deal import Deal
 from mlproj.data.dealing import deal_table, keep_deal, stored_columns
 from mlproj.data.ids import content_hashes, hash_columns
-from mlproj.data.prepare import clean_labels, replace_columns
-from mlproj.data.problems import Remarks
-from mlproj.data.sources import Reading, find_source
-from mlproj.data.table import PartOrigin, Table, number_files, parts_of
+from mlproj.data.prepare import clean_labels, has_features, replace_columns
+from mlproj.data.problems import Remarks, check_roles
+from mlproj.data.sources import AbstractSource, Reading, find_source
+from mlproj.data.sources.files import find_files
+from mlproj.data.table import (
+    PartOrigin,
+    Table,
+    alike,
+    check_columns,
+    choose_rows,
+    notes_of,
+    number_files,
+    own_labels,
+    parts_of,
+)
 from mlproj.data.task import read_labels
-from mlproj.data.where import evaluate_where
-from mlproj.errors import InvalidInput
+from mlproj.data.words import suggest
+from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Texts
 from mlproj.spec.data import Part
 from mlproj.spec.project import Project
+from mlproj.spec.where import columns_of, parse_where
 
 LARGE = 512 << 20
 """Bytes of data files from which a table is dealt without reading it as a whole: it takes several times as many."""
@@ -36,14 +50,13 @@ def is_large(project: Project) -> bool:
     """Whether the data files of a project are too large to be read for a deal alone."""
     total = 0
     for part, _ in parts_of(project):
-        place = project.root / Path(part.path).expanduser()
-        files = [place] if place.is_file() else list(place.glob("*")) if place.is_dir() else []
-        if not files and any(sign in part.path for sign in "*?["):
-            files = list(project.root.glob(part.path)) if not Path(part.path).is_absolute() else []
+        try:
+            files = find_files(part.path, project.root)[0]
+        except InvalidInput:  # no file, or said when it is read
+            continue
         for file in files:
-            if file.is_file():
-                plain = file.name.lower().endswith((".csv", ".jsonl", ".ndjson"))
-                total += file.stat().st_size * (1 if plain else _PACKED)
+            packed = not file.lower().endswith((".csv", ".jsonl", ".ndjson"))
+            total += (project.root / file).stat().st_size * (_PACKED if packed else 1)
     return total >= LARGE
 
 
@@ -84,88 +97,121 @@ def read_slim(project: Project, *, store: Path | None = None, redraw: bool = Fal
     Raises:
         InvalidInput: When a file cannot be read, or has not the columns that are needed.
     """
-    parts = list(parts_of(project))
-    names = _all_names(project, parts)
-    labels = project.data.labels or _own_label(project, parts)
-    problems = find_absent(project, names) + [
-        project.problem("data.label", f"there is no column {label!r}") for label in labels if label not in names
-    ]
+    parts, heads = _read_heads(project)
+    origins = [part.origin for part in parts]
+    labels = project.data.labels or own_labels(project, heads)
+    names = check_columns(project, [list(map(str, head.frame.columns)) for head in heads], origins, labels)
+    problems = find_absent(project, names) + check_roles(project, labels) + [
+        project.problem("data.label", f"there is no column {label!r}", suggest(label, names))
+        for label in labels
+        if label not in names
+    ]  # fmt: skip
+    if not problems and not has_features(project, names, labels):
+        problems.append(project.problem("data", "no column is left as a feature"))
     if problems:
         raise InvalidInput(problems)
-    hashed = None
-    if project.data.id is None:
-        hashed = stored_columns(project, store, redraw=redraw) or hash_columns(project, names, labels)
     data, splits = project.data, project.splits
     kept = [name for name in (*labels, data.id, data.group, data.time, splits.column) if name is not None]
-    readings, origins, contents = [], [], []
-    for part, origin in parts:
-        reading, hashes = _read_part(project, part, origin, kept, hashed)
-        readings.append(reading)
-        origins.append(origin)
-        contents.append(hashes)
-    source = np.repeat(np.arange(len(readings)), [len(reading.rows) for reading in readings])
+    hashed = None
+    if data.id is None:
+        hashed = stored_columns(project, store, redraw=redraw) or hash_columns(project, names, labels)
+    types = _number_types(heads, hashed or ())
+    read = [part.read(dict.fromkeys(kept), hashed, types) for part in parts]
+    readings, contents = [reading for reading, _ in read], [hashes for _, hashes in read]
+    frames = alike([reading.frame.reindex(columns=list(dict.fromkeys(kept))) for reading in readings])
+    files, file = number_files(readings, origins)
     return Table(
-        pd.concat([reading.frame for reading in readings], ignore_index=True),
-        source,
+        pd.concat(frames, ignore_index=True),
+        np.repeat(np.arange(len(frames)), [len(frame) for frame in frames]),
         np.concatenate([reading.rows for reading in readings]),
         tuple(origins),
         labels,
-        *number_files(readings, origins),
+        files,
+        file,
         None if hashed is None else np.concatenate(contents),
         None if hashed is None else tuple(hashed),
+        notes_of(readings),
     )
 
 
-def _batches(project: Project, part: Part, origin: PartOrigin) -> Iterator[Reading]:
-    """The batches of a part; what is wrong with it is said of its place in project.yaml."""
-    try:
-        yield from find_source(part.path).batches(part.path, project.root)
-    except InvalidInput as error:
-        problems = [project.problem(origin.key, f"{p.where}: {p.message}", p.hint) for p in error.problems]
-        raise InvalidInput(problems) from None
+def _read_heads(project: Project) -> tuple[list["_Part"], list[Reading]]:
+    """Every part with its first batch, which tells columns and types."""
+    problems: list[Problem] = []
+    parts, heads = [], []
+    whole: dict[str, Reading] = {}
+    for entry, origin in parts_of(project):
+        part = _Part(project, entry, origin, whole)
+        try:
+            head = next(part.batches(None))
+        except InvalidInput as error:
+            problems += error.problems
+            continue
+        parts.append(part)
+        heads.append(replace(head, frame=head.frame.iloc[:1]))
+    if problems:
+        raise InvalidInput(problems)
+    return parts, heads
 
 
-def _all_names(project: Project, parts: Sequence[tuple[Part, PartOrigin]]) -> list[str]:
-    first = [next(_batches(project, part, origin)).frame.columns for part, origin in parts]
-    return list(dict.fromkeys(str(name) for columns in first for name in columns))
+def _number_types(heads: Sequence[Reading], names: Sequence[str]) -> dict[str, Any]:
+    """The type that a column of numbers has when the parts are joined: half as many digits say another number."""
+    columns = {name: [head.frame[name] for head in heads if name in head.frame.columns] for name in names}
+    return {
+        name: pd.concat(found).dtype
+        for name, found in columns.items()
+        if len(found) > 1 and all(kind_of(column) == "number" for column in found)
+    }
 
 
-def _own_label(project: Project, parts: Sequence[tuple[Part, PartOrigin]]) -> tuple[str, ...]:
-    label = next((r.label for part, origin in parts if (r := next(_batches(project, part, origin))).label), None)
-    if label is None:
-        raise InvalidInput([project.problem("data.label", "is missing: which column is to be predicted?")])
-    return (label,)
+@dataclass(frozen=True)
+class _Part:
+    """One part of the data; `whole` keeps the sources that are read as a whole, each once."""
 
+    project: Project
+    entry: Part
+    origin: PartOrigin
+    whole: dict[str, Reading]
 
-def _read_part(
-    project: Project, part: Part, origin: PartOrigin, kept: Sequence[str], hashed: Sequence[str] | None
-) -> tuple[Reading, Texts]:
-    """One part with the kept columns as text, and the hash of each row."""
-    from mlproj.data.cells import to_strings
+    def batches(self, columns: Sequence[str] | None) -> Iterator[Reading]:
+        """The batches; what is wrong with them is said of their place in project.yaml."""
+        path, root = self.entry.path, self.project.root
+        try:
+            source = find_source(path, root)
+            if type(source).batches is AbstractSource.batches:
+                if path not in self.whole:
+                    self.whole[path] = source.read(path, root)
+                reading = self.whole[path]
+                yield reading if columns is None else replace(reading, frame=reading.frame[list(columns)])
+                return
+            yield from source.batches(path, root, columns=columns)
+        except InvalidInput as error:
+            key = self.origin.key
+            raise InvalidInput(
+                [self.project.problem(key, f"{p.where}: {p.message}", p.hint) for p in error.problems]
+            ) from None
 
-    frames, rows, files, hashes = [], [], [], []
-    last: Reading | None = None
-    for reading in _batches(project, part, origin):
-        last = reading
-        chosen = _choose(project, part, origin, reading)
-        frame = chosen.frame.reindex(columns=list(dict.fromkeys([*kept, *(hashed or ())])))
-        frames.append(pd.DataFrame({name: to_strings(frame[name]) for name in dict.fromkeys(kept)}))
-        rows.append(chosen.rows)
-        files.append(chosen.file)
-        hashes.append(content_hashes(frame, hashed) if hashed is not None else np.empty(len(frame), "<U1"))
-    if last is None or not sum(map(len, rows)):
-        kind = f"`{part.where}` keeps no row of {part.path}" if part.where else f"{part.path}: has no rows"
-        raise InvalidInput([project.problem(origin.key, kind)])
-    file = None if last.file is None else np.concatenate([each for each in files if each is not None])
-    joined = pd.concat(frames, ignore_index=True)
-    return Reading(joined, np.concatenate(rows), last.label, last.files, file), np.concatenate(hashes)
-
-
-def _choose(project: Project, part: Part, origin: PartOrigin, reading: Reading) -> Reading:
-    if part.where is None:
-        return reading
-    try:
-        return reading.select(np.flatnonzero(evaluate_where(part.where, reading.frame)))
-    except ValueError as error:
-        problem = project.problem(f"{origin.key}.where", f"`{part.where}` on {part.path}: {error}")
-        raise InvalidInput([problem]) from None
+    def read(
+        self, kept: Iterable[str], hashed: Sequence[str] | None, types: Mapping[str, Any]
+    ) -> tuple[Reading, Texts]:
+        """The kept columns, and the hash of each row."""
+        where = parse_where(self.entry.where) if self.entry.where else None
+        asked = frozenset(columns_of(where)) if where is not None else frozenset[str]()
+        head = next(self.batches(None))
+        names = list(head.frame.columns)
+        if not asked <= set(names):
+            choose_rows(self.project, self.entry, self.origin, head)  # says so
+        needed = {*kept, *asked, *(hashed or ())}
+        frames, rows, files, hashes = [], [], [], []
+        for reading in self.batches([name for name in names if name in needed]):
+            last = reading
+            frames.append(reading.frame[[name for name in reading.frame.columns if name in asked or name in set(kept)]])
+            rows.append(reading.rows)
+            files.append(reading.file)
+            if hashed is not None:
+                cells = reading.frame.reindex(columns=list(hashed))
+                hashes.append(content_hashes(cells.astype({n: k for n, k in types.items() if n in names}), hashed))
+        file = None if last.file is None else np.concatenate([each for each in files if each is not None])
+        joined = replace(last, frame=pd.concat(frames, ignore_index=True), rows=np.concatenate(rows), file=file)
+        texts = np.concatenate(hashes) if hashes else np.empty(len(joined.rows), "<U1")
+        chosen = choose_rows(self.project, self.entry, self.origin, joined)  # as a whole: a batch tells no types
+        return joined.select(chosen), texts[chosen]

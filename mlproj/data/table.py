@@ -1,7 +1,7 @@
 """One raw table from all parts of `data.source` and `data.extra`. N examples, in the order of the files."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -56,6 +56,7 @@ class Table:
         file: Position in `files` of each row's file (N,); None where each part is one file.
         contents: Hash of each row's features (N,), where the features themselves were not kept.
         hashed: The columns that these hashes are of.
+        notes: What was left out while reading, for the user.
     """
 
     frame: pd.DataFrame
@@ -67,6 +68,7 @@ class Table:
     file: NDArray[np.int64] | None = None
     contents: Texts | None = None
     hashed: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -105,14 +107,14 @@ class Table:
             for origin in self.origins
         ]
 
-    def select(self, rows: NDArray[Any]) -> "Table":
-        """The table at `rows` (a mask or positions), copied, so that nothing of the other rows stays reachable."""
-        positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+    def select(self, chosen: NDArray[Any]) -> "Table":
+        """The table at `chosen` (a mask or positions), copied, so that nothing of the other rows stays reachable."""
+        positions = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
         frame = self.frame.take(positions).reset_index(drop=True)
         file = None if self.file is None else self.file[positions]
         contents = None if self.contents is None else self.contents[positions]
-        source, numbers = self.source[positions], self.rows[positions]
-        return Table(frame, source, numbers, self.origins, self.labels, self.files, file, contents, self.hashed)
+        source, rows = self.source[positions], self.rows[positions]
+        return replace(self, frame=frame, source=source, rows=rows, file=file, contents=contents)
 
 
 def read_tables(project: Project) -> Table:
@@ -135,12 +137,18 @@ def read_tables(project: Project) -> Table:
             origins.append(origin)
     if problems:
         raise InvalidInput(problems)
-    labels = project.data.labels or _own_labels(project, readings)
+    labels = project.data.labels or own_labels(project, readings)
     frames = _unify(project, readings, origins, labels)
     source = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
     joined = frames[0].reset_index(drop=True) if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     rows = np.concatenate([reading.rows for reading in readings])
-    return Table(joined, source, rows, tuple(origins), labels, *number_files(readings, origins))
+    files, file = number_files(readings, origins)
+    return Table(joined, source, rows, tuple(origins), labels, files, file, notes=notes_of(readings))
+
+
+def notes_of(readings: Sequence[Reading]) -> tuple[str, ...]:
+    """What was left out while reading, each once."""
+    return tuple(dict.fromkeys(note for reading in readings for note in reading.notes))
 
 
 def number_files(
@@ -186,17 +194,32 @@ def _read(
     if reading is None or part.where is None:
         return reading
     try:
+        return reading.select(choose_rows(project, part, origin, reading))
+    except InvalidInput as error:
+        problems += error.problems
+        return None
+
+
+def choose_rows(project: Project, part: Part, origin: PartOrigin, reading: Reading) -> NDArray[np.int64]:
+    """Positions of the rows that the `where` of a part keeps.
+
+    Raises:
+        InvalidInput: When it cannot be evaluated, or keeps none.
+    """
+    if part.where is None:
+        return np.arange(len(reading.rows))
+    try:
         keep = np.flatnonzero(evaluate_where(part.where, reading.frame))
     except ValueError as error:
-        problems.append(project.problem(f"{origin.key}.where", f"`{part.where}` on {part.path}: {error}"))
-        return None
+        raise InvalidInput(
+            [project.problem(f"{origin.key}.where", f"`{part.where}` on {part.path}: {error}")]
+        ) from None
     if not len(keep):
-        problems.append(project.problem(f"{origin.key}.where", f"`{part.where}` keeps no row of {part.path}"))
-        return None
-    return reading.select(keep)
+        raise InvalidInput([project.problem(f"{origin.key}.where", f"`{part.where}` keeps no row of {part.path}")])
+    return keep
 
 
-def _own_labels(project: Project, readings: Sequence[Reading]) -> tuple[str, ...]:
+def own_labels(project: Project, readings: Sequence[Reading]) -> tuple[str, ...]:
     """The label that the sources bring where `data.label` is not written."""
     label = next((reading.label for reading in readings if reading.label), None)
     if label is None:
@@ -212,16 +235,28 @@ def _unify(
     frames = [reading.frame for reading in readings]
     if len(frames) == 1:
         return frames
-    names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
+    names = check_columns(project, [list(map(str, frame.columns)) for frame in frames], origins, labels)
+    return alike([frame.reindex(columns=names) for frame in frames])
+
+
+def check_columns(
+    project: Project, columns: Sequence[Sequence[str]], origins: Sequence[PartOrigin], labels: Sequence[str]
+) -> list[str]:
+    """The columns of all parts together.
+
+    Raises:
+        InvalidInput: When a part lacks one that it needs.
+    """
+    names = list(dict.fromkeys(name for each in columns for name in each))
     problems = []
     optional = _optional_columns(project, names, labels)
-    for frame, origin in zip(frames, origins, strict=True):
-        absent = [name for name in names if name not in frame.columns and name not in optional]
+    for present, origin in zip(columns, origins, strict=True):
+        absent = [name for name in names if name not in present and name not in optional]
         if absent:
-            problems.append(_absent(project, origin, absent, list(map(str, frame.columns))))
+            problems.append(_absent(project, origin, absent, list(present)))
     if problems:
         raise InvalidInput(problems)
-    return _alike([frame.reindex(columns=names) for frame in frames], names)
+    return names
 
 
 def _optional_columns(project: Project, names: Sequence[str], labels: Sequence[str]) -> set[str]:
@@ -243,9 +278,11 @@ def _absent(project: Project, origin: PartOrigin, absent: list[str], present: li
     return project.problem(origin.key, f"{origin.path} has no {noun} {shown}, which other parts of the data have", hint)
 
 
-def _alike(frames: list[pd.DataFrame], names: Sequence[str]) -> list[pd.DataFrame]:
-    """Columns that are text in one part and typed in another become text in all."""
-    for name in names:
+def alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Frames of the same columns: those that are text in one part and typed in another become text in all."""
+    if len(frames) == 1:
+        return frames
+    for name in frames[0].columns:
         kinds = {kind_of(frame[name]) for frame in frames if frame[name].notna().any()}
         if len(kinds) > 1 or "object" in kinds:
             for frame in frames:

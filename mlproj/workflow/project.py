@@ -233,8 +233,10 @@ def split(
 
     project = load(project, set=set)
     store = store_for(project)
+    notes = []
     if is_large(project):
         deal = deal_project(project, store=store.splits, redraw=redraw)
+        notes.append("The files are large: features were not looked at; `mlproj check` reads them.")
     else:
         deal = load_dataset(project, store=store.splits, redraw=redraw).deal
     if out is not None:
@@ -248,7 +250,7 @@ def split(
             frame.to_parquet(out, index=False)
     splits = {name: {"n": n, "from": dict(deal.sources.get(name, {}))} for name, n in deal.sizes.items()}
     asked = [setting for setting in set if setting.partition("=")[0].strip().partition(".")[0] == "splits"]
-    notes = [*deal.notes, *([_keep(project, asked)] if redraw and asked else [])]
+    notes += [*deal.notes, *([_keep(project, asked)] if redraw and asked else [])]
     return Dealt(_head(project, deal.sizes, store), splits, tuple(notes), deal.redraws)
 
 

@@ -102,3 +102,70 @@ def test_size_decides_whether_features_are_read(tmp_path: Path, monkeypatch: pyt
     assert not is_large(project)
     monkeypatch.setattr("mlproj.data.slim.LARGE", 1000)
     assert is_large(project)
+
+
+def typed(tmp_path: Path, name: str, n: int, seed: int, **types: str) -> None:
+    rng = np.random.default_rng(seed)
+    when = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 10**11, n), unit="us")
+    frame = pd.DataFrame(
+        {
+            "x": rng.normal(size=n).astype(np.float32), "count": pd.array([*range(n - 1), None], "Int64"),
+            "when": when, "ok": rng.random(n) < 0.5, "user": rng.integers(0, n // 4, n), "y": rng.integers(0, 2, n),
+        }
+    ).astype(types)  # fmt: skip
+    frame.to_parquet(tmp_path / f"{name}.parquet", row_group_size=60)
+    frame.to_feather(tmp_path / f"{name}.feather", chunksize=60)
+    frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    np.savez(tmp_path / f"{name}.npz", x=frame["x"].to_numpy(), user=frame["user"].to_numpy(), y=frame["y"].to_numpy())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"source": "a.parquet", "label": "y"},
+        {"source": "a.feather", "label": "y", "time": "when"},
+        {"source": "a.parquet", "label": "y", "group": "user"},
+        {"source": {"path": "a.parquet", "where": "when > '2024-01-01T06:00' and ok"}, "label": "y"},
+        {"source": "a.parquet", "label": "y", "extra": ["b.parquet"]},
+        {"source": "a.parquet", "label": "y", "extra": ["b.csv"]},
+        {"source": ["a.csv", "b.feather"], "label": "y", "time": "when"},
+        {"source": ["a.parquet", {"path": "b.csv", "where": "count > 20"}], "label": "ok", "exclude": ["y"]},
+        {"source": "[ab].parquet", "label": "x"},
+        {"source": "?.parquet", "label": "y", "extra": [{"path": "?.csv", "where": "ok == True"}]},
+        {"source": "a.npz"},
+    ],
+)
+def test_typed_columns_are_dealt_as_training_deals_them(tmp_path: Path, data: dict[str, Any]) -> None:
+    typed(tmp_path, "a", 200, 1)
+    typed(tmp_path, "b", 150, 2, x="float64")
+    project = make_project({"name": "typed", "data": data}, tmp_path / "project.yaml")
+    slim = deal_project(project, store=tmp_path / "slim")
+    whole = load_dataset(project, store=tmp_path / "whole").deal
+    assert slim.digest == whole.digest
+    assert (slim.ids.tolist(), slim.split.tolist()) == (whole.ids.tolist(), whole.split.tolist())
+    assert load_dataset(project, store=tmp_path / "slim").deal.digest == slim.digest
+
+
+def test_a_where_is_judged_by_the_whole_column_not_by_a_batch(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": ["none"] * 80 + [str(i) for i in range(80)], "y": ["a", "b"] * 80})
+    frame.to_parquet(tmp_path / "t.parquet", row_group_size=80)
+    data = {"source": {"path": "t.parquet", "where": "x > 3"}, "label": "y", "columns": {"x": "category"}}
+    project = make_project({"name": "x", "data": data}, tmp_path / "project.yaml")
+    assert len(deal_project(project, store=tmp_path / "slim").ids) == 76
+
+
+def test_a_part_that_lacks_a_feature_is_refused_before_anything_is_dealt(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("user,when,y\n1,2024-01-01,no\n")
+    with pytest.raises(InvalidInput, match=r"data.extra.0: b.csv has no columns 'uid', 'x', 'kind'"):
+        deal_project(make(tmp_path, {"extra": ["b.csv"], "exclude": ["fold"]}), store=tmp_path / "slim")
+    assert not (tmp_path / "slim").exists()
+
+
+def test_a_function_is_called_once(tmp_path: Path) -> None:
+    code = "import numpy as np\nn = []\ndef load():\n    n.append(1)\n    return np.arange(99.0), np.arange(99) % 2\n"
+    (tmp_path / "counted_slim.py").write_text(code)
+    project = make_project({"name": "x", "data": {"source": "python:counted_slim:load"}}, tmp_path / "project.yaml")
+    deal_project(project, store=tmp_path / "slim")
+    from sys import modules
+
+    assert modules["counted_slim"].n == [1]

@@ -1,9 +1,16 @@
 """What the readers of typed tables share: columns of Arrow as standard pandas types."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
+
+from mlproj.data.sources.base import refuse
+
+Made = TypeVar("Made")
+BATCH = 1 << 16
+"""Rows of a batch."""
 
 _NULLABLE = {
     pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(),
@@ -35,8 +42,8 @@ def simplify(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return simplify(column.cast(kind.value_type))
     if pa.types.is_date(kind):
         return column.cast(pa.timestamp("s" if kind == pa.date32() else "ms"))
-    if pa.types.is_decimal(kind):
-        return column.cast(pa.float64())
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        return column.cast(pa.float64() if pa.types.is_decimal(kind) else pa.float32())
     if pa.types.is_null(kind):
         return column.cast(pa.string())
     is_plain = pa.types.is_primitive(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
@@ -45,3 +52,28 @@ def simplify(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(
         [pa.array([None if cell is None else str(cell) for cell in column.to_pylist()], pa.string())]
     )
+
+
+def attempt(path: str, kind: str, make: Callable[[], Made]) -> Made:
+    """What a reader returns.
+
+    Raises:
+        InvalidInput: When it cannot read the file.
+    """
+    try:
+        return make()
+    except pa.ArrowException as error:
+        raise refuse(path, f"is no readable {kind} file: {str(error).splitlines()[0][:200]}") from None
+    except OSError as error:
+        raise refuse(path, f"cannot be read ({error.strerror or str(error).splitlines()[0][:200]})") from None
+
+
+def check_table(path: str, table: pa.Table, *, n: int | None = -1) -> None:
+    """Refuses a table without rows or columns, or with two columns of one name; `n` are its rows, None if unknown."""
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise refuse(path, f"names a column more than once: {', '.join(map(repr, twice))}")
+    if table.num_columns == 0:
+        raise refuse(path, "has no columns")
+    if (table.num_rows if n == -1 else n) == 0:
+        raise refuse(path, "has no rows")

@@ -1,11 +1,14 @@
 """What a source promises: to say which paths are its own, and to read one into a table of raw cells."""
 
+import gzip
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar, cast
 
 import numpy as np
 import pandas as pd
@@ -29,6 +32,7 @@ class Reading:
         label: Column to predict, where the source brings its own.
         files: The files that were read, where there are several.
         file: Position among `files` of each example's file (N,); None for a single file.
+        notes: What was left out, for the user.
     """
 
     frame: pd.DataFrame
@@ -36,11 +40,12 @@ class Reading:
     label: str | None = None
     files: tuple[str, ...] = ()
     file: NDArray[np.int64] | None = None
+    notes: tuple[str, ...] = ()
 
     def select(self, rows: NDArray[Any]) -> "Reading":
         """The reading at some positions."""
         file = None if self.file is None else self.file[rows]
-        return Reading(self.frame.take(rows), self.rows[rows], self.label, self.files, file)
+        return replace(self, frame=self.frame.take(rows), rows=self.rows[rows], file=file)
 
 
 class AbstractSource(ABC):
@@ -81,12 +86,35 @@ class AbstractSource(ABC):
             InvalidInput: As `read` does, at the latest when the batch with the mistake is asked for.
         """
         reading = self.read(path, root)
-        yield reading if columns is None else replace(reading, frame=reading.frame[list(columns)])
+        names = need_columns(path, [str(name) for name in reading.frame.columns], columns)
+        yield replace(reading, frame=reading.frame[names])
 
 
 def refuse(where: str, message: str, hint: str = "") -> InvalidInput:
     """The error of one unreadable source, to be raised by its reader."""
     return InvalidInput([Problem(where, message, hint)])
+
+
+@contextmanager
+def open_file(path: str, file: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked where its name ends in .gz.
+
+    Raises:
+        InvalidInput: When it cannot be read, or is packed and does not say so, or the other way round.
+    """
+    try:
+        with file.open("rb") as stream:
+            is_packed, named_so = stream.peek(2)[:2] == b"\x1f\x8b", path.lower().endswith(".gz")  # gzip's own mark
+            if is_packed and not named_so:
+                raise refuse(path, "is compressed with gzip", f"Call it {Path(path).name}.gz, or unpack it.")
+            if named_so and not is_packed:
+                hint = f"Call it {Path(path).name[:-3]} if it is not compressed."
+                raise refuse(path, "cannot be read: it is no gzip file", hint)
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=stream) if named_so else stream)
+    except OSError as error:
+        raise refuse(path, f"cannot be read ({error.strerror or error})") from None
+    except (EOFError, zlib.error) as error:
+        raise refuse(path, f"is no complete gzip file ({error})", "Copy or make it again.") from None
 
 
 def find_file(path: str, root: Path) -> Path:
@@ -112,7 +140,8 @@ def suggest_file(file: Path, lead: str = "That folder holds") -> str:
     """
     if not file.parent.is_dir():
         return f"There is no folder `{file.parent.name}` either; relative paths start from the project's folder."
-    names = sorted(entry.name for entry in file.parent.iterdir() if entry.name.lower().endswith(DATA_SUFFIXES))
+    entries = [entry for entry in file.parent.iterdir() if entry.name != file.name]
+    names = sorted(entry.name for entry in entries if entry.name.lower().endswith(DATA_SUFFIXES))
     by_stem = {name.partition(".")[0].lower(): name for name in reversed(names)}  # a common suffix is no likeness
     close = get_close_matches(file.name.partition(".")[0].lower(), list(by_stem), n=1, cutoff=0.6)
     if close:

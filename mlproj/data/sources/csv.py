@@ -1,28 +1,28 @@
 """CSV files: every cell is read as text first, so that `007` stays a code and `1e-5` can become a number later."""
 
 import csv
-import gzip
 import io
 import itertools
 import re
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
-from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, need_columns, refuse
+from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, need_columns, open_file, refuse
 from mlproj.errors import InvalidInput
 
 UNNAMED = "Unnamed: "
 _BLOCK = 1 << 23
 _HEAD = 1 << 20
+_STREAMED, _LARGEST = 1 << 20, 1 << 28  # Arrow reads 32 of these ahead
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LEADING_BLANK = re.compile(rb"(?:[ \t]*(?:\r\n|\n|\r))+")
@@ -57,115 +57,118 @@ class CsvSource(AbstractSource):
         head = _check_bytes(path, _peek(path, file))
         blank = _LEADING_BLANK.match(head)
         n_blank = len(blank[0].splitlines()) if blank else 0
+        survey = _Survey.of(path, file)
         try:
             header = _read_header(path, head)
-        except UnicodeDecodeError as error:
-            raise _explain(path, head, error) from None
-        names = need_columns(path, header, columns)
-        numbers = _number_stream(path, file, n_blank)
-        n_rows = 0
-        try:
-            for batch in _stream(path, file, header, names, n_blank):
-                if not batch.num_rows:
-                    continue
-                n_rows += batch.num_rows
-                rows = np.fromiter(numbers, np.int64, count=batch.num_rows)
-                yield Reading(pa.Table.from_batches([batch]).select(names).to_pandas(), rows)
-        except pa.ArrowInvalid as error:
-            raise _explain(path, _bad_bytes(path, file), error) from None
-        if not n_rows:
+            names = need_columns(path, header, columns)
+            last: tuple[pa.Table, Reading] | None = None
+            with closing(survey.number_rows(path, file, n_blank)) as numbers:
+                for batch in _stream(path, file, header, names, n_blank, survey):
+                    if last is not None:
+                        yield last[1]
+                    table = pa.Table.from_batches([batch])
+                    rows = np.fromiter(numbers, np.int64, count=table.num_rows)
+                    last = table, Reading(table.select(names).to_pandas(), rows)
+        except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+            raise _explain(path, _read_bytes(path, file), error) from None
+        if last is None:
             raise refuse(path, "has a header but no rows")
+        if survey.has_open_quote:
+            _check_last(path, last[0], last[1].rows)
+        yield last[1]
 
 
-def _open(path: str, file: Path) -> IO[bytes]:
-    return gzip.open(file, "rb") if path.lower().endswith(".gz") else file.open("rb")  # type: ignore[return-value]  # gzip's own class reads alike
+@dataclass(frozen=True)
+class _Survey:
+    """What a pass over all bytes of a file tells, so that its batches are judged and numbered as the whole would be."""
+
+    has_blank_lines: bool = False
+    has_quotes: bool = False
+    has_open_quote: bool = False
+
+    @classmethod
+    def of(cls, path: str, file: Path) -> "_Survey":
+        tail, has_blank, n_quotes = b"", False, 0
+        with open_file(path, file) as stream:
+            while chunk := stream.read(_BLOCK):
+                _check_text(path, chunk)
+                has_blank = has_blank or any(blank in tail + chunk for blank in _BLANK_LINES)
+                n_quotes += chunk.count(b'"')
+                tail = chunk[-2:]
+        return cls(has_blank, n_quotes > 0, n_quotes % 2 == 1)
+
+    def number_rows(self, path: str, file: Path, n_blank: int) -> Generator[int, None, None]:
+        """Row numbers as `_number_rows` counts them: only a file with blank lines has to be read for them."""
+        if not n_blank and not self.has_blank_lines:
+            yield from itertools.count(2)
+            return
+        with open_file(path, file) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+            yield from _numbers(csv.reader(text), n_blank)
 
 
 def _peek(path: str, file: Path) -> bytes:
     """The first lines of a file, whole."""
-    with _reading(path), _open(path, file) as stream:
+    with open_file(path, file) as stream:
         data = stream.read(_HEAD)
-    return data[: data.rfind(b"\n") + 1] or data if len(data) == _HEAD else data
-
-
-@contextmanager
-def _reading(path: str) -> Iterator[None]:
-    """Says what is wrong with a file that cannot be read."""
-    try:
-        yield
-    except OSError as error:
-        raise refuse(path, f"cannot be read ({error.strerror or error})") from None
-    except (EOFError, zlib.error) as error:
-        raise refuse(path, f"is no complete gzip file ({error})") from None
+        while (more := stream.read(_HEAD)) and b"\n" not in data:
+            data += more
+    return data[: data.rfind(b"\n") + 1] if more and b"\n" in data else data
 
 
 def _stream(
-    path: str, file: Path, header: Sequence[str], names: Sequence[str], n_blank: int
+    path: str, file: Path, header: Sequence[str], names: Sequence[str], n_blank: int, survey: _Survey
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of texts, read in one thread."""
+    """Batches of texts with at least one row; all columns where the last row has to be looked at as a whole."""
     ragged: list[Any] = []
+    n = 0
+    for block in (_STREAMED, _LARGEST):
+        skipped = n  # rows that were read before a block was found too small
+        try:
+            with open_file(path, file) as stream:
+                options = _options(header, n_blank, block, has_quotes=survey.has_quotes, ragged=ragged)
+                if not survey.has_open_quote:
+                    options["convert_options"].include_columns = list(names)
+                for batch in arrow_csv.open_csv(stream, **options):
+                    if ragged:
+                        break
+                    fresh = batch.slice(min(skipped, batch.num_rows))
+                    skipped -= batch.num_rows - fresh.num_rows
+                    n += fresh.num_rows
+                    if fresh.num_rows:
+                        yield fresh
+            break
+        except pa.ArrowInvalid:  # a quoted cell may be longer than a block
+            if block == _LARGEST:
+                raise
+            ragged.clear()
+    if ragged:
+        number = ragged[0].number - n_blank  # as in `_parse`
+        with closing(survey.number_rows(path, file, n_blank)) as numbers:
+            row = next(itertools.islice(numbers, number - 2, None))
+        raise _ragged(path, header, ragged, [row], is_open=survey.has_open_quote)
+
+
+def _options(header: Sequence[str], n_blank: int, block: int, *, has_quotes: bool, ragged: list[Any]) -> dict[str, Any]:
+    """How Arrow reads: all cells as text, in one thread (only then are ragged rows numbered, and it costs half)."""
 
     def note(row: Any) -> str:
         ragged.append(row)
         return "skip"
 
-    with _reading(path), _open(path, file) as stream:
-        reader = arrow_csv.open_csv(
-            stream,
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False, block_size=_BLOCK, skip_rows=n_blank, column_names=header, skip_rows_after_names=1
-            ),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.large_string()),
-                include_columns=list(names),
-                strings_can_be_null=True,
-                null_values=[""],
-            ),
-        )
-        for batch in reader:
-            if ragged:
-                number = ragged[0].number
-                place = path if number is None else f"{path} row {number}"
-                found, named = _count(ragged[0].actual_columns), _count(len(header), "column")
-                message = f"has {found}, but the header names {named}"
-                raise refuse(place, message, "Text that holds a comma must stand in quotation marks.")
-            yield batch
-
-
-def _number_stream(path: str, file: Path, n_blank: int) -> Iterator[int]:
-    """Row numbers as `_number_rows` counts them: only a file with blank lines has to be read for them."""
-    tail, has_blank = b"", bool(n_blank)
-    with _reading(path), _open(path, file) as stream:
-        while not has_blank and (chunk := stream.read(_BLOCK)):
-            has_blank = any(blank in tail + chunk for blank in _BLANK_LINES)
-            tail = chunk[-2:]
-    if not has_blank:
-        yield from itertools.count(2)
-        return
-    with _reading(path), _open(path, file) as stream:
-        records = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
-        found = (number for number, record in enumerate(records, start=1) if not _is_blank(record))
-        next(found, None)
-        yield from found
-
-
-def _bad_bytes(path: str, file: Path) -> bytes:
-    """A file up to its first bytes that are no UTF-8, as `_explain` looks for them."""
-    with _reading(path), _open(path, file) as stream:
-        return stream.read()
+    return {
+        "read_options": arrow_csv.ReadOptions(
+            use_threads=False, block_size=block, skip_rows=n_blank, column_names=header, skip_rows_after_names=1
+        ),
+        "parse_options": arrow_csv.ParseOptions(newlines_in_values=has_quotes, invalid_row_handler=note),
+        "convert_options": arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.large_string()), strings_can_be_null=True, null_values=[""]
+        ),
+    }
 
 
 def _read_bytes(path: str, file: Path) -> bytes:
-    try:
-        data = file.read_bytes()
-        if path.lower().endswith(".gz"):
-            data = gzip.decompress(data)
-    except OSError as error:
-        raise refuse(path, f"cannot be read ({error.strerror or error})") from None
-    except (EOFError, zlib.error) as error:
-        raise refuse(path, f"is no complete gzip file ({error})") from None
-    return _check_bytes(path, data)
+    with open_file(path, file) as stream:
+        return _check_bytes(path, stream.read())
 
 
 def _check_bytes(path: str, data: bytes) -> bytes:
@@ -175,6 +178,10 @@ def _check_bytes(path: str, data: bytes) -> bytes:
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data or data.isspace():
         raise refuse(path, "is empty; a header row and at least one row of values are needed")
+    return _check_text(path, data)
+
+
+def _check_text(path: str, data: bytes) -> bytes:
     if b"\0" in data:
         raise refuse(path, "holds zero bytes: it is no text file", "Export it as CSV in UTF-8.")
     return data
@@ -219,24 +226,12 @@ def _read_header(path: str, data: bytes) -> list[str]:
 
 
 def _parse(path: str, data: bytes, header: list[str], n_blank: int) -> pa.Table:
-    """The table of texts, read in one thread: only then are ragged rows numbered, and it costs half the work."""
+    """The table of texts."""
     ragged: list[Any] = []
 
-    def note(row: Any) -> str:
-        ragged.append(row)
-        return "skip"
-
     def parse(block: int) -> pa.Table:
-        return arrow_csv.read_csv(
-            pa.BufferReader(data),
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False, block_size=block, skip_rows=n_blank, column_names=header, skip_rows_after_names=1
-            ),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in data, invalid_row_handler=note),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.large_string()), strings_can_be_null=True, null_values=[""]
-            ),
-        )
+        options = _options(header, n_blank, block, has_quotes=b'"' in data, ragged=ragged)
+        return arrow_csv.read_csv(pa.BufferReader(data), **options)
 
     try:
         table = parse(_BLOCK)
@@ -244,20 +239,21 @@ def _parse(path: str, data: bytes, header: list[str], n_blank: int) -> pa.Table:
         ragged.clear()
         table = parse(min(len(data) + 1, 2**31 - 1))
     if ragged:
-        raise _refuse_ragged(path, data, header, ragged, n_blank)
+        numbers = [row.number - n_blank for row in ragged]  # the header is 1, blank lines within are not counted
+        rows = _number_rows(data, max(numbers) - 1, n_blank)
+        places = [int(rows[number - 2]) for number in numbers]
+        raise _ragged(path, header, ragged, places, is_open=data.count(b'"') % 2 == 1)
     return table
 
 
-def _refuse_ragged(path: str, data: bytes, header: list[str], ragged: list[Any], n_blank: int) -> InvalidInput:
-    numbers = [row.number - n_blank for row in ragged]  # the header is 1, blank lines within are not counted
-    rows = _number_rows(data, max(numbers) - 1, n_blank)
-    places = [int(rows[number - 2]) for number in numbers]
+def _ragged(path: str, header: Sequence[str], ragged: list[Any], places: list[int], *, is_open: bool) -> InvalidInput:
+    """Rows with too many or too few cells."""
     message = f"has {_count(ragged[0].actual_columns)}, but the header names {_count(len(header), 'column')}"
     if places[1:]:
         more = ", ".join(map(str, places[1:4])) + (", …" if len(places) > 4 else "")
         message += f"; also {'rows' if places[2:] else 'row'} {more}"
     hint = "Text that holds a comma must stand in quotation marks."
-    if data.count(b'"') % 2:
+    if is_open:
         hint = "A quotation mark in or before this row may be opened and never closed."
     return refuse(f"{path} row {places[0]}", message, hint)
 
@@ -272,21 +268,27 @@ def _number_rows(data: bytes, n: int, n_blank: int) -> NDArray[np.int64]:
     is_plain = n_lines == n + 1  # else there are blank lines, or line breaks within quotation marks
     if not n_blank and (is_plain or not any(blank in data for blank in _BLANK_LINES)):
         return count_rows(n, first=2)
+    return np.fromiter(itertools.islice(_numbers(_records(data), n_blank), n), np.int64, count=n)
+
+
+def _numbers(records: Iterator[list[str]], n_blank: int) -> Iterator[int]:
+    """Row numbers of the records after the header; past a cell too long for `csv`, blank lines are not counted."""
+    number = n_blank + 1
     try:
-        numbers = [number for number, record in enumerate(_records(data), start=1) if not _is_blank(record)]
-    except csv.Error:  # a cell longer than that reader takes: blank lines stay uncounted
-        numbers = []
-    return np.array(numbers[1 : n + 1], np.int64) if len(numbers) > n else count_rows(n, first=2)
-
-
-def _is_blank(record: list[str]) -> bool:
-    return not record or (len(record) == 1 and not record[0].strip())
+        for number, record in enumerate(records, start=1):
+            if number > n_blank + 1 and record:
+                yield number
+    except csv.Error:
+        yield from itertools.count(number + 1)
 
 
 def _check_quotes(path: str, data: bytes, table: pa.Table, rows: NDArray[np.int64]) -> None:
     """Finds a quotation mark that is never closed: it swallows the rest of the file without any other sign."""
-    if data.count(b'"') % 2 == 0:
-        return
+    if data.count(b'"') % 2:
+        _check_last(path, table, rows)
+
+
+def _check_last(path: str, table: pa.Table, rows: NDArray[np.int64]) -> None:
     last = [str(column[-1].as_py() or "") for column in table.columns]
     if any("\n" in cell or "\r" in cell for cell in last):
         raise refuse(f"{path} row {rows[-1]}", "opens a quotation mark that is never closed", "Close it, or double it.")

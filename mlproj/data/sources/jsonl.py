@@ -1,16 +1,14 @@
 """JSON lines: one object per line; cells become text as they are written, and are read like those of a CSV file."""
 
-import gzip
 import json
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mlproj.data.sources.base import AbstractSource, Reading, find_file, need_columns, refuse
+from mlproj.data.sources.base import AbstractSource, Reading, find_file, need_columns, open_file, refuse
 
 _ROWS = 1 << 16
 
@@ -28,47 +26,57 @@ class JsonLinesSource(AbstractSource):
         for line, found in _objects(path, file):
             lines.append(line)
             objects.append(found)
-        if not objects:
-            raise refuse(path, "has no rows", "One JSON object per line is needed.")
         names = list(dict.fromkeys(name for found in objects for name in found))
-        return _reading(names, lines, objects)
+        _check(path, len(objects), names)
+        return _reading(path, names, lines, objects)
 
     def batches(self, path: str, root: Path, *, columns: Sequence[str] | None = None) -> Iterator[Reading]:
         """Some ten thousand lines at a time; a first pass gathers the keys."""
         file = find_file(path, root)
-        keys = list(dict.fromkeys(name for _, found in _objects(path, file) for name in found))
-        if not keys:
-            raise refuse(path, "has no rows", "One JSON object per line is needed.")
-        names = need_columns(path, keys, columns)
+        keys: dict[str, None] = {}
+        n = 0
+        for _, found in _objects(path, file):
+            keys |= dict.fromkeys(found)
+            n += 1
+        _check(path, n, keys)
+        names = need_columns(path, list(keys), columns)
         lines: list[int] = []
         objects: list[dict[str, str | None]] = []
         for line, found in _objects(path, file):
             lines.append(line)
             objects.append(found)
             if len(lines) == _ROWS:
-                yield _reading(names, lines, objects)
+                yield _reading(path, names, lines, objects)
                 lines, objects = [], []
         if lines:
-            yield _reading(names, lines, objects)
+            yield _reading(path, names, lines, objects)
 
 
-def _reading(names: Sequence[str], lines: list[int], objects: list[dict[str, str | None]]) -> Reading:
-    columns = {name: pd.Series([found.get(name) for found in objects], dtype="str") for name in names}
+def _check(path: str, n: int, names: Collection[str]) -> None:
+    if not names:
+        raise refuse(path, "has no columns" if n else "has no rows", 'Write {"column": value, …} in each line.')
+
+
+def _reading(path: str, names: Sequence[str], lines: list[int], objects: list[dict[str, str | None]]) -> Reading:
+    try:
+        columns = {name: pd.Series([found.get(name) for found in objects], dtype="str") for name in names}
+    except UnicodeEncodeError:
+        bad = next(line for line, found in zip(lines, objects, strict=True) if not _is_text(found))
+        hint = "A character was cut in two when the file was written: \\ud800 to \\udfff come in pairs."
+        raise refuse(f"{path} row {bad}", "holds half a character", hint) from None
     return Reading(pd.DataFrame(columns), np.array(lines, np.int64))
+
+
+def _is_text(found: dict[str, str | None]) -> bool:
+    return not any("\ud800" <= sign <= "\udfff" for cell in found.values() for sign in cell or "")
 
 
 def _objects(path: str, file: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
     """The objects with their lines; numbers as they are written, truths as `true` and `false`."""
-    is_packed = path.lower().endswith(".gz")
-    try:
-        with gzip.open(file, "rb") if is_packed else file.open("rb") as stream:
-            for line, data in enumerate(stream, start=1):
-                if data.strip():
-                    yield line, _parse(path, line, data)
-    except OSError as error:
-        raise refuse(path, f"cannot be read ({error.strerror or error})") from None
-    except (EOFError, zlib.error) as error:
-        raise refuse(path, f"is no complete gzip file ({error})") from None
+    with open_file(path, file) as stream:
+        for line, data in enumerate(stream, start=1):
+            if data.strip():
+                yield line, _parse(path, line, data)
 
 
 def _parse(path: str, line: int, data: bytes) -> dict[str, str | None]:
@@ -90,7 +98,10 @@ def _parse(path: str, line: int, data: bytes) -> dict[str, str | None]:
         raise refuse(
             place, f"holds a {type(found).__name__}, not an object", 'Write {"column": value, …} in each line.'
         )
-    return {str(name): _text(value) for name, value in found.items()}
+    if any(isinstance(value, dict | list) for value in found.values()):
+        plain = json.loads(data.decode("utf-8-sig"))  # numbers within what is nested stay numbers
+        found = {name: plain[name] if isinstance(value, dict | list) else value for name, value in found.items()}
+    return {name: _text(value) for name, value in found.items()}
 
 
 def _text(value: Any) -> str | None:

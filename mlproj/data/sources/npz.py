@@ -1,6 +1,7 @@
-"""NPZ files: named NumPy arrays. One-dimensional ones are columns, a matrix X becomes columns X0, X1 and so on."""
+"""NPZ files: named NumPy arrays. One-dimensional ones are columns, a matrix X becomes columns x0, X1 and so on."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, refuse
+from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, open_file, refuse
 
 LABEL = "y"
 
@@ -30,7 +31,8 @@ class NpzSource(AbstractSource):
             raise refuse(path, "has no rows")
         columns: dict[str, NDArray[Any]] = {}
         for name, values in arrays.items():
-            found = {name: values} if values.ndim == 1 else {f"{name}{i}": values[:, i] for i in range(values.shape[1])}
+            stem = "x" if name == "X" else name  # as a function that returns (X, y) has them
+            found = {name: values} if values.ndim == 1 else {f"{stem}{i}": values[:, i] for i in range(values.shape[1])}
             twice = set(found) & set(columns)
             if twice:
                 raise refuse(path, f"makes the column {min(twice)!r} twice", "Rename one of its arrays.")
@@ -44,28 +46,46 @@ def _cells(values: NDArray[Any]) -> Any:
 
 
 def _load(path: str, file: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise refuse(path, "is a single array, not an archive", "Save it with np.savez(FILE, X=X, y=y).")
-            arrays = {name: archive[name] for name in archive.files}
-    except ValueError as error:
-        if "allow_pickle" in str(error) or "pickled" in str(error):
-            hint = "Save texts as arrays of str: np.array(values, dtype=str)."
-            raise refuse(path, "holds Python objects, which are never unpickled", hint) from None
-        raise refuse(path, f"is no readable NPZ file ({error})") from None
-    except (OSError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise refuse(
-            path, f"is no readable NPZ file ({str(error).splitlines()[0][:100] or type(error).__name__})"
-        ) from None
+    arrays = {name: _standard(path, name, values) for name, values in _read_arrays(path, file).items()}
     if not arrays:
         raise refuse(path, "holds no array")
-    for name, values in arrays.items():
-        if values.ndim not in (1, 2):
-            hint = "Arrays of one entry, or one row, per example become columns; flatten others first."
-            raise refuse(path, f"array {name!r} has the shape {values.shape}", hint)
-        if values.dtype.kind not in "biufUSM":
-            raise refuse(path, f"array {name!r} holds {values.dtype}", "Numbers, truths, texts and dates are read.")
-    return {
-        name: np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values for name, values in arrays.items()
-    }
+    if LABEL in arrays and arrays[LABEL].ndim == 2 and arrays[LABEL].shape[1] == 1:
+        arrays[LABEL] = arrays[LABEL][:, 0]
+    return arrays
+
+
+def _read_arrays(path: str, file: Path) -> dict[str, NDArray[Any]]:
+    with open_file(path, file) as stream:
+        if stream.read(6) == b"\x93NUMPY":
+            raise refuse(path, "is a single array, not an archive", "Save it with np.savez(FILE, X=X, y=y).")
+        if not zipfile.is_zipfile(stream):
+            raise refuse(path, "is no NPZ file, or not all of it", "Write it with np.savez(FILE, X=X, y=y).")
+        stream.seek(0)
+        try:
+            with np.load(stream, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except (ValueError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+            if "allow_pickle" in str(error):
+                hint = "Save texts as arrays of str: np.array(values, dtype=str)."
+                raise refuse(path, "holds Python objects, which are never unpickled", hint) from None
+            said = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
+            raise refuse(path, f"is no readable NPZ file ({said})", "Copy or write it again.") from None
+
+
+def _standard(path: str, name: str, values: Any) -> NDArray[Any]:
+    """An array of a type that pandas works with."""
+    if not isinstance(values, np.ndarray):
+        raise refuse(path, f"holds {name!r}, which is no array", "Write it with np.savez(FILE, X=X, y=y).")
+    if values.ndim not in (1, 2) or 0 in values.shape[1:]:
+        hint = "Arrays of one entry, or one row, per example become columns; flatten others first."
+        raise refuse(path, f"array {name!r} has the shape {values.shape}", hint)
+    if values.dtype.kind not in "biufUSM":
+        raise refuse(path, f"array {name!r} holds {values.dtype}", "Numbers, truths, texts and dates are read.")
+    if values.dtype.kind == "S":
+        try:
+            return np.char.decode(values, "utf-8")
+        except UnicodeDecodeError:
+            raise refuse(path, f"array {name!r} holds bytes that are no UTF-8", "Save texts as str.") from None
+    if values.dtype.kind == "f" and values.dtype.itemsize not in (4, 8):
+        return values.astype(np.float32 if values.dtype.itemsize == 2 else np.float64)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)

@@ -11,21 +11,21 @@ from pathlib import Path
 from mlproj.data.sources.base import AbstractSource, Reading, refuse
 
 GROUP = "mlproj.sources"
-_MODULES = {"feather": "parquet"}
 BUILT_IN = tuple(
-    EntryPoint(name, f"mlproj.data.sources.{_MODULES.get(name, name)}:{kind}", GROUP)
+    EntryPoint(name, f"mlproj.data.sources.{name}:{kind}", GROUP)
     for name, kind in (
-        ("sklearn", "SklearnSource"),
-        ("python", "PythonSource"),
         ("files", "FilesSource"),
         ("csv", "CsvSource"),
         ("parquet", "ParquetSource"),
         ("feather", "FeatherSource"),
         ("jsonl", "JsonLinesSource"),
         ("npz", "NpzSource"),
+        ("sklearn", "SklearnSource"),
+        ("python", "PythonSource"),
     )
 )
 """In the order in which they are asked: a glob of CSV files ends like a CSV file."""
+BY_NAME = {point.name: point for point in BUILT_IN}
 
 
 def read_source(path: str, root: Path) -> Reading:
@@ -42,15 +42,21 @@ def read_source(path: str, root: Path) -> Reading:
         >>> read_source("sklearn:iris", Path(".")).frame.shape
         (150, 5)
     """
-    return find_source(path).read(path, root)
+    return find_source(path, root).read(path, root)
 
 
-def find_source(path: str) -> AbstractSource:
+def find_source(path: str, root: Path | None = None) -> AbstractSource:
     """The source that claims a path.
+
+    Args:
+        path: As written in project.yaml.
+        root: Folder that relative paths start from, where a folder may be called like a file: `part.parquet/`.
 
     Raises:
         InvalidInput: When none does; the hint lists what can be read.
     """
+    if root is not None and (root / Path(path).expanduser()).is_dir():
+        return _load(BY_NAME["files"])
     for point in BUILT_IN:
         if (source := _load(point)).claims(path):
             return source
@@ -58,7 +64,7 @@ def find_source(path: str) -> AbstractSource:
     for source in others:
         if source.claims(path):
             return source
-    forms = [source.forms for source in (*map(_load, BUILT_IN), *others)]
+    forms = [source.forms for source in (*map(_load, BUILT_IN[1:]), _load(BUILT_IN[0]), *others)]
     raise refuse(path, "is no data source that mlproj reads", f"It reads {', '.join(forms[:-1])} and {forms[-1]}.")
 
 
