@@ -45,9 +45,9 @@ class Rows:
     def __init__(self, source: str, home: Project, model: "ProjectModel") -> None:
         from mlproj.data.sources import find_source
 
-        self._reader: AbstractSource = find_source(source)
         self._source = source
         self._root = home.root if source.startswith("python:") else Path()
+        self._reader: AbstractSource = find_source(source, self._root)
         self._batches = self._reader.batches(source, self._root)
         first = next(self._batches, None)
         if first is None:
