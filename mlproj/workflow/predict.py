@@ -39,12 +39,14 @@ class Unreadable:
         column: Its column.
         value: What stands there.
         fault: What that is: `no number`.
+        file: The file that it stands in, where several are read as one.
     """
 
     row: int
     column: str
     value: str | None
     fault: str
+    file: str = ""
 
     def __str__(self) -> str:
         """The cell in words.
@@ -53,7 +55,8 @@ class Unreadable:
             >>> print(Unreadable(17, "age", "old", "no number"))
             row 17, column 'age': 'old' is no number
         """
-        return f"row {self.row:,}, column {self.column!r}: {self.value!r} is {self.fault}"
+        place = f"{self.file} row {self.row:,}" if self.file else f"row {self.row:,}"
+        return f"{place}, column {self.column!r}: {self.value!r} is {self.fault}"
 
 
 @dataclass(frozen=True)
@@ -243,7 +246,7 @@ def _report(part: "Reading", unreadable: Mapping[str, Any], model: "ProjectModel
     tally.cells += sum(int(mask.sum()) for mask in unreadable.values())
     room = MOST_REPORTED - len(tally.unreadable)
     places = sorted((int(at), name) for name, mask in unreadable.items() for at in mask.nonzero()[0][:room])
-    tally.unreadable += [
-        Unreadable(int(part.rows[at]), name, to_text(part.frame[name].iloc[at]), faults[name])
-        for at, name in places[:room]
-    ]
+    for at, name in places[:room]:
+        file = "" if part.file is None else part.files[int(part.file[at])]
+        value = to_text(part.frame[name].iloc[at])
+        tally.unreadable.append(Unreadable(int(part.rows[at]), name, value, faults[name], file))

@@ -77,7 +77,8 @@ class Rows:
         for batch in self._all():
             for start in range(0, len(batch.frame), self._size):
                 part = slice(start, start + self._size)
-                yield replace(batch, frame=batch.frame.iloc[part], rows=batch.rows[part])
+                file = None if batch.file is None else batch.file[part]
+                yield replace(batch, frame=batch.frame.iloc[part], rows=batch.rows[part], file=file)
 
     def _all(self) -> Iterator["Reading"]:
         """The batches; of a wide table only the columns that are needed are read from here on."""

@@ -398,3 +398,13 @@ def test_mlflow_is_not_imported_for_it(home: Path, rows: pd.DataFrame) -> None:
     )
     assert done.stdout.splitlines()[-1] == "False False False"
     assert OUT.exists()
+
+
+def test_a_cell_in_a_folder_is_named_by_its_own_file(home: Path, rows: pd.DataFrame) -> None:
+    Path("parts").mkdir()
+    rows.head(10).to_csv("parts/a.csv", index=False)
+    rows.tail(20).astype({"x0": object}).reset_index(drop=True).assign(
+        x0=lambda f: f.x0.where(f.index != 3, "tall")
+    ).to_csv("parts/b.csv", index=False)
+    predicted = mlproj.predict("first", "parts", out=OUT, project=home)
+    assert [str(cell) for cell in predicted.tally.unreadable] == ["parts/b.csv row 5, column 'x0': 'tall' is no number"]
