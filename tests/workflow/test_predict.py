@@ -134,7 +134,7 @@ def test_json_lists_the_first_unreadable_cells_and_counts_all(home: Path, rows: 
     document = json.loads(said.stdout)
     assert (document["rows"], document["unanswered"], document["unreadable_cells"]) == (300, 200, 200)
     assert len(document["unreadable"]) == MOST_REPORTED
-    assert document["unreadable"][0] == {"row": 22, "column": "x2", "value": "?!", "fault": "no number"}
+    assert document["unreadable"][0] == {"row": 22, "column": "x2", "value": "?!", "fault": "no number", "file": ""}
     assert sum(document["answers"][""].values()) == 100
     assert (said.exit_code, document["ok"]) == (1, False)
 
