@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlproj.advise.commands import join
+from mlproj.advise.commands import is_file, join
 from mlproj.errors import InputError, RunNotFound, TrackingError
 from mlproj.records import Run
 from mlproj.spec.load import load_project
@@ -254,6 +254,9 @@ def find_run(tracker: "AbstractTracker", selector: str | None) -> Run:
         if found is None:
             raise RunNotFound("There is no finished run yet. Train one first: mlproj train")
         return found
+    if is_file(str(selector)):
+        keep = join(None, "record", str(selector))
+        raise RunNotFound(f"{selector} is a predictions file, which lies in no store. Put it there first: {keep}")
     return tracker.run(str(selector))
 
 

@@ -8,7 +8,7 @@ import pytest
 from mlproj.errors import RunNotFound
 from mlproj.records import Run
 from mlproj.track import MemoryTracker
-from mlproj.workflow.runs import best_run, find_run
+from mlproj.workflow.runs import best_run, find_run, show_run
 
 
 def run(number: int, *, dev: str = "d", kind: str = "train", status: str = "FINISHED", **metrics: float) -> Run:
@@ -65,3 +65,8 @@ def test_latest_skips_diagnoses() -> None:
 def test_without_runs_the_next_step_is_named(selector: str | None, tmp_path: Path) -> None:
     with pytest.raises(RunNotFound, match="mlproj train"):
         find_run(MemoryTracker(), selector)
+
+
+def test_a_predictions_file_is_no_run_of_the_store_until_it_is_recorded(home: Path) -> None:
+    with pytest.raises(RunNotFound, match=r"keras.csv is a predictions file.*mlproj record keras.csv"):
+        show_run(home, run="keras.csv")
