@@ -124,6 +124,8 @@ def _mean_limits(name: str, evidence: Evidence, group: NDArray[Any] | None, leve
     if name == "r2":
         return _explained_limits(units, evidence, group, level)
     low, high, n, method = _limits(unit_mean(units, level))
+    if name == "brier":  # no answer can lose more
+        high = min(high, 1.0 if evidence.n_classes == 2 else 2.0)
     return (math.sqrt(low), math.sqrt(high), n, method) if name == "rmse" else (low, high, n, method)
 
 
