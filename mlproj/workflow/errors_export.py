@@ -3,8 +3,8 @@
 import math
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,21 +26,17 @@ from mlproj.error_analysis.sample import (
 from mlproj.error_analysis.suspects import suspicion
 from mlproj.error_analysis.write import SUFFIXES, make_page, write_page
 from mlproj.errors import InputError, InvalidInput, Problem
-from mlproj.records import Answers, Predictions, Run
+from mlproj.records import Run
 from mlproj.workflow.labels import overfit_notes
+from mlproj.workflow.sheet_source import SheetSource, open_answers, open_labels
 from mlproj.workflow.sheets import shelf_of
-from mlproj.workflow.subject import Subject, Subjects, nearby
+from mlproj.workflow.subject import Subjects
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from mlproj.data import Part, Sealed
     from mlproj.spec.project import Project
 
 _LETTERS = "bcdfghjkmnpqrstvwxz"
 """A token of these is no number, date or word to a spreadsheet."""
-Originals = dict[str, dict[str, str]]
-_ABSOLUTE = frozenset({"mae", "mape"})
 
 
 @dataclass(frozen=True)
@@ -77,35 +73,6 @@ class Exported:
             "notes": list(self.notes),
             "next": self.next,
         }
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What rows can be drawn from. N examples.
-
-    Attributes:
-        head: First line.
-        ids: Their ids (N,).
-        answers: Truth and answers; in an audit of labels the truth stands in for the answers.
-        weight: Weights in the metric (N,), or None.
-        group: Groups (N,), or None.
-        originals: Gives the data's own cells by column and id for some ids.
-        project: The project around, if any.
-        run: Id of the run, or "".
-        name: What the command line called it.
-        label: The label that it is about; "" for a single one.
-    """
-
-    head: str
-    ids: NDArray[Any]
-    answers: Answers
-    weight: NDArray[np.float64] | None
-    group: NDArray[Any] | None
-    originals: Callable[[Sequence[str]], Originals]
-    project: "Project | None"
-    run: str = ""
-    name: str = ""
-    label: str = ""
 
 
 def errors_export(
@@ -151,7 +118,7 @@ def errors_export(
     for path in files:
         check_free(path)
     with Subjects() as subjects:
-        source = _open_labels(project, split, label) if labels_only else _open_run(subjects, run, project, label)
+        source = open_labels(project, split, label) if labels_only else open_answers(subjects, run, project, label)
         alarms = [] if labels_only else overfit_notes(subjects, source.run, source.project, shelf_of(source.project))
     wanted = _split_names(tags) or (source.project.error_analysis.tags if source.project else ())
     manifest, rows, notes = _draw(
@@ -164,9 +131,9 @@ def errors_export(
     return Exported(source.head, files, manifest, (*notes, *alarms), following)
 
 
-def _write(source: _Source, manifest: Manifest, ids: Sequence[str], files: Sequence[Path], n_common: int) -> None:
+def _write(source: SheetSource, manifest: Manifest, ids: Sequence[str], files: Sequence[Path], n_common: int) -> None:
     """Keeps the manifest and writes the sheet of each reviewer, or one for all."""
-    originals, p_pred = source.originals(ids), _p_pred(source, ids) if manifest.design != "labels" else {}
+    originals, p_pred = source.originals(ids), source.p_of_answer(ids) if manifest.design != "labels" else {}
     names = manifest.reviewers or ("",)
     pages = [
         make_page(
@@ -262,122 +229,8 @@ def _check(
         raise InvalidInput(problems)
 
 
-def _open_run(
-    subjects: Subjects, run: Run | str | Path | None, project: "Project | str | Path | None", label: str | None
-) -> _Source:
-    subject = subjects.find(run, project)
-    assert subject.predictions is not None
-    dev = subject.predictions.part("dev")
-    if not len(dev):
-        raise InputError(f"{subject.selector} holds no answers on dev, and errors are looked at there.")
-    name = choose_label(tuple(dev.labels), label)
-    known = dev.labels[name].known
-    if not known.any():
-        hint = "Give y_true in the file, or use ids of the project."
-        raise InvalidInput([Problem("y_true", "the truth of no example is known", hint, subject.selector)])
-    dev = dev.select(known)
-    return _Source(
-        subject.head, dev.ids, dev.labels[name], dev.weight, dev.group, _originals(subject, dev), subject.project,
-        subject.run.id if subject.run else "", subject.selector, name,
-    )  # fmt: skip
-
-
-def choose_label(labels: Sequence[str], wanted: str | None) -> str:
-    """The label that a sheet is about.
-
-    Raises:
-        InvalidInput: When there are several and none was named, or the name is not among them.
-    """
-    if wanted is None and len(labels) == 1:
-        return labels[0]
-    if wanted is None or (wanted not in labels and wanted != labels[0]):
-        message = f"{wanted!r} is no label here" if wanted else "there are several labels"
-        raise InvalidInput([Problem("--label", message, f"Name one of {', '.join(filter(None, labels)) or 'none'}.")])
-    return wanted
-
-
-def _originals(subject: Subject, dev: Predictions) -> Callable[[Sequence[str]], Originals]:
-    """The data's own cells of dev examples: the project's columns, and the further ones of a foreign file."""
-
-    def more(wanted: Sequence[str]) -> Originals:
-        row = {name: place for place, name in enumerate(dev.ids.tolist())}
-        rows = [row[name] for name in wanted]
-        return {
-            name: dict(zip(wanted, map(_as_text, values[rows].tolist()), strict=True))
-            for name, values in dev.more.items()
-        }
-
-    if subject.project is None:
-        return more
-    from mlproj.data import load_dataset
-    from mlproj.track import store_for
-
-    part = load_dataset(subject.project, store=store_for(subject.project).splits, save=False).parts.get("dev")
-    if part is None or not set(dev.ids.tolist()) & set(part.ids.tolist()):
-        return more
-    own = _cells(part.frame, part.ids, subject.project)
-    return lambda wanted: more(wanted) | own(wanted)
-
-
-def _cells(frame: "pd.DataFrame", ids: NDArray[Any], project: "Project") -> Callable[[Sequence[str]], Originals]:
-    """The raw cells of some rows of the data as text, by column and id; those that it does not hold are left out."""
-    from mlproj.data.cells import read_texts
-
-    row = {name: place for place, name in enumerate(ids.tolist())}
-
-    def cells(wanted: Sequence[str]) -> Originals:
-        held = [name for name in wanted if name in row]
-        some = frame.iloc[[row[name] for name in held]]
-        return {
-            str(name): dict(zip(held, [text or "" for text in read_texts(some[name]).to_pylist()], strict=True))
-            for name in some.columns
-            if name != project.data.id
-        }
-
-    return cells
-
-
-def _as_text(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _open_labels(project: "Project | str | Path | None", split: str, label: str | None) -> _Source:
-    """Labels without answers, of dev or of the sealed test set."""
-    from mlproj.data import load_dataset, open_test
-    from mlproj.track import store_for
-
-    home = nearby(project)
-    if home is None:
-        hint = "Run it in the project's folder, or name it: --project PATH"
-        raise InvalidInput([Problem("--labels-only", "an audit of labels needs the project", hint)])
-    store = store_for(home).splits
-    dataset = load_dataset(home, store=store)
-    target = dataset.target
-    name = choose_label(target.names, label)
-    part: Part | Sealed
-    if split == "test":
-        part = open_test(home, store=store)
-        y = target.encode(part.labels)
-    elif "dev" not in dataset.parts:
-        raise InvalidInput([home.problem("splits.dev", "there is no dev set", "Give it a share or a number.")])
-    else:
-        part = dataset.parts["dev"]
-        y = part.y
-    ids, weight, group = part.ids, part.weight, part.group
-    answers = target.decode(np.zeros((len(y), target.n_outputs)), y)[name]
-    known = answers.known
-    answers = replace(answers, y_pred=answers.y_true, p=None).select(known)
-    head = f"{home.name} · labels of {split}, {int(known.sum()):,} examples · no answers are shown"
-    return _Source(
-        head, ids[known], answers, None if weight is None else weight[known], None if group is None else group[known],
-        _cells(part.frame, ids, home), home, "", f"labels of {split}", name,
-    )  # fmt: skip
-
-
 def _draw(
-    source: _Source,
+    source: SheetSource,
     *,
     n: int,
     n_correct: int,
@@ -393,31 +246,18 @@ def _draw(
     which = source.project.error_analysis.eyeball if source.project else 0
     half = eyeball(source.ids, source.group, seed=which)
     classes = answers.is_classification
-    metric, loss = _losses(source)
+    metric, loss = source.loss_name, source.losses()
     suspicious = suspicion(answers) if suspects else None
     wrong = answers.y_pred != answers.y_true
-    if labels_only:
-        drawn = draw_labels(len(order), n=n, order=order)
-    elif suspicious is not None:
-        drawn = draw_suspects(suspicious, half, n=n, order=order)
-    elif classes:
-        if not wrong.any():
-            raise InputError(
-                f"{source.name} answers all {len(order):,} examples of dev right: there is nothing to look at."
-            )
-        drawn = draw_errors(wrong, half, n=n, n_correct=n_correct, order=order)
-    elif n_correct:
-        message = "numbers are neither right nor wrong; the sheet holds large and ordinary losses anyway"
-        raise InvalidInput([Problem("--with-correct", message, "Leave it out.")])
-    else:
-        drawn = draw_largest(loss, half, n=n, order=order)
+    ask = _Asked(n, n_correct, labels_only=labels_only, suspicious=suspicious)
+    drawn = _rows(source, ask, half, order, wrong, loss)
     weight = np.ones(len(order)) if source.weight is None else source.weight
     as_error = wrong.astype(np.float64) if classes else loss
     examples = [
         Example(
             str(source.ids[row]),
-            _truth(answers, answers.y_true[row]),
-            "" if labels_only else _truth(answers, answers.y_pred[row]),
+            source.word(answers.y_true[row]),
+            "" if labels_only else source.word(answers.y_pred[row]),
             math.nan if labels_only else float(loss[row]),
             stratum,
             float(weight[row]),
@@ -451,34 +291,46 @@ def _draw(
     return manifest, drawn.rows, _notes(drawn, manifest, wrong, half, n)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What kind of rows a sheet is to hold, and how many."""
+
+    n: int
+    n_correct: int
+    labels_only: bool
+    suspicious: NDArray[np.float64] | None
+
+
+def _rows(
+    source: SheetSource,
+    ask: _Asked,
+    half: NDArray[np.bool_],
+    order: NDArray[np.uint64],
+    wrong: NDArray[np.bool_],
+    loss: NDArray[np.float64],
+) -> Draw:
+    """The rows of a sheet, drawn as its design says.
+
+    Raises:
+        InputError: When there is nothing to look at.
+    """
+    if ask.labels_only:
+        return draw_labels(len(order), n=ask.n, order=order)
+    if ask.suspicious is not None:
+        return draw_suspects(ask.suspicious, half, n=ask.n, order=order)
+    if not source.answers.is_classification:
+        if ask.n_correct:
+            message = "numbers are neither right nor wrong; the sheet holds large and ordinary losses anyway"
+            raise InvalidInput([Problem("--with-correct", message, "Leave it out.")])
+        return draw_largest(loss, half, n=ask.n, order=order)
+    if not wrong.any():
+        count = f"all {len(order):,} examples of dev"
+        raise InputError(f"{source.name} answers {count} right: there is nothing to look at.")
+    return draw_errors(wrong, half, n=ask.n, n_correct=ask.n_correct, order=order)
+
+
 def _mean(values: NDArray[np.float64], weight: NDArray[np.float64], rows: NDArray[np.bool_], nothing: bool) -> float:
     return math.nan if nothing or not weight[rows].any() else float(np.average(values[rows], weights=weight[rows]))
-
-
-def _losses(source: _Source) -> tuple[str, NDArray[np.float64]]:
-    """Name and value of each example's loss (N,)."""
-    from mlproj.metrics.losses import example_losses
-
-    answers = source.answers
-    if answers.is_classification:
-        name = "error" if answers.p is None else "log_loss"
-    else:
-        optimized = source.project.metric.optimize if source.project else None
-        name = "mae" if optimized in _ABSOLUTE else "mse"
-    return name, example_losses(name, answers.y_true, answers.y_pred, answers.p)
-
-
-def _truth(answers: Answers, value: Any) -> str:
-    return answers.classes[int(value)] if answers.is_classification else f"{float(value):.12g}"
-
-
-def _p_pred(source: _Source, ids: Sequence[str]) -> dict[str, str]:
-    """Probability of the given answer by id."""
-    p, answers = source.answers.p, source.answers.y_pred
-    if p is None:
-        return {}
-    row = {name: place for place, name in enumerate(source.ids.tolist())}
-    return {name: f"{p[row[name], int(answers[row[name]])]:.4f}" for name in ids}
 
 
 def _notes(
