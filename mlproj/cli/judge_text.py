@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlproj.cli.text import contract_table, figure, table
 from mlproj.diagnose.rungs import is_rate
 from mlproj.diagnose.words import choose_numbers, show_chance
+from mlproj.metrics.limits import is_met
 from mlproj.workflow.verdict import limits_text, signed
 
 if TYPE_CHECKING:
@@ -84,9 +85,11 @@ def contract_text(kept: "Kept") -> str:
     parts = [contract_table(kept.contract, "contract on dev")]
     said = []
     for name, needed in kept.needed.items():
-        limit = next(promise.limit for promise in kept.contract if promise.metric == name)
+        promise = next(promise for promise in kept.contract if promise.metric == name)
+        limit = promise.limit
         if needed.by is None:
-            said.append(f"{name} {limit}: the value itself misses it, so that more examples alone would not prove it.")
+            lies = "only touches it" if is_met(promise.value, limit) else "misses it"
+            said.append(f"{name} {limit}: the value itself {lies}, so that more examples alone would not prove it.")
         else:
             said.append(
                 f"{name} {limit}: about {needed.by:,} more {needed.of} on dev would prove it, if the value stays."

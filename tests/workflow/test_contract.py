@@ -60,6 +60,12 @@ def test_a_value_that_misses_its_limit_is_proved_by_no_number(churn: str) -> Non
     assert "the value itself misses it" in result.stdout
 
 
+def test_a_value_that_lies_on_its_limit_is_said_to_touch_it(churn: str) -> None:
+    result = command(churn, "--satisfy", "recall>=0.97")
+    assert result.exit_code == 3
+    assert "recall >=0.97: the value itself only touches it" in result.stdout
+
+
 def test_groups_and_weights_count(churn: str) -> None:
     frame = pd.read_csv(churn)
     frame.assign(group=frame["user"] // 10).to_csv("grouped.csv", index=False)
