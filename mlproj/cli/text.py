@@ -135,17 +135,29 @@ def parts_text(parts: Mapping[str, Any], metric: str) -> str:
             (
                 row["slice"], f"{row['n']:,}", figure(metric, row["error"]),
                 "" if row["low"] is None else f"[{figure(metric, row['low'])}, {figure(metric, row['high'])}]",
-                figure(metric, row["gap"]),
-                "" if row["gap"] is None else f"[{figure(metric, row['gap_low'])}, {figure(metric, row['gap_high'])}]",
+                _signed(metric, row["gap"]),
+                _signed_interval(metric, row),
             )
             for row in rows
         ]  # fmt: skip
-        header = ("slice of dev", "n", "error", "95 % interval", "against the rest", "95 % interval")
+        unit = ", points" if metric in RATES else ""
+        header = ("slice of dev", "n", "error", "95 % interval", f"against the rest{unit}", "95 % interval")
         blocks.append(table(header, shown, right=(1, 2, 4)))
     if rows := parts.get("tags"):
         named = ", ".join(f"{row['tag']} {row['wrong']} of {row['n']}" for row in rows)
         blocks.append(f"Still wrong of what was tagged: {named} (they were chosen because they were wrong then).")
     return "\n".join(blocks)
+
+
+def _signed(metric: str, difference: float | None) -> str:
+    """A difference with its sign; of rates in points."""
+    if difference is None:
+        return "–"
+    return f"{100 * difference:+.1f}" if metric in RATES else f"{difference:+.4g}"
+
+
+def _signed_interval(metric: str, row: Mapping[str, Any]) -> str:
+    return "" if row["gap"] is None else f"[{_signed(metric, row['gap_low'])}, {_signed(metric, row['gap_high'])}]"
 
 
 def contract_table(contract: Sequence[Promise], title: str) -> str:

@@ -68,7 +68,7 @@ def read_of(project: Project) -> Lines:
         return (), []
     path = project.root / name
     if not path.exists():
-        hint = "Restore it (git checkout), or take the key out; `mlproj errors apply` writes such a file."
+        hint = "Restore it (git checkout). If there never was one, leave the key out: `mlproj errors apply` adds both."
         raise InvalidInput([project.problem("data.corrections", f"{name} does not exist", hint)])
     return read_lines(path, name)
 

@@ -141,7 +141,7 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         labels, weights = _read_again(project, table, remarks)
         remarks.notes.append(corrected.text)
     shown = table if deal is None else table.select(deal.seen)
-    remarks.problems.extend(check_slices(project, shown.frame))
+    check_slices(project, shown.frame, remarks)
     columns, numbers = survey_columns(shown.frame, project, labels=table.labels)
     remarks.problems.extend(check_cells(project, table, columns, clean=numbers))
     remarks.warnings.extend(warn_columns(columns, len(shown)))

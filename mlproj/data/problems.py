@@ -40,15 +40,17 @@ class Remarks:
             return None
 
 
-def check_slices(project: Project, frame: pd.DataFrame) -> list[Problem]:
-    """Slices that cannot be read from the data: a column that is not there, or one that cannot be compared so."""
-    problems = []
+def check_slices(project: Project, frame: pd.DataFrame, remarks: Remarks) -> None:
+    """Slices that cannot be read from the data (a column that is not there, or not comparable so), and empty ones."""
+    seen = frame[[name for name in frame.columns if name not in ignored_columns(project)]]
     for name, condition in project.slices.items():
         try:
-            evaluate_where(condition, frame)
+            n = int(evaluate_where(condition, seen).sum())
         except ValueError as error:
-            problems.append(project.problem(f"slices.{name}", f"`{condition}`: {error}"))
-    return problems
+            remarks.problems.append(project.problem(f"slices.{name}", f"`{condition}`: {error}"))
+            continue
+        if n == 0:
+            remarks.warnings.append(f"slices.{name}: `{condition}` is true for none of the {len(seen):,} rows.")
 
 
 def check_roles(project: Project, labels: Sequence[str]) -> list[Problem]:

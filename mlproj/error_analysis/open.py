@@ -102,6 +102,10 @@ def _square(path: Path, grid: Grid, notes: tuple[str, ...] = (), *, decimal_comm
     ]
     if problems:
         raise InvalidInput(problems[:10])
+    short = [line for line, cells in grid[1:] if len(cells) < len(header)]
+    if short and path.suffix.lower() in TEXTS:
+        rows_of = f"line {short[0]} holds" if len(short) == 1 else f"{len(short):,} lines hold"
+        notes = (*notes, f"{path}: {rows_of} fewer cells than the header; what is missing counts as empty")
     rows = tuple(tuple(map(unguard, [*cells, *[""] * len(header)][: len(header)])) for _, cells in grid[1:])
     if not rows:
         raise refuse(path, "has a header but no rows", "A sheet from `mlproj errors export` is needed.")
@@ -199,13 +203,48 @@ def _read_book(path: Path) -> Grid:
             warnings.simplefilter("ignore")  # extensions of Excel that are not kept do not matter here
             book = load_workbook(path, data_only=True, read_only=True)  # read-only: empty formatted rows cost nothing
             pages = [_grid(sheet) for sheet in book.worksheets]
+            chosen = next((at for at, page in enumerate(pages) if page and "id" in map(str.strip, page[0][1])), None)
+            problems = [] if chosen is None else [*_merged(path, book, chosen), *_unvalued(path, pages[chosen], chosen)]
             book.close()
     except (zipfile.BadZipFile, zlib.error, *_DAMAGED) as error:
         reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
         hint = "Save it anew as .xlsx, without a password."
         raise refuse(path, f"is no readable Excel file ({reason})", hint) from None
-    filled = [page for page in pages if page]
-    return next((page for page in filled if "id" in map(str.strip, page[0][1])), filled[0] if filled else [])
+    if problems:
+        raise InvalidInput(problems)
+    return pages[chosen] if chosen is not None else next((page for page in pages if page), [])
+
+
+def _merged(path: Path, book: Any, at: int) -> Iterator[Problem]:
+    """Merged cells: only the first of them holds what all of them show, so that the others would count as empty."""
+    import re
+    import zipfile
+
+    part = book.worksheets[at]._worksheet_path  # read-only sheets know no merged cells themselves
+    with zipfile.ZipFile(path) as archive:
+        found = re.findall(rb'<mergeCell ref="([A-Z0-9:]+)"', archive.read(part.lstrip("/")))
+    if found:
+        shown = ", ".join(name.decode() for name in found[:3]) + (", …" if len(found) > 3 else "")
+        yield Problem("", f"holds merged cells ({shown})", "Unmerge them, and fill in each cell.", str(path))
+
+
+def _unvalued(path: Path, page: Grid, at: int) -> Iterator[Problem]:
+    """Formulas that no spreadsheet has computed yet: their cells would count as empty."""
+    from openpyxl import load_workbook
+
+    known = dict(page)
+    book = load_workbook(path, read_only=True)
+    sheet = book.worksheets[at]
+    sheet.reset_dimensions()
+    for line, row in enumerate(sheet.iter_rows(), start=1):
+        cells = known.get(line, [])
+        for place, cell in enumerate(row):
+            if getattr(cell, "data_type", "") == "f" and not (place < len(cells) and cells[place]):
+                message = f"holds a formula without a value: {cell.value}"
+                yield Problem(
+                    "", message, "Open and save it once in a spreadsheet, or write the value.", str(path), line
+                )
+    book.close()
 
 
 def _grid(sheet: Any) -> Grid:

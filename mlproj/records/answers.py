@@ -198,10 +198,19 @@ def _refuse_strangers(columns: Columns, part: LabelColumns, truth: Sequence[str]
     if not truth or not answer or part.p or {canonical(t) for t in truth} & {canonical(a) for a in answer}:
         return
     whole = [all(canonical(text).lstrip("+-").isdigit() for text in side) for side in (truth, answer)]
-    if whole[0] != whole[1]:
+    number = [all(map(_is_number, side)) for side in (truth, answer)]
+    if whole[0] != whole[1] or number[0] != number[1]:
         message = f"says {answer[0]!r} where {part.truth} says {truth[0]!r}: no class occurs in both"
         hint = "Use the same class names in both columns; the probability of a class belongs in a column p_<class>."
         columns.refuse(f"column {part.answer}", message, hint)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _probabilities(columns: Columns, part: LabelColumns, names: Sequence[str]) -> NDArray[np.float64]:

@@ -94,6 +94,8 @@ def _header(path: Path, data: bytes) -> tuple[list[str], str]:
     kind = next((name for magic, name in _MAGIC.items() if data.startswith(magic)), None)
     if kind:
         raise _refusal(path, f"is {kind}, not a CSV file in UTF-8", "Save it as CSV (UTF-8).")
+    if b"\0" in data:
+        raise _refusal(path, "holds zero bytes: it is no text file", "Save it as CSV (UTF-8).")
     if not data.strip():
         raise _refusal(path, "is empty", "A header row and one row per example are needed.")
     text = data[: 1 << 20].decode("utf-8-sig", errors="replace").lstrip("\r\n")

@@ -221,8 +221,10 @@ def _check(
         message = "an audit of labels shows no answers, so there are neither right ones nor suspects"
         problems.append(Problem("--labels-only", message, "Leave --with-correct and --from out."))
     if overlap is not None and (overlap < 0 or not names):
-        message = f"{overlap} is below 0" if overlap < 0 else "is for several reviewers"
-        problems.append(Problem("--overlap", message, "Name them: --reviewers anna,ben"))
+        below = overlap < 0
+        message = f"{overlap} is below 0" if below else "is for several reviewers"
+        hint = "Write a number from 0, such as 30." if below else "Name them: --reviewers anna,ben"
+        problems.append(Problem("--overlap", message, hint))
     if len(names) == 1:
         problems.append(Problem("--reviewers", "there is one name only", "Leave it out, or name several: anna,ben"))
     if problems:

@@ -22,7 +22,7 @@ from mlproj.error_analysis.sample import eyeball
 from mlproj.errors import InputError, RunNotFound
 from mlproj.records import Predictions
 from mlproj.workflow.labels import alarm
-from mlproj.workflow.parts import keep_tags, losses_of, measure_slices, report_parts
+from mlproj.workflow.parts import keep_tags, losses_of, measure_slices, report_parts, slice_frame
 from mlproj.workflow.sheets import Shelf, shelf_of
 from mlproj.workflow.subject import Subject, Subjects, nearby
 
@@ -211,7 +211,7 @@ def _features(dev: Predictions, dataset: "Dataset | None") -> tuple[dict[str, ND
             columns[column.name] = read_numbers(cells)[0][here]
         elif column.type in ("category", "boolean"):
             columns[column.name] = np.array([text or "" for text in read_texts(cells).to_pylist()], dtype=np.str_)[here]
-    return columns, part.frame, part.ids.tolist()
+    return columns, slice_frame(dataset), part.ids.tolist()
 
 
 def _as_feature(values: NDArray[Any]) -> NDArray[Any]:
@@ -349,7 +349,8 @@ def _next(home: "Project | None", paths: Sequence[Path], sheet: Sheet, document:
     """What to do about it: mend labels, go on looking, or work on the largest reason."""
     files = [str(path) for path in paths]
     corrected = any(row.label_ok == "wrong" and row.corrected_label for row in sheet.reviewed)
-    if home is not None and corrected:
+    worth_it = document["labels"]["fix"] or sheet.manifest.design != "errors"
+    if home is not None and corrected and worth_it:
         return join(home, "errors", "apply", *files)
     if not document["reviewed"]:
         return join(home, "errors", "summarize", *files)

@@ -38,7 +38,7 @@ def report_parts(project: "Project", dataset: "Dataset", predictions: Prediction
         return {}
     found: dict[str, Any] = {}
     if project.slices:
-        found["slices"] = measure_slices(project, part.frame, part.ids.tolist(), dev)
+        found["slices"] = measure_slices(project, slice_frame(dataset), part.ids.tolist(), dev)
     tagged = read_tags(store)
     if tagged and len(dev.labels) == 1 and dev.answers.is_classification:
         wrong = {str(i) for i in dev.ids[(dev.answers.y_true != dev.answers.y_pred) & dev.answers.known].tolist()}
@@ -48,6 +48,20 @@ def report_parts(project: "Project", dataset: "Dataset", predictions: Prediction
             if ids & set(dev.ids.tolist())
         ]
     return {name: rows for name, rows in found.items() if rows}
+
+
+def slice_frame(dataset: "Dataset") -> Any:
+    """What slices can speak of: the dev examples' cells and their labels, as a DataFrame."""
+    part, target = dataset.parts["dev"], dataset.target
+    labels = {}
+    for column, name in enumerate(target.labels):
+        y = part.y[:, column]
+        if target.kind == "regression":
+            labels[name] = y.tolist()
+        else:
+            known = np.where(np.isnan(y.astype(np.float64)) | (y < 0), -1, np.nan_to_num(y)).astype(np.int64)
+            labels[name] = [target.classes[column][code] if code >= 0 else None for code in known.tolist()]
+    return part.frame.assign(**labels)
 
 
 def measure_slices(project: "Project", frame: Any, ids: Sequence[str], dev: Predictions) -> list[dict[str, Any]]:

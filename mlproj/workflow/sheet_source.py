@@ -114,7 +114,10 @@ def choose_label(labels: Sequence[str], wanted: str | None) -> str:
         return labels[0]
     if wanted is None or (wanted not in labels and wanted != labels[0]):
         message = f"{wanted!r} is no label here" if wanted else "there are several labels"
-        raise InvalidInput([Problem("--label", message, f"Name one of {', '.join(filter(None, labels)) or 'none'}.")])
+        named = ", ".join(filter(None, labels))
+        raise InvalidInput(
+            [Problem("--label", message, f"Name one of {named}." if named else "Leave it out: there is one.")]
+        )
     return wanted
 
 

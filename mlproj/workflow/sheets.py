@@ -37,13 +37,14 @@ class Shelf:
         return path
 
     def find(self, token: str, ids: Sequence[str]) -> Manifest | None:
-        """The manifest of a sheet by its token, else the newest one that knows most of its ids."""
+        """The manifest of a sheet by its token, else the one that knows most of its ids and fewest others."""
         found = self.all()
         if token:
             return next((manifest for manifest in found if manifest.sheet == token), None)
-        known = [(_share_known(manifest, ids), manifest.created, manifest) for manifest in found]
+        n = len(set(ids))
+        known = [(_share_known(m, ids), -abs(len(m.examples) - n), m.created, m) for m in found]
         fitting = [entry for entry in known if entry[0] >= _FEWEST_KNOWN]
-        return max(fitting, key=lambda entry: entry[:2])[2] if fitting else None
+        return max(fitting, key=lambda entry: entry[:3])[3] if fitting else None
 
     def all(self) -> list[Manifest]:
         """Every manifest that can be read, newest first."""

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sheets import IDS, header, make_manifest, write
@@ -416,3 +417,39 @@ def test_very_many_problems_are_counted() -> None:
 def test_the_columns_stand_in_the_order_of_the_interface() -> None:
     first = "id y_true y_pred p_pred loss stratum weight note label_ok corrected_label"
     assert header(make_manifest()) == [*first.split(), "tag:dark", "tag:blurry", "reviewer", "sheet"]
+
+
+def book(change: Callable[[Any, dict[str, int]], None]) -> Path:
+    """An Excel file in which somebody did something to the cells."""
+    from openpyxl import load_workbook
+
+    path = write(make_manifest(), Path("sheet.xlsx"), SAID)
+    made = load_workbook(path)
+    page = made.worksheets[0]
+    change(page, {cell.value: cell.column for cell in page[1]})
+    made.save(path)
+    return path
+
+
+def test_merged_cells_are_refused_since_only_the_first_of_them_holds_anything() -> None:
+    def merge(page: Any, at: dict[str, int]) -> None:
+        column = at["tag:dark"]
+        page.merge_cells(start_row=2, end_row=4, start_column=column, end_column=column)
+
+    assert "sheet.xlsx: holds merged cells" in (said := complaint(book(merge)))
+    assert "Unmerge them" in said
+
+
+def test_a_formula_that_no_spreadsheet_has_computed_is_refused() -> None:
+    def formula(page: Any, at: dict[str, int]) -> None:
+        page.cell(3, at["tag:dark"]).value = "=1+0"
+        page.cell(3, at["tag:dark"]).data_type = "f"
+
+    assert "sheet.xlsx:3: holds a formula without a value: =1+0" in (said := complaint(book(formula)))
+    assert "Open and save it once" in said
+
+
+def test_lines_that_are_cut_short_are_read_and_said() -> None:
+    grid = grid_of(text_of())
+    sheet = read(save_grid([grid[0], *(cells[:-1] for cells in grid[1:])]))
+    assert any("lines hold fewer cells than the header" in note for note in sheet.notes)

@@ -311,3 +311,16 @@ def test_other_suffixes_are_not_written() -> None:
 
 def test_a_cell_is_complained_about_once() -> None:
     assert complaint("y_true,y_pred\n1.5,1\ninf,2\n").count("'inf'") == 1
+
+
+def test_bytes_that_are_no_text_are_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_bytes(bytes(range(256)))
+    with pytest.raises(InvalidInput, match="holds zero bytes: it is no text file"):
+        read_predictions(tmp_path / "p.csv")
+
+
+def test_texts_are_no_answers_to_numbers(tmp_path: Path) -> None:
+    rows = [f"{i * 1.5},abc" for i in range(60)]
+    (tmp_path / "p.csv").write_text("\n".join(["y_true,y_pred", *rows]) + "\n")
+    with pytest.raises(InvalidInput, match="column y_pred: says 'abc' where y_true says"):
+        read_predictions(tmp_path / "p.csv")

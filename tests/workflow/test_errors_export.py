@@ -203,12 +203,12 @@ WRONG: dict[str, tuple[dict[str, object], str, str]] = {
     "an audit with answers": ({"labels_only": True, "with_correct": 5}, "--labels-only: an audit", "--from out."),
     "an audit without a project": ({"labels_only": True}, "--labels-only: an audit of labels needs", "--project PATH"),
     "overlap of nobody": ({"overlap": 5}, "--overlap: is for several reviewers", "--reviewers anna,ben"),
-    "a negative overlap": ({"overlap": -5, "reviewers": "a,b"}, "--overlap: -5 is below 0", "--reviewers anna,ben"),
+    "a negative overlap": ({"overlap": -5, "reviewers": "a,b"}, "--overlap: -5 is below 0", "Write a number from 0"),
     "one reviewer": ({"reviewers": "anna"}, "--reviewers: there is one name only", "Leave it out"),
     "a name that is a path": ({"reviewers": "a/b,c"}, "--reviewers: 'a/b' cannot be part of a file's name", "letters"),
     "another format": ({"out": Path("s.pdf")}, "--out: s.pdf is neither .csv nor .xlsx", "Name a .csv or .xlsx file."),
     "no such folder": ({"out": Path("no/s.csv")}, "--out: the folder no does not exist", "Make it first"),
-    "an unknown label": ({"label": "x"}, "--label: 'x' is no label here", "Name one of"),
+    "an unknown label": ({"label": "x"}, "--label: 'x' is no label here", "Leave it out: there is one"),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from reviews import make_sheet, row
 
+import mlproj
 from mlproj.records import Answers, Predictions
 from mlproj.spec.project import Project
 from mlproj.workflow.parts import keep_tags, losses_of, measure_slices, read_tags
@@ -66,3 +67,37 @@ def test_the_loss_of_several_labels_is_their_mean() -> None:
     assert loss.tolist() == [0.5, 1.0, 0.5, 0, 0, 0, 0, 0]
     assert not is_rate
     assert known.all()
+
+
+SPEC = 'name: p\ndata: {source: t.csv, label: y, columns: {region: ignore}}\ntraining: {epochs: 2}\nslices: {a: "%s"}\n'
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=200), "region": rng.choice(["north", "south"], 200)})
+    frame.assign(y=np.where(rng.random(200) < 0.4, "yes", "no")).to_csv(tmp_path / "t.csv", index=False)
+    return tmp_path
+
+
+def test_a_slice_may_speak_of_the_label(home: Path) -> None:
+    (home / "project.yaml").write_text(SPEC % "y == 'yes'")
+    trained = mlproj.train(home)
+    dev = trained.fit.predictions.part("dev")
+    [found] = trained.parts["slices"]
+    assert found["n"] == int((dev.answers.y_true == 1).sum())
+    assert found["error"] == pytest.approx((dev.answers.y_pred != 1)[dev.answers.y_true == 1].mean())
+
+
+def test_a_slice_of_an_ignored_column_is_refused_before_anything_starts(home: Path) -> None:
+    (home / "project.yaml").write_text(SPEC % "region == 'south'")
+    with pytest.raises(mlproj.InvalidInput, match=r"slices.a: `region == 'south'`: there is no column 'region'"):
+        mlproj.train(home)
+    assert not (home / "mlruns" / "splits").exists()
+
+
+def test_a_slice_that_holds_nothing_is_warned_of(home: Path) -> None:
+    (home / "project.yaml").write_text(SPEC % "x > 99")
+    report = mlproj.check(home).report
+    assert report is not None
+    assert any("slices.a: `x > 99` is true for none of the 160 rows" in warning for warning in report.warnings)

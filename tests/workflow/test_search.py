@@ -281,7 +281,7 @@ def test_answers_that_were_cleared_away_are_missed_aloud(make_search: Callable[.
     from mlproj.cli.search_text import search_text
 
     home = make_search(trials=30, epochs=20)
-    first = mlproj.search(home, time_budget=0.5, workers=1)
+    first = mlproj.search(home, time_budget=1.5, workers=1)
     shutil.rmtree(home / "mlruns" / "cache")
     found = mlproj.search(home, resume=True, workers=1)
     missing = len(first.found.complete)

@@ -55,3 +55,13 @@ def test_without_a_project_manifests_lie_beside_the_sheet() -> None:
     path = shelf_of(None, [Path("deep/a.csv")]).keep(make_manifest())
     assert path == Path("deep/sheet-bcdfghjk.sheet.json")
     assert [file.name for file in Path("deep").iterdir()] == [path.name]
+
+
+def test_among_exports_that_know_all_ids_the_one_with_fewest_others_is_meant() -> None:
+    made = make_manifest()
+    kept(sheet="sheet-exact", created=1.0)
+    more = {name: dataclasses.replace(made.examples["007"], id=name) for name in (*made.examples, "8", "9", "10")}
+    kept(sheet="sheet-larger", created=2.0, examples=more)
+    found = Shelf((Path("shelf"),)).find("", list(made.examples))
+    assert found is not None
+    assert found.sheet == "sheet-exact"
