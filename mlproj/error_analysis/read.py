@@ -109,7 +109,8 @@ def _manifests(opened: Sequence[Cells], find: Find) -> list[Manifest]:
 def _check_columns(cells: Cells) -> Iterator[Problem]:
     if "id" not in cells.header:
         near = difflib.get_close_matches("id", [name.lower() for name in cells.header], n=1)
-        hint = f"Is it {near[0]!r}?" if near else f"Its columns are {', '.join(cells.header[:8])}."
+        meant = next((name for name in cells.header if near and name.lower() == near[0]), None)
+        hint = f"Is it {meant!r}?" if meant else f"Its columns are {', '.join(cells.header[:8])}."
         hint = f"{hint} Keep the columns that `mlproj errors export` wrote."
         yield Problem("", "has no column id", hint, cells.file, 1)
     own = {*BEFORE, *AFTER, *LAST}
@@ -179,6 +180,8 @@ def _manifest_of(cells: Cells, find: Find) -> Manifest:
 
 def _read(reader: _Reader, cells: Cells, *, unsigned: str) -> None:
     reader.notes.extend(cells.notes)
+    if "sheet" not in cells.header:
+        reader.notes.append(f"{cells.file} has no column sheet: by its ids it is taken for {reader.manifest.sheet}")
     ids = _match_ids(reader, cells)
     for cell_row, line, name in zip(cells.rows, cells.lines, ids, strict=True):
         if name is not None:

@@ -453,3 +453,10 @@ def test_lines_that_are_cut_short_are_read_and_said() -> None:
     grid = grid_of(text_of())
     sheet = read(save_grid([grid[0], *(cells[:-1] for cells in grid[1:])]))
     assert any("lines hold fewer cells than the header" in note for note in sheet.notes)
+
+
+def test_without_the_column_sheet_it_is_said_which_export_was_meant() -> None:
+    grid = grid_of(text_of())
+    gone = grid[0].index("sheet")
+    sheet = read(save_grid([[*cells[:gone], *cells[gone + 1 :]] for cells in grid]))
+    assert any("no column sheet: by its ids it is taken for sheet-bcdfghjk" in note for note in sheet.notes)
