@@ -49,6 +49,11 @@ class ProjectModel:
         return dict(zip(self._target.names, self._target.classes or ((),), strict=True))
 
     @property
+    def target(self) -> Target:
+        """How the label was learned."""
+        return self._target
+
+    @property
     def threshold(self) -> float | None:
         """Probability from which the answer is the positive class; None unless the label is binary."""
         return self._data.threshold

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mlproj.error_analysis.merge import Opinion
 from mlproj.error_analysis.sheet import Manifest
 from mlproj.metrics.intervals import weighted_rate, wilson
+from mlproj.metrics.paired import mid_p
 
 Floats = NDArray[np.float64]
 _DRAWS = 4000
@@ -224,22 +225,6 @@ def difference(evidence: Evidence, first: str, second: str) -> dict[str, Any]:
 def _sign_p(gain: Floats) -> float:
     spread = math.sqrt(float(np.square(gain).sum()))
     return 2 * NormalDist().cdf(-abs(float(gain.sum())) / spread) if spread > 0 else 1.0
-
-
-def mid_p(only_first: int, only_second: int) -> float:
-    """Two-sided mid-p of McNemar's test: of the discordant pairs, the fewer by chance, the equal case counted half.
-
-    Example:
-        >>> round(mid_p(8, 2), 4), mid_p(0, 0)
-        (0.0654, 1.0)
-    """
-    from scipy.special import bdtr
-
-    fewer, n = min(only_first, only_second), only_first + only_second
-    if n == 0:
-        return 1.0
-    below = float(bdtr(fewer - 1, n, 0.5)) if fewer else 0.0
-    return min(1.0, below + float(bdtr(fewer, n, 0.5)))
 
 
 def unseen(evidence: Evidence) -> dict[str, Any]:

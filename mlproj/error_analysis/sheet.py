@@ -82,8 +82,6 @@ class Manifest:
         created: Seconds since 1970.
         seed: Seed of the draw.
         eyeball_seed: Which eyeball half it was.
-        eyeball_error: Error on the eyeball half when it was drawn.
-        blackbox_error: Error on the other half then.
     """
 
     sheet: str
@@ -105,8 +103,6 @@ class Manifest:
     created: float = 0.0
     seed: int = 0
     eyeball_seed: int = 0
-    eyeball_error: float = math.nan
-    blackbox_error: float = math.nan
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data; what is not a number becomes null."""
@@ -121,16 +117,15 @@ class Manifest:
             KeyError, TypeError: When it says something else.
         """
         known = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
-        numbers = {
-            name: math.nan if known[name] is None else known[name]
-            for name in ("error", "eyeball_error", "blackbox_error")
-        }
+        error = math.nan if known["error"] is None else known["error"]
         examples = [
             Example(**{**row, "loss": math.nan if row["loss"] is None else row["loss"]}) for row in known["examples"]
         ]
         lists = {name: tuple(known[name]) for name in ("classes", "tags", "reviewers")}
         strata = {name: Stratum(**counts) for name, counts in known["strata"].items()}
-        return cls(**{**known, **numbers, **lists, "strata": strata, "examples": {row.id: row for row in examples}})
+        return cls(
+            **{**known, "error": error, **lists, "strata": strata, "examples": {row.id: row for row in examples}}
+        )
 
 
 def _no_nan(value: Any) -> Any:

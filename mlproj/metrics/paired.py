@@ -259,15 +259,25 @@ def _implied_p(value: float, low: float, high: float, level: float) -> float:
     return 0.0 if reach == 0 else 2 * NormalDist().cdf(-normal_quantile(level) * abs(value) / reach)
 
 
-def _mcnemar(first: Answers, second: Answers) -> float:
-    """Mid-p: of the examples that only one of the two got right, the fewer by chance, the equal case counted half."""
+def mid_p(only_first: int, only_second: int) -> float:
+    """Two-sided mid-p of McNemar's test: of the discordant pairs, the fewer by chance, the equal case counted half.
+
+    Example:
+        >>> round(mid_p(8, 2), 4), mid_p(0, 0)
+        (0.0654, 1.0)
+    """
     from scipy.special import bdtr
 
-    known = first.known
-    wrong, other = ((each.y_pred != each.y_true)[known] for each in (first, second))
-    only_first, only_second = int(np.sum(other & ~wrong)), int(np.sum(wrong & ~other))
     fewer, n = min(only_first, only_second), only_first + only_second
     if n == 0:
         return 1.0
     below = float(bdtr(fewer - 1, n, 0.5)) if fewer else 0.0
     return min(1.0, below + float(bdtr(fewer, n, 0.5)))
+
+
+def _mcnemar(first: Answers, second: Answers) -> float:
+    """Mid-p: of the examples that only one of the two got right, the fewer by chance, the equal case counted half."""
+    known = first.known
+    wrong, other = ((each.y_pred != each.y_true)[known] for each in (first, second))
+    only_first, only_second = int(np.sum(other & ~wrong)), int(np.sum(wrong & ~other))
+    return mid_p(only_first, only_second)

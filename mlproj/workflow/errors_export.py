@@ -287,8 +287,6 @@ def _draw(
         created=time.time(),
         seed=seed,
         eyeball_seed=which,
-        eyeball_error=_mean(as_error, weight, half, labels_only),
-        blackbox_error=_mean(as_error, weight, ~half, labels_only),
     )
     return manifest, drawn.rows, _notes(drawn, manifest, wrong, half, n)
 
@@ -329,10 +327,6 @@ def _rows(
         count = f"all {len(order):,} examples of dev"
         raise InputError(f"{source.name} answers {count} right: there is nothing to look at.")
     return draw_errors(wrong, half, n=ask.n, n_correct=ask.n_correct, order=order)
-
-
-def _mean(values: NDArray[np.float64], weight: NDArray[np.float64], rows: NDArray[np.bool_], nothing: bool) -> float:
-    return math.nan if nothing or not weight[rows].any() else float(np.average(values[rows], weights=weight[rows]))
 
 
 def _notes(

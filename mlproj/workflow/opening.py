@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlproj.errors import InputError, InvalidInput, Problem, TrackingError
+from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Predictions
 from mlproj.workflow.subject import Subject
 
@@ -70,20 +70,14 @@ def _answer(tracker: "AbstractTracker", subject: Subject, sealed: "Sealed") -> P
     """The stored model's answers to the test rows, with their truth."""
     import numpy as np
 
-    from mlproj.data.target import Target
-    from mlproj.pyfunc import ProjectModel
-    from mlproj.track import read_model_data
+    from mlproj.workflow.models import load_model
 
-    run = subject.run
-    assert run is not None
-    try:
-        data = read_model_data(tracker.fetch(run.id, "model") / "data")
-    except (TrackingError, OSError):
-        hint = "Name a training, or give a predictions file with the test rows: mlproj evaluate FILE"
-        raise InputError(f"{subject.spoken} holds no model that could answer for the test set. {hint}") from None
-    target = _with_new_classes(Target.from_json(data.target), sealed)
+    assert subject.run is not None
+    hint = "Name a training, or give a predictions file with the test rows: mlproj evaluate FILE"
+    model = load_model(tracker, subject.run, hint=hint)
+    target = _with_new_classes(model.target, sealed)
     truth = target.decode(np.zeros((len(sealed), target.n_outputs)), target.encode(sealed.labels))
-    answers = ProjectModel(data).predict(sealed.frame)
+    answers = model.predict(sealed.frame)
     labels = {}
     for name, of in truth.items():
         suffix = f":{name}" if name else ""

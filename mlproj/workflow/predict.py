@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlproj.errors import InputError, InvalidInput, TrackingError
+from mlproj.errors import InputError, InvalidInput
 from mlproj.records import Run
 from mlproj.spec.project import Project
 from mlproj.workflow.answers_out import Sink, check_out
+from mlproj.workflow.models import load_model
 from mlproj.workflow.rows_in import Rows
 from mlproj.workflow.runs import find_trained, finite, load, model_of, open_tracker, speak, store_note
 from mlproj.workflow.subject import is_file
@@ -22,7 +23,6 @@ from mlproj.workflow.subject import is_file
 if TYPE_CHECKING:
     from mlproj.data.sources import Reading
     from mlproj.pyfunc import ProjectModel
-    from mlproj.track import AbstractTracker
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
@@ -172,7 +172,7 @@ def predict(
     store, tracker = open_tracker(home, must_exist=True, writes=False)
     with tracker:
         found = model_of(tracker, tracker.run(run.id) if isinstance(run, Run) else find_trained(tracker, str(run)))
-        model = _load_model(tracker, found)
+        model = load_model(tracker, found)
     rows = Rows(source, home, model)
     if on_start:
         on_start(Predicting(f"{speak(found)} · {source}{store_note(store)}", rows.notes))
@@ -184,32 +184,6 @@ def predict(
                 on_rows(tally.rows)
         sink.commit()
     return Predicted(found, source, out, tally, model.threshold, rows.ignored, time.monotonic() - began)
-
-
-def _load_model(tracker: "AbstractTracker", run: Run) -> "ProjectModel":
-    """The model that a run holds.
-
-    Raises:
-        InputError: When it holds none, or one that cannot be read.
-    """
-    hint = "Name a training that finished: mlproj runs"
-    try:
-        folder = tracker.fetch(run.id, "model")
-    except TrackingError:
-        state = f"{run.kind}, {run.outcome or run.status.lower()}"
-        if run.kind == "trial":
-            hint = "A search keeps the models of those that could be the best; `search.keep: all` keeps all."
-        raise InputError(f"{speak(run)} holds no model ({state}). {hint}") from None
-    from safetensors import SafetensorError
-
-    from mlproj.pyfunc import ProjectModel
-    from mlproj.track.model import read_model_data
-
-    try:
-        return ProjectModel(read_model_data(folder / "data"))
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
-        raise InputError(f"The model of {speak(run)} cannot be read ({reason}). {hint}") from None
 
 
 def _answer(part: "Reading", model: "ProjectModel", id_column: str | None, sink: Sink, tally: Tally) -> None:

@@ -14,7 +14,6 @@ from mlproj.error_analysis.ceilings import (
     ceilings,
     difference,
     gather_errors,
-    mid_p,
     p_first,
     product,
     unions,
@@ -22,6 +21,7 @@ from mlproj.error_analysis.ceilings import (
 )
 from mlproj.error_analysis.merge import merge
 from mlproj.metrics.intervals import wilson
+from mlproj.metrics.paired import mid_p
 
 
 def evidence_of(sheet: Sheet) -> Evidence:
