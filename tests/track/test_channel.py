@@ -263,6 +263,7 @@ from mlproj.searching import driver_lock
 from mlproj.track import Channel
 with driver_lock(root) as lock, MlflowTracker(store, "cats", connect=partial(Channel, keep=(lock.fd,))) as tracker:
     tracker.start(kind="search", name="first")
+    time.sleep(0.3)  # until the thread that writes to the pipe had its turn: what it never sent is lost with the driver
     print("started", flush=True)
     time.sleep(60)
 """
