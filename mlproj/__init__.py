@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlproj.doctor.gradient import gradient_check as gradient_check
     from mlproj.errors import InputError as InputError
     from mlproj.errors import InvalidInput as InvalidInput
     from mlproj.errors import MlprojError as MlprojError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.contract import check_metric as check_metric
     from mlproj.workflow.demo import demo as demo
     from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
+    from mlproj.workflow.doctor import diagnose_doctor as diagnose_doctor
     from mlproj.workflow.errors_apply import errors_apply as errors_apply
     from mlproj.workflow.errors_export import errors_export as errors_export
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
@@ -60,10 +62,12 @@ _HOMES = {
     "compare": "mlproj.workflow.compare",
     "demo": "mlproj.workflow.demo",
     "diagnose_bias_variance": "mlproj.workflow.diagnose",
+    "diagnose_doctor": "mlproj.workflow.doctor",
     "errors_export": "mlproj.workflow.errors_export",
     "errors_summarize": "mlproj.workflow.errors_summarize",
     "errors_apply": "mlproj.workflow.errors_apply",
     "evaluate": "mlproj.workflow.evaluate",
+    "gradient_check": "mlproj.doctor.gradient",
     "init": "mlproj.workflow.project",
     "load_project": "mlproj.spec.load",
     "load_split": "mlproj.workflow.arrays",

@@ -11,10 +11,14 @@ group = typer.Typer(
     help="Find out where the errors come from.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
 
+NOT_SOUND = 3
+"""Exit code of `doctor --strict` when something is broken."""
+
 
 def register(app: typer.Typer) -> None:
     """Adds the group and its commands."""
     command(group, "bias-variance", short_help="The ladder and the gap to work on.")(bias_variance)
+    command(group, "doctor", short_help="Is anything broken? Sanity checks within a minute.")(doctor)
     app.add_typer(group, name="diagnose")
 
 
@@ -52,3 +56,36 @@ def bias_variance(
     )  # fmt: skip
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())
+
+
+def doctor(
+    shell: Shell,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN", help="Id, prefix, name, latest or best. [default: the newest training, else project.yaml]"
+        ),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Look at project.yaml as it stands, not at a run.")] = False,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Leave out a check, such as signal; repeatable.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Run this check alone; repeatable.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with exit code 3 when a check fails or breaks, for CI.")
+    ] = False,
+) -> None:
+    """Check that data, model and training are sound: ten classic sanity checks and more, within a minute."""
+    from mlproj.cli.progress import DoctorProgress
+    from mlproj.workflow.doctor import diagnose_doctor
+
+    with DoctorProgress(shell) as progress:
+        doctored = diagnose_doctor(
+            run, project=shell.project, fresh=fresh, ignore=ignore or (), only=only or (),
+            on_start=progress.start, on_check=progress.check,
+        )  # fmt: skip
+    shell.result(doctored.text(), doctored.document())
+    if strict and doctored.verdict in ("fail", "error"):
+        raise typer.Exit(NOT_SOUND)

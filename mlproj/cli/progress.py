@@ -121,6 +121,24 @@ class SearchProgress(_Progress):
         self._move(progress.done, progress.total, values + failed, progress.left, most="about")
 
 
+class DoctorProgress(_Progress):
+    """Says what is looked at, then which check is running."""
+
+    unit = "check"
+
+    def start(self, head: str, checks: int) -> None:
+        """Prints the first line, and opens the bar on a terminal."""
+        self._open((head,), (), checks)
+
+    def check(self, number: int, checks: int, code: str) -> None:
+        """Shows which check is running."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=number - 1, total=checks, values=code)
+            return
+        self._line = f"{self.unit} {number:,} of {checks:,}, {code}"
+        self._print()
+
+
 class PredictProgress(_Progress):
     """Says whose model answers for what, then how many rows are done; how many there are is known at the end."""
 

@@ -27,9 +27,9 @@ def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: s
     """
     errors = [rung.error for rung in ladder.rungs if rung.error is not None]
     numbers = choose_numbers(errors, is_rate=is_rate(ladder.metric))
-    blocks = [_align(_rung_rows(ladder, numbers), "lrlrl")]
+    blocks = [align(_rung_rows(ladder, numbers), "lrlrl")]
     if ladder.gaps:
-        blocks.append(_align(_gap_rows(ladder, numbers), "lrlrl"))
+        blocks.append(align(_gap_rows(ladder, numbers), "lrlrl"))
     blocks.append(_wrap(f"Verdict: {ladder.verdict.text}"))
     if ladder.notes and not brief:
         blocks.append("\n".join(_wrap(f"- {note}", "  ") for note in ladder.notes))
@@ -79,8 +79,13 @@ def _gap_numbers(gap: Gap, numbers: Numbers) -> tuple[str, str]:
     ), f"[{numbers.bare(gap.low, sign=True)}, {numbers.bare(gap.high, sign=True)}]"
 
 
-def _align(rows: Sequence[Sequence[str]], sides: str) -> str:
-    """Rows as columns two blanks apart, each flush left (l) or right (r)."""
+def align(rows: Sequence[Sequence[str]], sides: str) -> str:
+    """Rows as columns two blanks apart, each flush left (l) or right (r).
+
+    Args:
+        rows: Cells as text, the header among them.
+        sides: One letter per column, l or r.
+    """
     widths = [max(len(row[k]) for row in rows) for k in range(len(sides))]
     lines = []
     for row in rows:
