@@ -194,7 +194,7 @@ class Patient:
         return self.dataset.target.kind == "regression"
 
     def train_briefly(
-        self, *, blind: bool = False, y: NDArray[Any] | None = None, dev: bool = True, seed: int = 0
+        self, *, blind: bool = False, y: NDArray[Any] | None = None, dev: bool = True, seed: int = 0, times: float = 1
     ) -> Fit:
         """A short training on other inputs or labels, by `training.fit`, with the settings of the project.
 
@@ -205,6 +205,7 @@ class Patient:
             y: Labels in the place of those of train.
             dev: Whether held-out splits are there: they choose the epoch whose weights are kept.
             seed: Added to the project's seed.
+            times: How many times as long as a short training.
         """
         parts = dict(self.small.parts) if dev else {"train": self.small.parts["train"]}
         if blind:
@@ -212,7 +213,7 @@ class Patient:
         if y is not None:
             parts["train"] = replace(parts["train"], y=y)
         per_epoch = math.ceil(len(parts["train"]) / self.batch_size)
-        training = self.training(epochs=max(2, math.ceil(UPDATES / per_epoch)), early_stopping=None)
+        training = self.training(epochs=max(2, math.ceil(times * UPDATES / per_epoch)), early_stopping=None)
         brief = replace(self.small, parts=parts)
         found = fit(self.project.changed(training=training), brief, seed=self.project.seed + seed)
         if found.outcome.kind == "interrupted":  # training keeps Ctrl-C to itself

@@ -87,8 +87,10 @@ def _losses(patient: Patient) -> tuple[Course, str, Values]:
     losses = np.array(history[f"{on}/loss"])
     if patient.course.outcome in ("diverged", "interrupted", "pruned"):
         raise NotApplicable(f"the training ended early: {patient.course.outcome}")
+    if patient.is_estimator:
+        raise NotApplicable("the model is fitted once: there are no epochs")
     if len(losses) < _LEAST:
-        raise NotApplicable(f"{len(losses)} epoch{'s' * (len(losses) != 1)} show no trend; {_LEAST} are needed")
+        raise NotApplicable(f"no trend shows in fewer than {_LEAST} epochs (here {len(losses)})")
     if not np.isfinite(losses).all():
         raise NotApplicable("the loss was not a number in some epoch")
     return patient.course, on, losses

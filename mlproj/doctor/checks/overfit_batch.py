@@ -18,10 +18,9 @@ from mlproj.zoo import StackedModel, seeded
 _STEPS, _EVERY = 2_000, 20
 _SECONDS = 4.0
 _MOST = 64
-_ZERO = 0.02
+_ZERO = 0.05
 """Share of the loss of an answer that knows nothing which counts as about 0."""
-_ZERO_OF_NUMBERS = 0.05
-_FACTORS = (10.0, 0.1, 100.0)
+_FACTORS = (10.0, 0.1, 100.0, 0.01)
 """Learning rates that are tried, in multiples, where the configured one does not get there."""
 
 
@@ -99,7 +98,6 @@ def _rates(module: nn.Module) -> float:
 def _learn(patient: Patient, batch: Examples, nothing: float, *, plain: bool, factor: float = 1.0) -> _Learned:
     """Repeats the step of a training on one batch; `plain` without dropout, penalties and label smoothing."""
     learner, objective = _make(patient, plain=plain)
-    zero = (_ZERO_OF_NUMBERS if patient.is_regression else _ZERO) * nothing
     rate = torch.full((1,), patient.project.training.learning_rate * factor, device=patient.device)
     model, begin, best = learner.model, time.perf_counter(), _Learned(math.inf, 0, is_there=False)
     with seeded(patient.project.seed, "dropout", device=patient.device):
@@ -110,7 +108,7 @@ def _learn(patient: Patient, batch: Examples, nothing: float, *, plain: bool, fa
                 continue
             loss = min(_loss(model, objective, batch), float(running[0]) if plain else math.inf)
             if loss < best.loss or made == 1:
-                best = _Learned(loss, made, loss <= zero or (not plain and _all_right(patient, model, batch)))
+                best = _Learned(loss, made, loss <= _ZERO * nothing or (not plain and _all_right(patient, model, batch)))
             if best.is_there or not math.isfinite(loss) or time.perf_counter() - begin > _SECONDS:
                 break
     return best if math.isfinite(best.loss) else replace(best, is_there=False)

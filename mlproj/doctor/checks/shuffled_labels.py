@@ -18,9 +18,10 @@ from mlproj.metrics import measure
 from mlproj.training import predict
 from mlproj.zoo import OwnEstimator
 
-_SHUFFLES = 5
-_T = 4.604
-"""Student's t, 0.995 quantile with 4 degrees of freedom: a false alarm in 200."""
+_SHUFFLES, _SHORT = 10, 0.5
+"""Trainings, and how long each is in terms of a short training."""
+_T = 3.250
+"""Student's t, 0.995 quantile with 9 degrees of freedom: a false alarm in 200."""
 
 
 @check(8, "shuffled-labels", "with shuffled labels dev is left to chance", needs="model", trains=True)
@@ -43,7 +44,7 @@ def shuffled_labels(patient: Patient) -> Seen:
     shown = f"{mean:.3g}" if is_regression else f"{100 * mean:.1f} %"
     known = f"{chance:.3g}" if is_regression else f"{100 * chance:.1f} %"
     text = f"dev {metric.replace('_', ' ')} {shown} ± {reach if is_regression else 100 * reach:.2g}, chance {known}"
-    how = f"{_SHUFFLES} trainings of about {UPDATES} updates, labels of train permuted; t-interval, 99.5 % one-sided"
+    how = f"{_SHUFFLES} trainings of about {_SHORT * UPDATES:.0f} updates, labels of train permuted; t-interval, 99.5 % one-sided"
     if ahead > reach:
         advice = (
             "The model knows labels of dev that it was not given in training: look for a file that the factory reads, "
@@ -75,7 +76,7 @@ def _shuffled(patient: Patient, dev: Part, metric: str, number: int) -> float:
         model = replace(patient, dataset=blind).fitted_estimator()
         outputs = _outputs(model, dev)
     else:
-        fit = patient.train_briefly(y=train.y[order], dev=False, seed=number)
+        fit = patient.train_briefly(y=train.y[order], dev=False, seed=number, times=_SHORT)
         if fit.outcome.kind == "diverged":
             return math.nan
         sizes = patient.dataset.encoder.sizes

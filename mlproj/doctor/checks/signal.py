@@ -29,7 +29,7 @@ class _Layer:
     kind: str
     has_weights: bool
     activation: float
-    gradient: float
+    gradient: float | None
     dead: float
     saturated: float
 
@@ -46,11 +46,12 @@ def signal(patient: Patient) -> Seen:
     batch = patient.batch(_ROWS)
     new = _layers(patient, patient.build(), batch)
     trained = _layers(patient, patient.stored, batch) if patient.stored is not None else []
-    deep = [layer for layer in new if layer.has_weights]
+    # a layer that the loss does not reach is a matter of the check `updates`
+    deep = [layer for layer in new if layer.has_weights and layer.gradient is not None]
     if not deep:
         raise NotApplicable("no layer with weights shows its outputs")
     forward = _spread([layer.activation for layer in deep[:-1]])
-    backward = _spread([layer.gradient for layer in deep])
+    backward = _spread([layer.gradient or 0.0 for layer in deep])
     dead = max((layer for layer in new + trained), key=lambda layer: layer.dead)
     stuck = max((layer for layer in new + trained), key=lambda layer: layer.saturated)
     numbers: dict[str, Any] = {
@@ -61,7 +62,7 @@ def signal(patient: Patient) -> Seen:
     said, verdicts = [], ["ok"]
     for what, ratio, values in (
         ("activations", forward, [layer.activation for layer in deep[:-1]]),
-        ("gradients", backward, [layer.gradient for layer in deep]),
+        ("gradients", backward, [layer.gradient or 0.0 for layer in deep]),
     ):
         if not ratio <= _MUCH:
             said.append(_direction(what, values, [layer.name for layer in deep]))
@@ -155,5 +156,5 @@ def _layer(name: str, module: nn.Module, made: Tensor, slope: Tensor | None) -> 
     dead = float((flat == 0).all(0).float().mean()) if kind in _RECTIFIERS and kind != "LeakyReLU" else 0.0
     low, high = _SATURATED.get(kind, (-float("inf"), float("inf")))
     saturated = float(((flat < low) | (flat > high)).float().mean())
-    gradient = 0.0 if slope is None else float(slope.double().square().mean().sqrt()) * len(flat)
+    gradient = None if slope is None else float(slope.double().square().mean().sqrt()) * len(flat)
     return _Layer(name, kind, has_weights, float(made.double().square().mean().sqrt()), gradient, dead, saturated)

@@ -1,6 +1,9 @@
 """A model that sees its inputs must do better than one whose inputs are all 0."""
 
 import math
+from typing import Any
+
+import numpy as np
 
 from mlproj.doctor.patient import UPDATES, Patient
 from mlproj.doctor.registry import NotApplicable, Seen, check
@@ -8,35 +11,58 @@ from mlproj.records import Fit
 
 _CLOSER = 0.98
 """Share of the blind model's loss that counts as better."""
+_LONGER = 5
+"""Times as long as it goes on where a short training does not tell."""
 
 
 @check(2, "uses-inputs", "real inputs beat inputs of 0", needs="model", trains=True)
 def uses_inputs(patient: Patient) -> Seen:
     """Trains twice for a short while, with the inputs and with zeros in their place, and compares the losses."""
-    seeing, blind = patient.train_briefly(), patient.train_briefly(blind=True)
+    seeing, numbers = _compare(patient, 1)
+    if not numbers["is_better"] and not patient.is_estimator:
+        seeing, numbers = _compare(patient, _LONGER)
+    on = str(numbers["split"])
+    n, shown = numbers["n"], on.replace("_", "-")
+    how = f"two trainings of about {numbers['updates']:,} updates from one seed, the lowest loss of each"
+    text = f"{shown} loss {numbers['loss']:.3g} with the inputs, {numbers['blind_loss']:.3g} with zeros in their place"
+    if numbers["is_better"]:
+        return Seen("ok", text, n, how, numbers=numbers)
+    if _is_constant(seeing, on):
+        advice = "Nothing of the inputs reaches the outputs: follow one batch through forward."
+        return Seen("fail", f"every example of {shown} gets the same answer", n, how, advice, numbers)
+    if not numbers["train_loss"] < _CLOSER * numbers["blind_train_loss"]:
+        text += f" (train {numbers['train_loss']:.3g} and {numbers['blind_train_loss']:.3g})"
+        advice = "Nothing is learned in that time: is the learning rate too small, or are most inputs empty?"
+        return Seen("warn", text, n, how, advice, numbers)
+    advice = (
+        f"It learns train, yet what it learns says nothing about {shown}: check the features and the labels for a "
+        "mix-up of rows, and whether the task can be learned from these columns."
+    )
+    return Seen("warn", text, n, how, advice, numbers)
+
+
+def _compare(patient: Patient, times: int) -> tuple[Fit, dict[str, Any]]:
+    """A training that sees the inputs, and the lowest losses of it and of one that does not."""
+    seeing, blind = patient.train_briefly(times=times), patient.train_briefly(blind=True, times=times)
     if "diverged" in (seeing.outcome.kind, blind.outcome.kind):
         raise NotApplicable(f"a short training diverged: {seeing.outcome.text}")
     on = next((name for name in ("dev", "train_dev") if f"{name}/loss" in seeing.history.metrics), "train")
-    sees, sees_nothing = _best(seeing, on), _best(blind, on)
-    learns, learns_nothing = _best(seeing, "train"), _best(blind, "train")
-    n = len(patient.small.parts[on])  # type: ignore[index]  # a split that the history names
-    shown = on.replace("_", "-")
-    numbers = {"split": on, "loss": sees, "blind_loss": sees_nothing, "train_loss": learns}
-    numbers |= {"blind_train_loss": learns_nothing}
-    text = f"{shown} loss {sees:.3g} with the inputs, {sees_nothing:.3g} with zeros in their place"
-    how = f"two trainings of about {UPDATES} updates from one seed, the lowest loss of each"
-    if not learns < _CLOSER * learns_nothing:
-        text += f" (train {learns:.3g} and {learns_nothing:.3g})"
-        advice = "The inputs do not reach the outputs, or nothing is learned at all: follow one batch through forward."
-        return Seen("fail", text, n, how, advice, numbers)
-    if not sees < _CLOSER * sees_nothing:
-        advice = (
-            f"It learns train, yet what it learns says nothing about {shown}: check the features and the labels for a "
-            "mix-up of rows, and whether the task can be learned from these columns."
-        )
-        return Seen("warn", text, n, how, advice, numbers)
-    return Seen("ok", text, n, how, numbers=numbers)
+    losses = {name: (_best(seeing, name), _best(blind, name)) for name in (on, "train")}
+    return seeing, {
+        "split": on, "n": int((seeing.predictions.split == on).sum()), "loss": losses[on][0],
+        "blind_loss": losses[on][1], "train_loss": losses["train"][0], "blind_train_loss": losses["train"][1],
+        "updates": times * UPDATES, "is_better": losses[on][0] < _CLOSER * losses[on][1],
+    }  # fmt: skip
 
 
 def _best(fit: Fit, split: str) -> float:
     return min((value for value in fit.history.metrics[f"{split}/loss"] if math.isfinite(value)), default=math.nan)
+
+
+def _is_constant(fit: Fit, split: str) -> bool:
+    """Whether all examples of a split get one and the same answer."""
+    for answers in fit.predictions.part(split).labels.values():
+        values = answers.y_pred[:, None] if answers.p is None else answers.p
+        if np.ptp(values, axis=0).max() > 1e-6 * max(float(np.abs(values).max()), 1e-30):
+            return False
+    return True
