@@ -64,6 +64,7 @@ EXAMPLES = {
     "check-metric": 'mlproj check-metric keras.csv --satisfy "recall>=0.95"',
     "evaluate": 'mlproj evaluate best --split test --reason "final check before release"',
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
+    "diagnose doctor": "mlproj diagnose doctor best --ignore shuffled-labels",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
     "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.xlsx",
     "errors apply": "mlproj errors apply errors.xlsx --dry-run",
@@ -193,6 +194,7 @@ def record() -> dict[str, str]:
         (home / "tumours" / "project.yaml").write_text(edited, encoding="utf-8")
         for line in ("check", "train --name first", "diagnose bias-variance", "search"):
             screens[line.split()[0]] = listen(line, home / "tumours")
+        screens["doctor"] = listen("diagnose doctor first", home / "tumours")
     halves = demo.partition("== mlproj-demo/blurry-digits")
     return screens | {"demo": halves[1] + halves[2]}
 

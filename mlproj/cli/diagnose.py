@@ -70,9 +70,7 @@ def doctor(
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="CODE", help="Leave out a check, such as signal; repeatable.")
     ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Run this check alone; repeatable.")
-    ] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Run this check alone; repeatable.")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 3 when a check fails or breaks, for CI.")
     ] = False,

@@ -116,7 +116,9 @@ def examine(
             if on_check:
                 on_check(number, len(checks), each.code)
             late = each.trains and len(checks) > 1 and time.perf_counter() - begin > BUDGET
-            results.append(_skip(each, f"no time left within a minute: --only {each.code}") if late else _run(each, patient))
+            results.append(
+                _skip(each, f"no time left within a minute: --only {each.code}") if late else _run(each, patient)
+            )
     return Checkup(tuple(results))
 
 

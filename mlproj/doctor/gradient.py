@@ -145,7 +145,8 @@ def gradient_check(
     A copy is checked, in float64 and evaluation mode: the module itself stays as it is. Of a parameter with more than
     `coordinates` numbers half of so many are drawn at random, and half are those with the largest gradients. The ratio
     is ‖approx − grad‖₂ / (‖approx‖₂ + ‖grad‖₂); up to 1e-7 the gradient is good, about 1e-5 deserves another look, more
-    is a bug; before that is said, smaller steps are tried, as a steep loss may bend within ε. At a kink, such as that of a ReLU, there is no derivative: such coordinates are counted and left out.
+    is a bug; before that is said, smaller steps are tried, as a steep loss may bend within ε. At a kink, such as that
+    of a ReLU, there is no derivative: such coordinates are counted and left out.
 
     Args:
         module: What to check; its parameters that want no gradient are left alone.
@@ -184,7 +185,7 @@ def gradient_check(
         raise _refuse("the module has no parameter that wants a gradient", "Leave `requires_grad` true for some.")
     value = compute()
     _check_loss(value, compute)
-    slopes = torch.autograd.grad(value, list(learned.values()), allow_unused=True)
+    slopes: Sequence[Tensor | None] = torch.autograd.grad(value, list(learned.values()), allow_unused=True)
     numbers = np.random.default_rng(seed)
     rows, parts = [], []
     for (name, parameter), slope in zip(learned.items(), slopes, strict=True):
@@ -198,10 +199,10 @@ def gradient_check(
         parts.append(kept)
         if slope is None:
             notes.append(f"{name} takes no part in the loss as autograd sees it.")
-    approx, grad = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+    together = [np.concatenate([part[k] for part in parts]) for k in (0, 1)]
     if kinks := sum(row.kinks for row in rows):
         notes.append(f"{kinks:,} coordinates lie at a kink and are left out.")
-    return GradientCheck(tuple(rows), _ratio(approx, grad), float(value.detach()), epsilon, tuple(dict.fromkeys(notes)))
+    return GradientCheck(tuple(rows), _ratio(*together), float(value.detach()), epsilon, tuple(dict.fromkeys(notes)))
 
 
 def _in_float64(

@@ -1,7 +1,7 @@
 """What the checks look at: a project with its data, and what a run left behind. M = 1 model, N examples, B of a batch.
 
-Models are built, stepped and trained by the functions that `mlproj train` uses, on at most `ROWS` examples per split, so
-that a check speaks of the training itself and ends within seconds.
+Models are built, stepped and trained by the functions that `mlproj train` uses, on at most `ROWS` examples per split,
+so that a check speaks of the training itself and ends within seconds.
 """
 
 import math
@@ -207,7 +207,7 @@ class Patient:
             seed: Added to the project's seed.
             times: How many times as long as a short training.
         """
-        parts = dict(self.small.parts) if dev else {"train": self.small.parts["train"]}
+        parts = {name: part for name, part in self.small.parts.items() if dev or name == "train"}
         if blind:
             parts = {name: replace(part, x=np.zeros_like(part.x)) for name, part in parts.items()}
         if y is not None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from mlproj.diagnose.render import align
 from mlproj.doctor.checkup import Checkup, Result
 
-WIDTH: Final = 110
+WIDTH: Final = 100
 _MARKS: Final = {"ok": "ok", "warn": "WARN", "fail": "FAIL", "skipped": "-", "error": "ERROR"}
 
 
@@ -50,7 +50,7 @@ def _reasons(skipped: Sequence[Result]) -> list[str]:
 
 def _explained(each: Result) -> str:
     """What a check asks for, what to do, and where to read about it."""
-    head = _fill(f"{_MARKS[each.verdict]} {each.code}: expected is that {each.title}.")
+    head = _fill(f"{_MARKS[each.verdict]} {each.code}: what should hold is that {each.title}.")
     advice = _fill(f"  {each.advice}", "  ") if each.advice else ""
     command = f"    {each.command}" if each.command else ""
     page = f"  ({each.page}; --ignore {each.code} leaves it out)"

@@ -207,7 +207,7 @@ def _changed(run: Run, data_hash: str) -> str:
 
 def _notes(home: "Project", subject: Subject | None) -> tuple[str, ...]:
     """What differs between the run and project.yaml: whoever edited the file may have meant that one."""
-    if subject is None or subject.run is None or subject.is_foreign:
+    if subject is None or subject.run is None or subject.is_foreign or subject.run.kind == "trial":
         return tuple(subject.notes) if subject else ()
     from mlproj.spec.render import flatten
 

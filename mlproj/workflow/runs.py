@@ -94,11 +94,12 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
     store, tracker = open_tracker(project, must_exist=True, writes=False)
     with tracker:
         found = find_run(tracker, run)
-        ladder = tracker.fetch(found.id, "ladder.txt") if found.kind == "diagnosis" else None
+        # each diagnosis keeps what it said as one text
+        said = next(iter(sorted(tracker.fetch(found.id).glob("*.txt"))), None) if found.kind == "diagnosis" else None
         spec = stored_spec(tracker, found) if _has_spec(found) else None
         insight = tracker.fetch(found.id, "search.json") if found.kind == "search" and spec else None
         parts = _parts_of(tracker, found) if found.kind in ("train", "record") and spec else None
-        yaml, text = (file.read_text(encoding="utf-8") if file else "" for file in (spec, ladder))
+        yaml, text = (file.read_text(encoding="utf-8") if file else "" for file in (spec, said))
         search = json.loads(insight.read_text(encoding="utf-8")) if insight else None
     more = join(project, "runs", found.name, "--yaml") if yaml else ""
     return Shown(found, yaml, f"{speak(found)}{store_note(store)}", text.rstrip("\n"), more, search, parts)

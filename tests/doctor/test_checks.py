@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from doctor_patients import MakePatient, clouds, quantities, wrong
 
 from mlproj.doctor import examine, select
-
-from doctor_patients import MakePatient, clouds, quantities, wrong
 
 PLAIN = """
     class Net(nn.Module):
@@ -50,7 +49,9 @@ def test_a_healthy_regression_keeps_every_check_silent(make_patient: MakePatient
 
 def test_several_labels_with_gaps_keep_every_check_silent(make_patient: MakePatient) -> None:
     frame = clouds()
-    frame = frame.assign(first=(frame.y == "a").astype(object), second=(frame.y == "b").astype(object)).drop(columns="y")
+    frame = frame.assign(first=(frame.y == "a").astype(object), second=(frame.y == "b").astype(object)).drop(
+        columns="y"
+    )
     frame.loc[::7, "second"] = None
     assert wrong(make_patient(frame, data={"label": ["first", "second"]})) == {}
 
@@ -188,7 +189,8 @@ BROKEN: dict[str, tuple[str, dict[str, str]]] = {
                 x = table.drop(columns="y").to_numpy()
                 x = (x - x.mean(0)) / x.std(0)
                 self.register_buffer("known", torch.tensor(x, dtype=torch.float32))
-                self.register_buffer("answer", torch.tensor(table.y.astype("category").cat.codes.to_numpy().copy()).long())
+                codes = table.y.astype("category").cat.codes.to_numpy().copy()
+                self.register_buffer("answer", torch.tensor(codes).long())
                 self.layers = nn.Sequential(nn.Linear(n_inputs, 16), nn.Tanh(), nn.Linear(16, n_outputs))
 
             def forward(self, x):
@@ -229,9 +231,7 @@ def test_a_learning_rate_that_cannot_learn_a_batch_is_named_with_a_better_one(
 
 
 def test_dropout_that_keeps_a_batch_from_being_learned_is_told_from_a_bug(make_patient: MakePatient) -> None:
-    patient = make_patient(
-        model={"kind": "mlp", "hidden": [16]}, training={"l2": 0.5, "learning_rate": 0.01}, seed=1
-    )
+    patient = make_patient(model={"kind": "mlp", "hidden": [16]}, training={"l2": 0.5, "learning_rate": 0.01}, seed=1)
     found = examine(patient, select(only=["overfit-batch"]))["overfit-batch"]
     assert found.verdict == "warn"
     assert "without dropout and penalties" in found.text
@@ -244,8 +244,8 @@ def copied(frame: pd.DataFrame, *, noise: float, n: int = 40) -> pd.DataFrame:
     """The table with a copy of some rows, dealt on both sides of the split."""
     numbers = np.random.default_rng(5)
     again = frame.head(n).copy()
-    names = [name for name in frame if name.startswith("x")]
-    again[names] += noise * numbers.normal(size=(n, len(names)))
+    for name in [str(name) for name in frame.columns if name != "y"]:
+        again[name] += noise * numbers.normal(size=n)
     both = pd.concat([frame.assign(fold="train"), again.assign(fold="dev")], ignore_index=True)
     rest = clouds(160, seed=9).assign(fold="dev")
     return pd.concat([both, rest], ignore_index=True).assign(uid=lambda table: np.arange(len(table)))

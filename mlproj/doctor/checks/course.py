@@ -11,7 +11,7 @@ from mlproj.metrics import as_loss
 
 _LEAST = 4
 """Epochs below which nothing can be said of a trend."""
-_FALL, _RISE = 0.02, 0.10
+_LEAST_FALL, _RISE = 0.02, 0.10
 _NOISE = 3.0
 Values = NDArray[np.float64]
 
@@ -20,19 +20,16 @@ Values = NDArray[np.float64]
 def still_improving(patient: Patient) -> Seen:
     """Fits a line to the last third of the loss on dev, and asks whether it still falls by more than its noise."""
     course, on, losses = _losses(patient)
-    tail = losses[-max(_LEAST, len(losses) // 3) :]
-    fall, noise = _trend(tail)
-    ahead = -fall / tail[0] if tail[0] > 0 else 0.0
-    at_end = int(np.argmin(losses)) >= len(losses) - max(1, len(losses) // 10)
-    epochs = len(losses)
-    numbers = {"split": on, "fall": ahead, "noise": noise / max(float(tail[0]), 1e-12), "epochs": epochs}
+    tail, epochs = _tail(losses), len(losses)
+    ahead, noise = _fall(tail)
+    numbers = {"split": on, "fall": ahead, "noise": noise, "epochs": epochs, "over": len(tail)}
     numbers |= {"first": float(tail[0]), "last": float(tail[-1]), "outcome": course.outcome}
     how = f"straight line through the {on.replace('_', '-')} loss of the last {len(tail)} epochs"
     shown = on.replace("_", "-")
     if course.outcome == "early_stopped":
         text = f"stopped by itself after {epochs:,} epochs, when the held-out metric no longer improved"
         return Seen("ok", text, epochs, how, numbers=numbers)
-    if at_end and ahead > _FALL and -fall > _NOISE * noise:
+    if still_falls(losses):
         text = f"the {shown} loss still fell by {100 * ahead:.0f} % over the last {len(tail)} of {epochs:,} epochs"
         advice = (
             f"Train longer (training.epochs is {patient.project.training.epochs}) or raise the learning rate "
@@ -64,16 +61,43 @@ def dev_rising(patient: Patient) -> Seen:
     if len(losses):
         numbers |= {"lowest_loss": float(losses.min()), "last_loss": float(losses[-1])}
     how = f"dev {metric} averaged over {width} epochs: the end against the best"
+    at_best, at_end = (f"{as_loss(metric, value):.3g}" for value in (float(smooth[best]), last))  # 1 − (1 − score)
     least = max(_RISE * float(smooth[best]), 1.5 / max(len(patient.dataset.parts["dev"]), 1), _NOISE * float(noise))
     if rise > least and best + width < len(errors):
-        text = f"dev {metric} rose from {smooth[best]:.3g} around epoch {best + width} to {last:.3g} at the end"
+        text = f"dev {metric} went from {at_best} around epoch {best + width} to {at_end} at the end"
         advice = (
             "Problematic overfitting: stop earlier (training.early_stopping), or use l2, dropout, more data or a "
             "smaller model. The weights of the best epoch were kept, so this costs time and hides how much is possible."
         )
         return Seen("warn", text, len(errors), how, advice, numbers)
-    text = f"dev {metric} {last:.3g} at the end, at best {smooth[best]:.3g}"
+    text = f"dev {metric} {at_end} at the end, at best {at_best}"
     return Seen("ok", text, len(errors), how, numbers=numbers)
+
+
+def still_falls(losses: Values) -> bool:
+    """Whether a loss still falls at the end: its lowest value lies there, and the line falls by more than its noise.
+
+    Args:
+        losses: One per epoch (E,), at least four.
+
+    Example:
+        >>> still_falls(np.array([4.0, 3.0, 2.0, 1.5, 1.0])), still_falls(np.array([4.0, 1.0, 1.1, 1.0, 1.1]))
+        (True, False)
+    """
+    ahead, noise = _fall(_tail(losses))
+    at_end = int(np.argmin(losses)) >= len(losses) - max(1, len(losses) // 10)
+    return at_end and ahead > max(_LEAST_FALL, _NOISE * noise)
+
+
+def _tail(losses: Values) -> Values:
+    return losses[-max(_LEAST, len(losses) // 3) :]
+
+
+def _fall(tail: Values) -> tuple[float, float]:
+    """The share by which a loss falls over some epochs, and the standard error of that share."""
+    change, error = _trend(tail)
+    first = max(float(tail[0]), 1e-12)
+    return -change / first, error / first
 
 
 def _losses(patient: Patient) -> tuple[Course, str, Values]:

@@ -49,8 +49,12 @@ def determinism(patient: Patient) -> Seen:
         advice = advice or f"Something draws numbers in training mode by itself: {_SEED}."
         return Seen("warn" if on_gpu else "fail", text, len(x), how, advice, numbers)
     if in_training > _CLOSE and not has_random and not has_batch:
-        text = f"training mode gives other answers (by {in_training:.2g} of their spread), without dropout or batch norm"
-        advice = "If a part of yours behaves differently in training on purpose, ignore this; else look at `self.training`."
+        text = (
+            f"training mode gives other answers (by {in_training:.2g} of their spread), without dropout or batch norm"
+        )
+        advice = (
+            "If a part of yours behaves differently in training on purpose, ignore this; else look at `self.training`."
+        )
         return Seen("warn", text, len(x), how, advice, numbers)
     by = " and ".join([*(["dropout"] if has_random else []), *(["batch norm"] if has_batch else [])])
     text = "two evaluations, two builds and two short trainings from one seed are the same to the last bit"

@@ -34,17 +34,18 @@ def gradients(patient: Patient) -> Seen:
     if not patient.is_own and not own_loss:
         raise NotApplicable("only for a model or a loss of your own; those of mlproj are checked by its own tests")
     batch = patient.batch(_ROWS)
+    x, y = batch.x.cpu(), batch.y.cpu()  # not every device computes in float64
     found: dict[str, GradientCheck] = {}
     try:
         if patient.is_own:
-            mode = copy.deepcopy(patient.stored or patient.build())
+            model = copy.deepcopy(patient.stored or patient.build()).cpu()
             found["model"] = gradient_check(
-                mode, patient.objective, batch.x, batch.y, coordinates=_COORDINATES, seed=patient.project.seed
+                model, patient.objective, x, y, coordinates=_COORDINATES, seed=patient.project.seed
             )
         if own_loss:
-            shape = (1, batch.x.shape[1], patient.n_outputs)
-            outputs = torch.randn(shape, generator=generator(patient.project.seed, "sample")).to(patient.device)
-            found["loss"] = gradient_check(_Outputs(outputs), patient.objective, [], batch.y, coordinates=_COORDINATES)
+            shape = (1, x.shape[1], patient.n_outputs)
+            outputs = torch.randn(shape, generator=generator(patient.project.seed, "sample"))
+            found["loss"] = gradient_check(_Outputs(outputs), patient.objective, [], y, coordinates=_COORDINATES)
     except InvalidInput as error:
         raise NotApplicable(error.problems[0].message) from error
     except MlprojError as error:  # the user's code does not compute in float64

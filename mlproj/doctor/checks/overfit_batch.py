@@ -48,12 +48,14 @@ def overfit_batch(patient: Patient) -> Seen:
         "knows_nothing": nothing, "learning_rate": rate,
     }  # fmt: skip
     how = f"steps on one batch, at most {_STEPS:,} or {_SECONDS:g} s"
-    said = f"{n} examples, loss {plain.loss:.2g} after {plain.steps:,} steps (it began near {nothing:.3g})"
+    said = f"{n} examples, loss {plain.loss:.2g} after {plain.steps:,} steps (knowing nothing: {nothing:.3g})"
     if plain.is_there:
         if configured.is_there:
             return Seen("ok", said, n, how, numbers=numbers)
         text = f"without dropout and penalties {said}; as configured {configured.loss:.2g}"
-        advice = "Dropout, label smoothing, l1, l2 or clip_norm keep even so few examples from being learned: lower them."
+        advice = (
+            "Dropout, label smoothing, l1, l2 or clip_norm keep even so few examples from being learned: lower them."
+        )
         return Seen("warn", text, n, how, advice, numbers)
     for factor in _FACTORS:
         other = _learn(patient, batch, nothing, plain=True, factor=factor)
@@ -108,7 +110,9 @@ def _learn(patient: Patient, batch: Examples, nothing: float, *, plain: bool, fa
                 continue
             loss = min(_loss(model, objective, batch), float(running[0]) if plain else math.inf)
             if loss < best.loss or made == 1:
-                best = _Learned(loss, made, loss <= _ZERO * nothing or (not plain and _all_right(patient, model, batch)))
+                best = _Learned(
+                    loss, made, loss <= _ZERO * nothing or (not plain and _all_right(patient, model, batch))
+                )
             if best.is_there or not math.isfinite(loss) or time.perf_counter() - begin > _SECONDS:
                 break
     return best if math.isfinite(best.loss) else replace(best, is_there=False)

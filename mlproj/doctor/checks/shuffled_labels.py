@@ -44,7 +44,7 @@ def shuffled_labels(patient: Patient) -> Seen:
     shown = f"{mean:.3g}" if is_regression else f"{100 * mean:.1f} %"
     known = f"{chance:.3g}" if is_regression else f"{100 * chance:.1f} %"
     text = f"dev {metric.replace('_', ' ')} {shown} ± {reach if is_regression else 100 * reach:.2g}, chance {known}"
-    how = f"{_SHUFFLES} trainings of about {_SHORT * UPDATES:.0f} updates, labels of train permuted; t-interval, 99.5 % one-sided"
+    how = f"{_SHUFFLES} trainings of about {_SHORT * UPDATES:.0f} updates on permuted labels; one-sided t, 99.5 %"
     if ahead > reach:
         advice = (
             "The model knows labels of dev that it was not given in training: look for a file that the factory reads, "
@@ -60,9 +60,8 @@ def _chance(patient: Patient, dev: Part) -> float:
     if patient.is_regression:
         mean = float(np.nanmean(patient.small.parts["train"].y))
         return float(np.sqrt(np.nanmean((target.decode(np.zeros((len(dev), 1)), dev.y)[""].y_true - mean) ** 2)))
-    counts = []
-    for answers in target.decode(np.zeros((len(dev), target.n_outputs)), dev.y).values():
-        counts.append(len(np.unique(answers.y_true[answers.known])))
+    truth = target.decode(np.zeros((len(dev), target.n_outputs)), dev.y)
+    counts = [len(np.unique(answers.y_true[answers.known])) for answers in truth.values()]
     return float(np.mean([1 / k for k in counts])) if min(counts) > 1 else math.nan
 
 

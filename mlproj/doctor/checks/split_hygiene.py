@@ -76,7 +76,7 @@ def _near_copies(patient: Patient, numbers: dict[str, object]) -> Iterator[_Leak
     if "dev" not in parts or len(parts["train"]) <= _NEIGHBOURS:
         return
     rng = np.random.default_rng(patient.project.seed)
-    train, dev = (_sample(parts[name], most, rng) for name, most in (("train", _ROWS_OF_TRAIN), ("dev", _ROWS_OF_DEV)))
+    train, dev = _sample(parts["train"], _ROWS_OF_TRAIN, rng), _sample(parts["dev"], _ROWS_OF_DEV, rng)
     copies = np.isin(_contents(patient, dev), _contents(patient, train))
     distance = _distances(train.x, dev.x)
     near = near_copies(distance[~copies])

@@ -35,7 +35,9 @@ def train_metric(patient: Patient) -> Seen:
     batch = examples.take(torch.arange(len(examples), device=patient.device).unsqueeze(0))
     loss, nothing = patient.losses(outputs, batch), patient.zero_loss(batch)
     name = metric_names(patient.project)[0]
-    answers = target.decode(outputs[0].double().cpu().numpy(), part.y, threshold=0.5 if patient.threshold is None else patient.threshold)
+    answers = target.decode(
+        outputs[0].double().cpu().numpy(), part.y, threshold=0.5 if patient.threshold is None else patient.threshold
+    )
     value, said = measure_part((name,), answers, part)[name], course.last.get(f"train/{name}", math.nan)
     running = course.last.get("train/loss", math.nan)
     numbers = {"metric": name, "value": value, "stored": said, "loss": loss, "running_loss": running}
