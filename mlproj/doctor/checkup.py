@@ -12,8 +12,9 @@ from mlproj.errors import InvalidInput, MlprojError, Problem
 from mlproj.spec.guess import closest
 from mlproj.training.device import few_threads
 
-BUDGET = 50.0
-"""Seconds after which checks that train are left out, so that the whole command ends within a minute."""
+BUDGET = 35.0
+"""Seconds after which checks that train are left out, so that the whole command ends within a minute: none of them
+takes much more than 20 seconds, however slow the model."""
 PAGE = "docs/doctor.md"
 
 

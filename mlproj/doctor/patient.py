@@ -5,6 +5,7 @@ so that a check speaks of the training itself and ends within seconds.
 """
 
 import math
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from mlproj.training.examine import take_rows
 from mlproj.training.fit import fit
 from mlproj.training.objective import Objective
 from mlproj.training.once import labels_of
-from mlproj.training.step import Learner, make_learner
+from mlproj.training.step import Learner, make_learner, step
 from mlproj.training.targets import loss_weights, make_examples, make_objective
 from mlproj.zoo import OwnEstimator, OwnModel, StackedModel, build_model, generator, restore_model, seeded
 from mlproj.zoo.stacked import Weights
@@ -35,7 +36,8 @@ from mlproj.zoo.stacked import Weights
 ROWS = 2_000
 """Most examples of a split that checks train on or measure."""
 UPDATES = 400
-"""Updates of a short training."""
+"""Updates of a short training; fewer where they would take longer than `SECONDS`."""
+SECONDS, _FEWEST = 2.0, 8
 
 
 @dataclass(frozen=True)
@@ -208,17 +210,33 @@ class Patient:
             times: How many times as long as a short training.
         """
         parts = {name: part for name, part in self.small.parts.items() if dev or name == "train"}
+        updates = min(times * UPDATES, max(_FEWEST, times * SECONDS / self.step_seconds))
+        rows = max(2 * self.batch_size, int(updates / 2) * self.batch_size)  # at least two epochs of a slow model
+        parts["train"] = take_rows(parts["train"], np.arange(min(rows, len(parts["train"]))))
         if blind:
             parts = {name: replace(part, x=np.zeros_like(part.x)) for name, part in parts.items()}
         if y is not None:
-            parts["train"] = replace(parts["train"], y=y)
+            parts["train"] = replace(parts["train"], y=y[: len(parts["train"])])
         per_epoch = math.ceil(len(parts["train"]) / self.batch_size)
-        training = self.training(epochs=max(2, math.ceil(times * UPDATES / per_epoch)), early_stopping=None)
+        training = self.training(epochs=max(2, math.ceil(updates / per_epoch)), early_stopping=None)
         brief = replace(self.small, parts=parts)
         found = fit(self.project.changed(training=training), brief, seed=self.project.seed + seed)
         if found.outcome.kind == "interrupted":  # training keeps Ctrl-C to itself
             raise KeyboardInterrupt
         return found
+
+    @cached_property
+    def step_seconds(self) -> float:
+        """How long an update takes, with a look at the model; 0 would be an estimator's, which takes none."""
+        if self.is_estimator:
+            return 1e-9
+        learner, batch = self.learner(), self.batch(self.batch_size)
+        rate = torch.zeros(1, device=self.device)
+        learner.model.train()
+        step(learner, batch, rate)  # the first one also prepares
+        begin = time.perf_counter()
+        step(learner, batch, rate)
+        return time.perf_counter() - begin
 
     @cached_property
     def work(self) -> int:

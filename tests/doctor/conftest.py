@@ -19,8 +19,9 @@ HEADER = "import numpy as np\nimport torch\nfrom torch import nn\n"
 
 @pytest.fixture(autouse=True)
 def _short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fourth of the updates: the clouds are learned within a hundred."""
-    monkeypatch.setattr("mlproj.doctor.patient.UPDATES", 100)
+    """A fifth of the updates: the clouds are learned within so many."""
+    monkeypatch.setattr("mlproj.doctor.patient.UPDATES", 80)
+    monkeypatch.setattr("mlproj.doctor.checks.overfit_batch._STEPS", 600)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
@@ -39,25 +38,23 @@ def test_the_newest_training_is_looked_at_and_the_result_is_kept(copy_of_trained
     assert head.startswith("first (")
     assert head.endswith("train 1,350 · train-dev 150 · dev 150 · test 150 (sealed)")
     assert any(line.startswith("ok") and "train-metric" in line for line in lines)
-    assert lines[-1].startswith("next: mlproj ")
-    listed = json.loads(CliRunner().invoke(app, ["runs", "--json", "--project", str(copy_of_trained)]).stdout)["runs"]
-    kept = listed[0]
-    assert (kept["name"], kept["kind"], kept["tags"]["mlproj.of"]) == (
-        "doctor of first", "diagnosis", listed[-1]["run_id"]
-    )  # fmt: skip
-    shown = CliRunner().invoke(app, ["runs", "doctor of first", "--project", str(copy_of_trained)])
-    assert "train-metric" in shown.stdout, shown.output
-
-
-def test_the_document_has_one_row_per_check(copy_of_trained: Path) -> None:
-    result = doctor("first", "--json", "--project", copy_of_trained, *only(*QUICK))
-    document = json.loads(result.stdout)
+    longer = "train --like first --set training.epochs=12 --name first-longer"
+    assert lines[-1] == f"next: mlproj --project {copy_of_trained.name} {longer}"
+    shown = mlproj.runs(copy_of_trained).runs
+    kept, first = shown[0], shown[-1]
+    assert (kept.name, kept.kind, kept.tags["mlproj.of"]) == ("doctor of first", "diagnosis", first.id)
+    assert (kept.tags["mlproj.state"], kept.tags["mlproj.named"]) == ("warn", "still-improving")
+    assert kept.folder is not None
+    document = json.loads((kept.folder / "doctor.json").read_text())
     assert document["run"]["name"] == "first"
-    assert [row["code"] for row in document["checks"]] == ["updates", "train-metric", "still-improving"]
+    assert {row["code"]: row["verdict"] for row in document["checks"]} == {
+        "updates": "ok", "train-metric": "ok", "still-improving": "warn"
+    }  # fmt: skip
     metric = document["checks"][1]
-    assert (metric["verdict"], metric["n"]) == ("ok", 1350)
+    assert (metric["n"], metric["page"]) == (1350, "docs/doctor.md#train-metric")
     assert metric["numbers"]["value"] == pytest.approx(metric["numbers"]["stored"])
-    assert metric["page"] == "docs/doctor.md#train-metric"
+    again = CliRunner().invoke(app, ["runs", "doctor of first", "--project", str(copy_of_trained)])
+    assert "train-metric" in again.stdout, again.output
 
 
 def test_a_project_without_runs_is_looked_at_as_it_stands(make_flowers: Any) -> None:
@@ -69,25 +66,20 @@ def test_a_project_without_runs_is_looked_at_as_it_stands(make_flowers: Any) -> 
     assert not (home / "mlruns").exists()
 
 
-def test_fresh_looks_at_the_file_and_a_run_says_when_they_differ(copy_of_trained: Path) -> None:
-    file = copy_of_trained / "project.yaml"
+def test_what_changed_since_the_training_is_said_and_fresh_looks_at_it(copy_of_trained: Path) -> None:
+    file, table = copy_of_trained / "project.yaml", pd.read_csv(copy_of_trained / "app.csv")
     file.write_text(file.read_text().replace("hidden: [16]", "hidden: [8, 8]"))
-    of_run = mlproj.diagnose_doctor(project=copy_of_trained, only=["updates"])
+    table.loc[0, "kind"] = "rose" if table.kind[0] != "rose" else "iris"
+    table.to_csv(copy_of_trained / "app.csv", index=False)
+    of_run = mlproj.diagnose_doctor("first", project=copy_of_trained, only=["updates", "train-metric"])
     assert "all 4 trainable" in of_run.checkup["updates"].text
+    assert "changed since the run was trained" in of_run.checkup["train-metric"].text
     assert "model.hidden" in of_run.notes[0]
     assert "--fresh" in of_run.notes[0]
     fresh = mlproj.diagnose_doctor(project=copy_of_trained, fresh=True, only=["updates"])
     assert "all 6 trainable" in fresh.checkup["updates"].text
     with pytest.raises(InvalidInput, match="Leave out one"):
         mlproj.diagnose_doctor("first", project=copy_of_trained, fresh=True)
-
-
-def test_data_that_changed_since_the_training_are_not_held_against_it(copy_of_trained: Path) -> None:
-    table = pd.read_csv(copy_of_trained / "app.csv")
-    table.loc[0, "kind"] = "rose" if table.kind[0] != "rose" else "iris"
-    table.to_csv(copy_of_trained / "app.csv", index=False)
-    found = mlproj.diagnose_doctor("first", project=copy_of_trained, only=["train-metric", "updates"])
-    assert "changed since the run was trained" in found.checkup["train-metric"].text
 
 
 def test_a_broken_model_ends_with_3_only_when_that_is_asked_for(make_flowers: Any) -> None:
@@ -139,24 +131,6 @@ def test_without_a_project_the_next_step_is_named(tmp_path: Path) -> None:
 def test_an_unknown_run_raises(trained: Trained) -> None:
     with pytest.raises(RunNotFound):
         mlproj.diagnose_doctor("nosuch", project=trained.project)
-
-
-def test_a_training_cut_short_is_told_to_go_on(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(400, 4))
-    pd.DataFrame(x, columns=list("abcd")).assign(y=np.where(x @ [1, 2, -1, 0.5] > 0, "yes", "no")).to_csv(
-        tmp_path / "data.csv", index=False
-    )
-    training = "{epochs: 8, learning_rate: 0.003}"
-    (tmp_path / "project.yaml").write_text(
-        f"name: short\ndata: {{source: data.csv, label: y}}\nmodel: {{kind: mlp, hidden: [16]}}\ntraining: {training}\n"
-    )
-    run = mlproj.train(tmp_path, name="short")
-    found = mlproj.diagnose_doctor(run, only=["still-improving", "train-metric", "dev-rising"])
-    assert {each.code: each.verdict for each in found.checkup.results} == {
-        "train-metric": "ok", "still-improving": "warn", "dev-rising": "ok"
-    }  # fmt: skip
-    assert found.next == "mlproj train --like short --set training.epochs=16 --name short-longer"
 
 
 def test_the_course_of_a_run_leaves_out_what_was_logged_at_the_end() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mlproj.diagnose.rungs import is_rate
 from mlproj.doctor.patient import Course, Patient
 from mlproj.doctor.registry import NotApplicable, Seen, check
 from mlproj.metrics import as_loss
@@ -62,7 +63,7 @@ def dev_rising(patient: Patient) -> Seen:
         numbers |= {"lowest_loss": float(losses.min()), "last_loss": float(losses[-1])}
     how = f"dev {metric} averaged over {width} epochs: the end against the best"
     at_best, at_end = (f"{as_loss(metric, value):.3g}" for value in (float(smooth[best]), last))  # 1 − (1 − score)
-    least = max(_RISE * float(smooth[best]), 1.5 / max(len(patient.dataset.parts["dev"]), 1), _NOISE * float(noise))
+    least = max(_RISE * float(smooth[best]), _NOISE * float(noise), _chance(metric, last + smooth[best], patient))
     if rise > least and best + width < len(errors):
         text = f"dev {metric} went from {at_best} around epoch {best + width} to {at_end} at the end"
         advice = (
@@ -72,6 +73,15 @@ def dev_rising(patient: Patient) -> Seen:
         return Seen("warn", text, len(errors), how, advice, numbers)
     text = f"dev {metric} {at_end} at the end, at best {at_best}"
     return Seen("ok", text, len(errors), how, numbers=numbers)
+
+
+def _chance(metric: str, both: float, patient: Patient) -> float:
+    """A rise of a rate that two models with these error rates (their sum) reach by chance on dev.
+
+    The number of examples on which the two differ is at most n·(e₁ + e₂), and half of them fall either way.
+    """
+    n = max(len(patient.dataset.parts["dev"]), 1) if "dev" in patient.dataset.parts else 1
+    return 2 * float(np.sqrt(both / n)) if is_rate(metric) else 0.0
 
 
 def still_falls(losses: Values) -> bool:

@@ -16,7 +16,7 @@ from mlproj.training.step import Learner, make_learner, step
 from mlproj.zoo import StackedModel, seeded
 
 _STEPS, _EVERY = 2_000, 20
-_SECONDS = 4.0
+_SECONDS, _ENOUGH = 4.0, 200
 _MOST = 64
 _ZERO = 0.05
 """Share of the loss of an answer that knows nothing which counts as about 0."""
@@ -26,11 +26,13 @@ _FACTORS = (10.0, 0.1, 100.0, 0.01)
 
 @dataclass(frozen=True)
 class _Learned:
-    """How far learning by heart came: the loss in evaluation mode, the steps, and whether that is about 0."""
+    """How far learning by heart came: the lowest loss and its step, whether that is about 0, and all steps made."""
 
     loss: float
     steps: int
     is_there: bool
+    made: int = 0
+    is_late: bool = False
 
 
 @check(3, "overfit-batch", "a few examples are learned by heart", needs="steps", trains=True)
@@ -57,6 +59,8 @@ def overfit_batch(patient: Patient) -> Seen:
             "Dropout, label smoothing, l1, l2 or clip_norm keep even so few examples from being learned: lower them."
         )
         return Seen("warn", text, n, how, advice, numbers)
+    if plain.made < _ENOUGH and math.isfinite(plain.loss) and plain.is_late:
+        raise NotApplicable(f"only {plain.made} updates fit into {_SECONDS:g} s, which tells nothing")
     for factor in _FACTORS:
         other = _learn(patient, batch, nothing, plain=True, factor=factor)
         if other.is_there:
@@ -115,7 +119,8 @@ def _learn(patient: Patient, batch: Examples, nothing: float, *, plain: bool, fa
                 )
             if best.is_there or not math.isfinite(loss) or time.perf_counter() - begin > _SECONDS:
                 break
-    return best if math.isfinite(best.loss) else replace(best, is_there=False)
+    is_late = time.perf_counter() - begin > _SECONDS
+    return replace(best, is_there=best.is_there and math.isfinite(best.loss), made=made, is_late=is_late)
 
 
 def _make(patient: Patient, *, plain: bool) -> tuple[Learner, Objective]:

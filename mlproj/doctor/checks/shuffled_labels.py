@@ -7,12 +7,13 @@ because dev examples that look alike are right or wrong together; hence the t-in
 """
 
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
 
 from mlproj.data import Part
-from mlproj.doctor.patient import UPDATES, Patient
+from mlproj.doctor.patient import Patient
 from mlproj.doctor.registry import NotApplicable, Seen, check
 from mlproj.metrics import measure
 from mlproj.training import predict
@@ -20,31 +21,38 @@ from mlproj.zoo import OwnEstimator
 
 _SHUFFLES, _SHORT = 10, 0.5
 """Trainings, and how long each is in terms of a short training."""
-_T = 3.250
-"""Student's t, 0.995 quantile with 9 degrees of freedom: a false alarm in 200."""
+_FEWEST, _SECONDS = 4, 15.0
+"""Trainings after which a slow model may stop, and when."""
+_SURE = 0.995
+"""One false alarm in 200."""
 
 
 @check(8, "shuffled-labels", "with shuffled labels dev is left to chance", needs="model", trains=True)
 def shuffled_labels(patient: Patient) -> Seen:
     """Trains on shuffled labels a few times and asks whether dev is answered better than by chance."""
+    from scipy.stats import t as student
+
     if "dev" not in patient.small.parts:
         raise NotApplicable("there is no dev set")
     dev, is_regression = patient.small.parts["dev"], patient.is_regression
     chance, metric = _chance(patient, dev), "rmse" if is_regression else "balanced_accuracy"
     if not math.isfinite(chance):
         raise NotApplicable("dev holds no label, or a single class")
-    values = [_shuffled(patient, dev, metric, number) for number in range(_SHUFFLES)]
+    values, begin = [], time.perf_counter()
+    while len(values) < _SHUFFLES and (len(values) < _FEWEST or time.perf_counter() - begin < _SECONDS):
+        values.append(_shuffled(patient, dev, metric, len(values)))
     if not np.isfinite(values).all():
         raise NotApplicable("a short training diverged")
     mean, n = float(np.mean(values)), len(dev)
     least = chance / math.sqrt(2 * n) if is_regression else math.sqrt(chance * (1 - chance) / n)
-    reach = _T * max(float(np.std(values, ddof=1)) / math.sqrt(_SHUFFLES), least)
+    spread = max(float(np.std(values, ddof=1)) / math.sqrt(len(values)), least)
+    reach = float(student.ppf(_SURE, len(values) - 1)) * spread
     ahead = chance - mean if is_regression else mean - chance
     numbers = {"metric": metric, "mean": mean, "chance": chance, "values": values, "half_width": reach}
     shown = f"{mean:.3g}" if is_regression else f"{100 * mean:.1f} %"
     known = f"{chance:.3g}" if is_regression else f"{100 * chance:.1f} %"
     text = f"dev {metric.replace('_', ' ')} {shown} ± {reach if is_regression else 100 * reach:.2g}, chance {known}"
-    how = f"{_SHUFFLES} trainings of about {_SHORT * UPDATES:.0f} updates on permuted labels; one-sided t, 99.5 %"
+    how = f"{len(values)} short trainings on permuted labels; one-sided t, 99.5 %"
     if ahead > reach:
         advice = (
             "The model knows labels of dev that it was not given in training: look for a file that the factory reads, "

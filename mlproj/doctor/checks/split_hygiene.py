@@ -17,7 +17,7 @@ from mlproj.doctor.registry import Seen, check
 _ROWS_OF_TRAIN, _ROWS_OF_DEV = 20_000, 2_000
 _NEIGHBOURS, _EXPECTED, _NEAR = 10, 1e-3, 0.25
 """Of unrelated rows one in a thousand lies so close; never farther than a quarter of the way to the tenth neighbour."""
-_SURE = 1e-3
+_SURE, _FEWEST = 1e-3, 3
 _GROUP = re.compile(r"(^|[_ .-])(id|ids|uuid|guid|key|user|patient|subject|customer|client|account|session|device|"
                     r"speaker|author|group|household|site|batch)s?($|[_ .-])", re.IGNORECASE)  # fmt: skip
 _AHEAD = 0.05
@@ -50,7 +50,9 @@ def split_hygiene(patient: Patient) -> Seen:
         advice = " ".join(dict.fromkeys(leak.advice for leak in leaks if leak.advice))
         text = "; ".join(leak.text for leak in leaks)
         return Seen(verdict, text, n, how, advice, numbers)  # type: ignore[arg-type]  # one of the two above
-    return Seen("ok", f"no copies, near copies, shared groups or dates among {n:,} examples", n, how, numbers=numbers)
+    few = f" ({numbers['near_copies']} near, as chance has it)" if numbers.get("near_copies") else ""
+    text = f"no copies{few}, shared groups or telling dates among {n:,} examples"
+    return Seen("ok", text, n, how, numbers=numbers)
 
 
 def _told_by_check(patient: Patient) -> Iterator[_Leak]:
@@ -82,7 +84,7 @@ def _near_copies(patient: Patient, numbers: dict[str, object]) -> Iterator[_Leak
     near = near_copies(distance[~copies])
     n, count = int((~copies).sum()), int(near.sum())
     numbers |= {"near_copies": count, "near_copies_of": n}
-    if count and binom.sf(count - 1, n, _EXPECTED) < _SURE:
+    if count >= _FEWEST and binom.sf(count - 1, n, _EXPECTED) < _SURE:
         text = f"{count:,} of {n:,} dev rows are all but copies of a train row ({100 * count / n:.2g} %)"
         yield _Leak("warn", text, "Give what belongs together one `data.group`, so that it shares a split.")
 
