@@ -22,6 +22,7 @@ def _short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fifth of the updates: the clouds are learned within so many."""
     monkeypatch.setattr("mlproj.doctor.patient.UPDATES", 80)
     monkeypatch.setattr("mlproj.doctor.checks.overfit_batch._STEPS", 600)
+    monkeypatch.setattr("mlproj.doctor.checks.shuffled_labels._SHUFFLES", 4)
 
 
 @pytest.fixture

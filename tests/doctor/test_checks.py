@@ -177,28 +177,6 @@ BROKEN: dict[str, tuple[str, dict[str, str]]] = {
         """,
         {"signal": "fail"},
     ),
-    "the labels lie in a file": (
-        """
-        import pandas as pd
-        from pathlib import Path
-
-        class Net(nn.Module):
-            def __init__(self, n_inputs, n_outputs):
-                super().__init__()
-                table = pd.read_csv(Path(__file__).with_name("data.csv"))
-                x = table.drop(columns="y").to_numpy()
-                x = (x - x.mean(0)) / x.std(0)
-                self.register_buffer("known", torch.tensor(x, dtype=torch.float32))
-                codes = table.y.astype("category").cat.codes.to_numpy().copy()
-                self.register_buffer("answer", torch.tensor(codes).long())
-                self.layers = nn.Sequential(nn.Linear(n_inputs, 16), nn.Tanh(), nn.Linear(16, n_outputs))
-
-            def forward(self, x):
-                nearest = torch.cdist(x, self.known.to(x.dtype)).argmin(1)
-                return self.layers(x) + 0.8 * nn.functional.one_hot(self.answer[nearest], 3).to(x.dtype)
-        """,
-        {"shuffled-labels": "fail"},
-    ),
 }  # fmt: skip
 
 
@@ -206,6 +184,32 @@ BROKEN: dict[str, tuple[str, dict[str, str]]] = {
 def test_exactly_the_check_for_a_planted_bug_fires(make_patient: MakePatient, name: str) -> None:
     code, expected = BROKEN[name]
     assert wrong(make_patient(code=code)) == expected
+
+
+def test_a_model_that_reads_the_labels_elsewhere_beats_chance_on_shuffled_ones(
+    make_patient: MakePatient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlproj.doctor.checks.shuffled_labels._SHUFFLES", 10)
+    code = """
+    import pandas as pd
+    from pathlib import Path
+
+    class Net(nn.Module):
+        def __init__(self, n_inputs, n_outputs):
+            super().__init__()
+            table = pd.read_csv(Path(__file__).with_name("data.csv"))
+            x = table.drop(columns="y").to_numpy()
+            x = (x - x.mean(0)) / x.std(0)
+            self.register_buffer("known", torch.tensor(x, dtype=torch.float32))
+            codes = table.y.astype("category").cat.codes.to_numpy().copy()
+            self.register_buffer("answer", torch.tensor(codes).long())
+            self.layers = nn.Sequential(nn.Linear(n_inputs, 16), nn.Tanh(), nn.Linear(16, n_outputs))
+
+        def forward(self, x):
+            nearest = torch.cdist(x, self.known.to(x.dtype)).argmin(1)
+            return self.layers(x) + 0.8 * nn.functional.one_hot(self.answer[nearest], 3).to(x.dtype)
+    """
+    assert wrong(make_patient(code=code)) == {"shuffled-labels": "fail"}
 
 
 def test_a_loss_with_a_wrong_derivative_is_found(make_patient: MakePatient) -> None:
