@@ -199,7 +199,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         _BIAS,
         "Train longer",
-        "the weights may not have arrived yet",
+        "the weights may not have arrived yet; `mlproj diagnose doctor` says whether the loss still fell",
         "one training",
         "longer",
         _longer,

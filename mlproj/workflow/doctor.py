@@ -233,6 +233,8 @@ def _next(home: "Project", patient: "Patient", checkup: "Checkup") -> str:
     run = [patient.run] if patient.run else []
     if wrong:
         return join(home, "diagnose", "doctor", *run, "--only", wrong[0].code)
+    if run and "dev" not in patient.dataset.parts:
+        return join(home, "runs", *run)
     return join(home, "diagnose", "bias-variance", *run) if run else join(home, "train")
 
 

@@ -1,5 +1,6 @@
 """A healthy project keeps every check silent; in each broken one exactly the checks fire that should."""
 
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,25 @@ BROKEN: dict[str, tuple[str, dict[str, str]]] = {
 def test_exactly_the_check_for_a_planted_bug_fires(make_patient: MakePatient, name: str) -> None:
     code, expected = BROKEN[name]
     assert wrong(make_patient(code=code)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("answers are drawn", "two evaluations of the same examples"),
+        ("the factory draws with a generator of its own", "two models built from one seed"),
+        ("training mode is another model", "without dropout or batch norm"),
+    ],
+)
+def test_what_is_not_repeatable_is_said(make_patient: MakePatient, name: str, said: str) -> None:
+    found = examine(make_patient(code=BROKEN[name][0]), select(only=["determinism"]))
+    assert said in found["determinism"].text
+
+
+def test_a_training_that_draws_by_itself_is_told_from_a_build_that_does(make_patient: MakePatient) -> None:
+    code = "import random\n" + dedent(net("self.layers(x) + (random.random() if self.training else 0.0)"))
+    found = examine(make_patient(code=code), select(only=["determinism"]))
+    assert "two trainings from one seed differ" in found["determinism"].text
 
 
 def test_a_model_that_reads_the_labels_elsewhere_beats_chance_on_shuffled_ones(

@@ -62,7 +62,7 @@ def test_an_error_on_dev_that_rises_while_train_learns_is_overfitting(patient: P
 
 
 def test_a_score_rises_downwards(make_patient: MakePatient) -> None:
-    score = 1 - np.concatenate([np.linspace(0.5, 0.1, 10), np.linspace(0.1, 0.25, 20)])
+    score = 1 - np.concatenate([np.linspace(0.5, 0.1, 10), np.linspace(0.1, 0.45, 20)])
     ill = with_course(make_patient(metric={"optimize": "f1_macro"}), dev_loss=SETTLED, dev_f1_macro=score)
     ill = replace(ill, course=Course(History({"dev/loss": tuple(SETTLED), "dev/f1_macro": tuple(score)}), None, {}))
     assert wrong(ill, only=["dev-rising"]) == {"dev-rising": "warn"}

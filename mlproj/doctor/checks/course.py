@@ -13,7 +13,7 @@ from mlproj.metrics import as_loss
 _LEAST = 4
 """Epochs below which nothing can be said of a trend."""
 _LEAST_FALL, _RISE = 0.02, 0.10
-_NOISE = 3.0
+_NOISE, _NEAR_ZERO = 3.0, 0.1
 Values = NDArray[np.float64]
 
 
@@ -30,7 +30,8 @@ def still_improving(patient: Patient) -> Seen:
     if course.outcome == "early_stopped":
         text = f"stopped by itself after {epochs:,} epochs, when the held-out metric no longer improved"
         return Seen("ok", text, epochs, how, numbers=numbers)
-    if still_falls(losses):
+    # without held-out examples: a train loss near 0 falls for ever, and that says nothing
+    if still_falls(losses) and (on != "train" or losses[-1] > _NEAR_ZERO * losses[0]):
         text = f"the {shown} loss still fell by {100 * ahead:.0f} % over the last {len(tail)} of {epochs:,} epochs"
         advice = (
             f"Train longer (training.epochs is {patient.project.training.epochs}) or raise the learning rate "
@@ -80,8 +81,13 @@ def _chance(metric: str, both: float, patient: Patient) -> float:
 
     The number of examples on which the two differ is at most n·(e₁ + e₂), and half of them fall either way.
     """
-    n = max(len(patient.dataset.parts["dev"]), 1) if "dev" in patient.dataset.parts else 1
-    return 2 * float(np.sqrt(both / n)) if is_rate(metric) else 0.0
+    if not is_rate(metric):
+        return 0.0
+    y = patient.dataset.parts["dev"].y if "dev" in patient.dataset.parts else np.zeros((1, 1))
+    n = len(y)
+    if metric not in ("error", "accuracy"):  # which speak of single classes, and the smallest decides
+        n = int(min(np.unique(column, return_counts=True)[1].min() for column in y.T))
+    return 2 * float(np.sqrt(both / max(n, 1)))
 
 
 def still_falls(losses: Values) -> bool:

@@ -21,7 +21,8 @@ _MOST = 64
 _ZERO = 0.05
 """Share of the loss of an answer that knows nothing which counts as about 0."""
 _FACTORS = (10.0, 0.1, 100.0, 0.01)
-"""Learning rates that are tried, in multiples, where the configured one does not get there."""
+_RATES = (0.001, 0.01, 0.1)
+"""Learning rates that are tried where the configured one does not get there: multiples of it, and usual ones."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ def overfit_batch(patient: Patient) -> Seen:
         return Seen("warn", text, n, how, advice, numbers)
     if plain.made < _ENOUGH and math.isfinite(plain.loss) and plain.is_late:
         raise NotApplicable(f"only {plain.made} updates fit into {_SECONDS:g} s, which tells nothing")
-    for factor in _FACTORS:
-        other = _learn(patient, batch, nothing, plain=True, factor=factor)
+    for other_rate in dict.fromkeys([*(factor * rate for factor in _FACTORS), *_RATES]):
+        other = _learn(patient, batch, nothing, plain=True, rate=other_rate)
         if other.is_there:
-            numbers |= {"better_rate": rate * factor, "better_steps": other.steps, "better_loss": other.loss}
-            word = "small" if factor > 1 else "large"
-            text = f"{said}; at {factor:g} times the learning rate {other.loss:.2g} after {other.steps:,} steps"
-            advice = f"The learning rate {rate:g} is too {word}: try {rate * factor:g}."
+            numbers |= {"better_rate": other_rate, "better_steps": other.steps, "better_loss": other.loss}
+            word = "small" if other_rate > rate else "large"
+            text = f"{said}; at a learning rate of {other_rate:g} {other.loss:.2g} after {other.steps:,} steps"
+            advice = f"The learning rate {rate:g} is too {word}: try {other_rate:g}."
             return Seen("warn", text, n, how, advice, numbers)
     advice = (
         "No learning rate helps: look for a detached tensor, a wrong sign, an activation after the last layer, labels "
@@ -101,15 +102,15 @@ def _rates(module: nn.Module) -> float:
     return max(rate, default=0.0) if isinstance(rate, tuple) else float(rate)
 
 
-def _learn(patient: Patient, batch: Examples, nothing: float, *, plain: bool, factor: float = 1.0) -> _Learned:
+def _learn(patient: Patient, batch: Examples, nothing: float, *, plain: bool, rate: float | None = None) -> _Learned:
     """Repeats the step of a training on one batch; `plain` without dropout, penalties and label smoothing."""
     learner, objective = _make(patient, plain=plain)
-    rate = torch.full((1,), patient.project.training.learning_rate * factor, device=patient.device)
+    size = torch.full((1,), rate or patient.project.training.learning_rate, device=patient.device)
     model, begin, best = learner.model, time.perf_counter(), _Learned(math.inf, 0, is_there=False)
     with seeded(patient.project.seed, "dropout", device=patient.device):
         for made in range(1, _STEPS + 1):
             model.train()
-            running = step(learner, batch, rate)
+            running = step(learner, batch, size)
             if made % _EVERY and made != 1:
                 continue
             loss = min(_loss(model, objective, batch), float(running[0]) if plain else math.inf)

@@ -38,7 +38,8 @@ def shuffled_labels(patient: Patient) -> Seen:
     chance, metric = _chance(patient, dev), "rmse" if is_regression else "balanced_accuracy"
     if not math.isfinite(chance):
         raise NotApplicable("dev holds no label, or a single class")
-    values, begin = [], time.perf_counter()
+    values: list[float] = []
+    begin = time.perf_counter()
     while len(values) < _SHUFFLES and (len(values) < _FEWEST or time.perf_counter() - begin < _SECONDS):
         values.append(_shuffled(patient, dev, metric, len(values)))
     if not np.isfinite(values).all():

@@ -49,7 +49,8 @@ def _compare(patient: Patient, times: int) -> tuple[Fit, dict[str, Any]]:
     begin = time.perf_counter()
     seeing, blind = patient.train_briefly(times=times), patient.train_briefly(blind=True, times=times)
     if "diverged" in (seeing.outcome.kind, blind.outcome.kind):
-        raise NotApplicable(f"a short training diverged: {seeing.outcome.text}")
+        said = next(each.outcome.text for each in (seeing, blind) if each.outcome.kind == "diverged")
+        raise NotApplicable(f"a short training diverged: {said.partition(';')[0]}")
     on = next((name for name in ("dev", "train_dev") if f"{name}/loss" in seeing.history.metrics), "train")
     losses = {name: (_best(seeing, name), _best(blind, name)) for name in (on, "train")}
     return seeing, {
@@ -65,8 +66,9 @@ def _best(fit: Fit, split: str) -> float:
 
 
 def _is_constant(fit: Fit, split: str) -> bool:
-    """Whether all examples of a split get one and the same answer."""
-    for answers in fit.predictions.part(split).labels.values():
+    """Whether all examples of a split (of train, where it has but one) get one and the same answer."""
+    part = fit.predictions.part(split)
+    for answers in (part if len(part) > 1 else fit.predictions.part("train")).labels.values():
         values = answers.y_pred[:, None] if answers.p is None else answers.p
         if np.ptp(values, axis=0).max() > 1e-6 * max(float(np.abs(values).max()), 1e-30):
             return False
