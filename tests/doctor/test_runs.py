@@ -1,18 +1,22 @@
 """What a run left behind: courses made by hand, the stored model, the edges of a search; and how checks are run."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from doctor_patients import MakePatient, clouds, wrong
 
-from mlproj.doctor import Course, NotApplicable, Patient, Seen, examine, render_text, select, to_document
+from mlproj.doctor import Course, NotApplicable, Patient, Seen, examine, registry, render_text, select, to_document
 from mlproj.doctor.checks.course import still_falls
 from mlproj.doctor.registry import Check
 from mlproj.errors import InvalidInput, MlprojError
 from mlproj.records import History
 from mlproj.training import fit
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.fixture
@@ -189,6 +193,24 @@ def test_codes_are_stable_and_every_number_has_its_n_and_method(patient: Patient
     document = to_document(checkup, (), "mlproj train", run={"id": None})
     for row in document["checks"]:
         assert (row["verdict"] == "skipped") or (row["n"] > 0 and row["method"] and row["numbers"]), row["code"]
+
+
+def test_every_check_has_a_section_in_the_documentation_and_nothing_else_has() -> None:
+    page = (DOCS / "doctor.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\S+)$", page, re.MULTILINE) == [each.code for each in select()]
+
+
+def test_the_check_that_the_documentation_adds_is_run_like_any_other(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (DOCS / "extend.md").read_text(encoding="utf-8")
+    example = re.search(r"<!-- example: check -->\n```python\n(.*?)```", page, re.DOTALL)
+    assert example
+    select()
+    monkeypatch.setattr(registry, "_CHECKS", dict(registry._CHECKS))
+    exec(example[1], {})
+    found = examine(patient, select(only=["few-rows"]))["few-rows"]
+    assert (found.verdict, found.text) == ("ok", "180 examples, 6 inputs")
 
 
 def test_a_model_that_was_trained_elsewhere_leaves_the_data_to_look_at(patient: Patient) -> None:
