@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from doctor_patients import MakePatient, clouds, quantities, wrong
+from sklearn.neighbors import NearestNeighbors
 
 from mlproj.doctor import examine, select
+from mlproj.doctor.checks.split_hygiene import near_copies
 
 PLAIN = """
     class Net(nn.Module):
@@ -288,6 +290,25 @@ def test_rows_that_are_merely_near_are_no_copies(make_patient: MakePatient, widt
     frame = pd.DataFrame(numbers.normal(size=(900, width)), columns=[f"x{i}" for i in range(width)])
     patient = make_patient(frame.assign(y=numbers.choice(["a", "b"], 900)))
     assert wrong(patient, only=["split-hygiene"]) == {}
+
+
+@pytest.mark.parametrize("shape", ["normal", "heavy tails", "two densities", "a curve in ten dimensions"])
+@pytest.mark.parametrize("width", [2, 5, 20])
+def test_unrelated_rows_pass_for_near_copies_less_than_once_in_a_hundred(shape: str, width: int) -> None:
+    numbers = np.random.default_rng(width)
+    x = numbers.normal(size=(4000, width))
+    if shape == "heavy tails":
+        x = np.sign(x) * np.abs(x) ** 3
+    elif shape == "two densities":
+        x[::2] /= 50
+    elif shape == "a curve in ten dimensions":
+        x = np.sin(x[:, :1] * np.arange(1, 11) + np.arange(10))
+    distance = NearestNeighbors(n_neighbors=10).fit(x[:2000]).kneighbors(x[2000:])[0]
+    assert near_copies(distance).mean() <= 0.01
+    copied = distance.copy()
+    copied[:100] = np.concatenate([0.01 * distance[:100, :1], distance[:100, :-1]], axis=1)
+    if width >= 5 and "curve" not in shape:  # in one or two dimensions a hundredth of the distance is nothing special
+        assert near_copies(copied)[:100].mean() >= 0.9
 
 
 def test_a_column_that_reads_like_a_group_and_lies_on_both_sides_is_named(make_patient: MakePatient) -> None:
