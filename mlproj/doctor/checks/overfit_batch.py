@@ -39,7 +39,7 @@ class _Learned:
 @check(3, "overfit-batch", "a few examples are learned by heart", needs="steps", trains=True)
 def overfit_batch(patient: Patient) -> Seen:
     """Steps on one small batch until its loss is about 0, as configured and without dropout and penalties."""
-    batch, nothing = _distinct(patient), math.nan
+    batch = _distinct(patient)
     nothing = patient.zero_loss(batch)
     n, rate = batch.x.shape[1], patient.project.training.learning_rate
     if not nothing > 0:
