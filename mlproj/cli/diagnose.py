@@ -15,6 +15,7 @@ group = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Adds the group and its commands."""
     command(group, "bias-variance", short_help="The ladder and the gap to work on.")(bias_variance)
+    command(group, "features", short_help="The columns that a model lives on, and leaks.")(features)
     app.add_typer(group, name="diagnose")
 
 
@@ -50,5 +51,32 @@ def bias_variance(
         run, project=shell.project, predictions=predictions, rung=rung or (), human=human, metric=metric,
         min_gap=min_gap, picture=picture,
     )  # fmt: skip
+    shell.say(diagnosis.head)
+    shell.result(diagnosis.text(), diagnosis.document())
+
+
+def features(
+    shell: Shell,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, prefix, name, latest or best.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Metric of the importances. [default: that of the ladder]")
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(metavar="N", help="Times that each dev example is given another one's cells.")
+    ] = 10,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN,COLUMN", help="Columns to shuffle together, the others alone; repeatable."),
+    ] = None,
+    correlation: Annotated[
+        float, typer.Option(metavar="R", help="Shuffle columns together that correlate above this; 1: each alone.")
+    ] = 0.8,
+) -> None:
+    """Show which columns a model lives on, which hurt it, and which may hold the answer."""
+    from mlproj.workflow.diagnose_features import diagnose_features
+
+    diagnosis = diagnose_features(
+        run, project=shell.project, metric=metric, repeats=repeats, groups=groups or (), correlation=correlation
+    )
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())
