@@ -71,6 +71,7 @@ def ladder_of(
     opened: Mapping[str, GivenRung] = MappingProxyType({}),
     min_gap: float | None = None,
     label: str | None = None,
+    is_part: bool = False,
 ) -> Ladder:
     """Computes the ladder of predictions, of rungs given by hand, or of both.
 
@@ -90,6 +91,7 @@ def ladder_of(
         opened: The test rung as an evaluation measured it, by metric, where the test set was opened for this model.
         min_gap: Smallest gap worth closing.
         label: The one label to speak of, where there are several.
+        is_part: Whether it stands beside a ladder of the same examples that already says what they lack.
 
     Returns:
         Rungs, gaps and verdict; with several labels those of the mean, and each label's own ladder.
@@ -117,7 +119,7 @@ def ladder_of(
     samples, further = gather_samples(predictions, by_hand, chosen)
     notes += further
     matched = None if predictions is None else match_prevalence(predictions, chosen)
-    if predictions is not None:
+    if predictions is not None and not is_part:
         notes += leak_notes(predictions)
     setting = Setting(
         metric=chosen,
@@ -140,6 +142,7 @@ def _ladders_of_labels(predictions: Predictions, setting: Setting) -> dict[str, 
     return {
         label: ladder_of(
             of_label(predictions, label),
+            is_part=True,
             metric=own_metric(setting.metric, answers),
             metric_is_asked=True,
             distributions_differ=setting.distributions_differ,
