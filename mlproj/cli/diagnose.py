@@ -42,6 +42,9 @@ def bias_variance(
         float | None,
         typer.Option(min=0.0, help="Smallest gap worth closing. [default: a tenth of the dev error, at least 0.005]"),
     ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which label, where there are several; without it their mean.")
+    ] = None,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the ladder to a .png file.")] = None,
 ) -> None:
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on."""
@@ -49,7 +52,7 @@ def bias_variance(
 
     diagnosis = diagnose_bias_variance(
         run, project=shell.project, predictions=predictions, rung=rung or (), human=human, metric=metric,
-        min_gap=min_gap, picture=picture,
+        min_gap=min_gap, label=label, picture=picture,
     )  # fmt: skip
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())

@@ -20,6 +20,7 @@ SURE = 0.95
 """Probability of being the largest from which a gap is named: at an exact tie a wrong name then comes up at most one
 time in twenty."""
 _AUDIT = 0.90
+_TOGETHER = 0.95
 State = Literal["named", "unresolved", "nothing_to_close", "past_human"]
 
 
@@ -143,9 +144,20 @@ def judge(samples: Mapping[str, Sample], steps: Sequence[Step], worth: float) ->
     chances = share_largest(drawn)
     if any(step.bracket for step in steps):
         chances = np.minimum(chances, share_largest(_draws(samples, steps, without_human=True)))
+    closable = np.maximum(drawn, 0.0)
+    regrets, bands = (closable.max(axis=0) - closable).mean(axis=1), _bands(drawn, steps, shapes)
     gaps = tuple(
-        Gap(step.name, *shape, p_largest=float(chance))
-        for step, shape, chance in zip(steps, shapes, chances, strict=True)
+        Gap(
+            step.name,
+            *shapes[k],
+            p_largest=float(chances[k]),
+            p_worth=float((drawn[k] > worth * (1 - 1e-9)).mean()),
+            regret=float(regrets[k]),
+            band=bands[k],
+            n={name: samples[name].rung.n for name in (step.upper, step.lower) if name},
+            method=_method(samples, step),
+        )
+        for k, step in enumerate(steps)
         if step.name
     )
     order = np.argsort(-chances, kind="stable")
@@ -158,10 +170,30 @@ def judge(samples: Mapping[str, Sample], steps: Sequence[Step], worth: float) ->
         candidates = []
     elif state == "past_human":
         candidates = [steps[k].name for k in order if steps[k].name and reaches(shapes[k][1], worth)]
-    closable = np.maximum(drawn, 0.0)
-    regret = float((closable.max(axis=0) - closable[first]).mean())
     audit = tuple(step.name for step, kept in zip(steps, audit_largest(drawn), strict=True) if kept and step.name)
-    return Judgement(state, gaps, tuple(float(c) for c in chances), tuple(candidates), regret, audit)
+    return Judgement(state, gaps, tuple(float(c) for c in chances), tuple(candidates), float(regrets[first]), audit)
+
+
+def _bands(
+    drawn: Floats, steps: Sequence[Step], shapes: Sequence[tuple[float, float, float]]
+) -> list[tuple[float, float]]:
+    """Limits of each gap that hold for all of them together: quantiles of the draws at Šidák's level (1967).
+
+    Never inside a gap's own 95 % limits, which are computed by another method.
+    """
+    tail = (1 - _TOGETHER ** (1 / len(steps))) / 2
+    lows, highs = np.quantile(drawn, [tail, 1 - tail], axis=1)
+    return [
+        (min(float(low), shape[1]), max(float(high), shape[2]))
+        for low, high, shape in zip(lows, highs, shapes, strict=True)
+    ]
+
+
+def _method(samples: Mapping[str, Sample], step: Step) -> str:
+    if step.upper is None:
+        return samples[step.lower].rung.method
+    lower, upper = samples[step.lower].rung.method, samples[step.upper].rung.method
+    return f"MOVER of {lower}" + (f" and {upper}" if upper != lower else "")
 
 
 def _state(

@@ -29,7 +29,9 @@ def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: s
     numbers = choose_numbers(errors, is_rate=is_rate(ladder.metric))
     blocks = [_align(_rung_rows(ladder, numbers), "lrlrl")]
     if ladder.gaps:
-        blocks.append(_align(_gap_rows(ladder, numbers), "lrlrl"))
+        blocks.append(_align(_gap_rows(ladder, numbers), "lrlrrl"))
+    if ladder.labels:
+        blocks.append(_align(_label_rows(ladder), "lr" + "r" * len(_measured(ladder)) + "ll"))
     blocks.append(_wrap(f"Verdict: {ladder.verdict.text}"))
     if ladder.notes and not brief:
         blocks.append("\n".join(_wrap(f"- {note}", "  ") for note in ladder.notes))
@@ -64,10 +66,33 @@ def _interval(rung: Rung, numbers: Numbers) -> str:
 
 
 def _gap_rows(ladder: Ladder, numbers: Numbers) -> list[list[str]]:
-    rows = [["gap", "points" if numbers.is_rate else "size", "95 % interval", "P(largest)", ""]]
+    worth = f"P(> {numbers.bare(ladder.verdict.min_gap)})"
+    rows = [["gap", "points" if numbers.is_rate else "size", "95 % interval", worth, "P(largest)", ""]]
     for gap in ladder.gaps:
         mark = "<- named" if gap.name == ladder.verdict.named else ""
-        rows.append([TITLES[gap.name], *_gap_numbers(gap, numbers), show_chance(gap.p_largest), mark])
+        chances = show_chance(gap.p_worth), show_chance(gap.p_largest)
+        rows.append([TITLES[gap.name], *_gap_numbers(gap, numbers), *chances, mark])
+    return rows
+
+
+def _measured(ladder: Ladder) -> list[str]:
+    """Names of the rungs that a label's own ladder may have."""
+    return [rung.name for rung in ladder.rungs if rung.error is not None and rung.name != "human"]
+
+
+def _label_rows(ladder: Ladder) -> list[list[str]]:
+    """One line per label: its rungs, and its largest gap with the probability that it is the largest."""
+    names = _measured(ladder)
+    rows = [["label", "scale", *(TITLES[name] for name in names), "largest gap", ""]]
+    for label, own in ladder.labels.items():
+        errors = {rung.name: rung.error for rung in own.rungs if rung.error is not None}
+        numbers = choose_numbers(list(errors.values()), is_rate=is_rate(own.metric))
+        top = max(own.gaps, key=lambda gap: gap.p_largest, default=None)
+        found = "" if top is None else f"{TITLES[top.name]} ({show_chance(top.p_largest)})"
+        cells = [numbers.bare(errors[name]) if name in errors else "" for name in names]
+        scale = own.scale + (" %" if numbers.is_rate else "")
+        mark = "<- named" if own.verdict.named else ""
+        rows.append([textwrap.shorten(label, 24, placeholder="…"), scale, *cells, found, mark])
     return rows
 
 
@@ -121,22 +146,16 @@ def to_document(
         "metric": ladder.metric,
         "scale": ladder.scale,
         "rungs": [_rung_document(rung) for rung in ladder.rungs],
-        "gaps": [
-            {
-                "name": gap.name,
-                "size": finite(gap.size),
-                "low": finite(gap.low),
-                "high": finite(gap.high),
-                "p_largest": finite(gap.p_largest),
-            }
-            for gap in ladder.gaps
-        ],
+        "gaps": [_gap_document(gap) for gap in ladder.gaps],
         "verdict": {
             "state": verdict.state,
             "named": verdict.named,
             "candidates": list(verdict.candidates),
             "text": verdict.text,
             "resolve": None if verdict.resolve is None else dict(verdict.resolve),
+            "min_gap": finite(verdict.min_gap),
+            "regret": finite(verdict.regret),
+            "confidence_set": list(verdict.confidence_set),
         },
         "constant": None if ladder.constant is None else dict(ladder.constant),
         "remedies": [
@@ -145,7 +164,16 @@ def to_document(
         ],
         "next": next_command,
         "notes": list(ladder.notes),
+        "label": ladder.label or None,
+        "matched_prevalence": None if ladder.matched is None else dict(ladder.matched),
+        "labels": [{"label": label, **_own_document(own)} for label, own in ladder.labels.items()],
     }
+
+
+def _own_document(ladder: Ladder) -> dict[str, Any]:
+    """The ladder of one of several labels: what can be said without a project."""
+    whole = to_document(ladder)
+    return {key: whole[key] for key in ("metric", "scale", "rungs", "gaps", "verdict", "constant", "notes")}
 
 
 def _rung_document(rung: Rung) -> dict[str, Any]:
@@ -158,6 +186,21 @@ def _rung_document(rung: Rung) -> dict[str, Any]:
         "distribution": rung.distribution,
         "sealed": rung.sealed,
         "method": rung.method,
+    }
+
+
+def _gap_document(gap: Gap) -> dict[str, Any]:
+    return {
+        "name": gap.name,
+        "size": finite(gap.size),
+        "low": finite(gap.low),
+        "high": finite(gap.high),
+        "p_largest": finite(gap.p_largest),
+        "p_above_min_gap": finite(gap.p_worth),
+        "regret": finite(gap.regret),
+        "band": {"low": finite(gap.band[0]), "high": finite(gap.band[1])},
+        "n": dict(gap.n),
+        "method": gap.method,
     }
 
 

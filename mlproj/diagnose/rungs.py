@@ -16,6 +16,8 @@ from mlproj.errors import InvalidInput, Problem
 from mlproj.metrics import as_loss
 from mlproj.spec.goal import LOSSES, HumanLevel
 
+RELATIVE_LOSS = "relative_loss"
+"""Mean over tasks of different kinds: each task's loss over the loss of its best constant answer."""
 RUNGS: tuple[str, ...] = ("human", "train", "train_dev", "dev", "test")
 """Names of the rungs, from the top of the ladder to its foot."""
 _FORMS = "Write name=error, name=error:n or name=value±half_width; for example dev=0.10, dev=10%:2000, dev=32100±900."
@@ -136,7 +138,7 @@ def is_rate(metric: str) -> bool:
         >>> is_rate("error"), is_rate("f1"), is_rate("rmse"), is_rate("mcc")
         (True, True, False, False)
     """
-    return metric == "error" or (metric not in LOSSES and metric not in ("mcc", "r2"))
+    return metric == "error" or (metric not in LOSSES and metric not in ("mcc", "r2", RELATIVE_LOSS))
 
 
 def _parse(text: str) -> GivenRung | Problem:

@@ -154,7 +154,11 @@ def _named(judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers, wort
         f"{TITLES[name].capitalize()} is the gap to work on: {numbers.difference(gap.size)} ({limits}), "
         f"the largest with probability {show_chance(gap.p_largest)}; {_MEANINGS[name]}."
     )
-    others = [other.name for other in gaps.values() if other.name != name and reaches(other.low, worth)]
+    others = [
+        other.name
+        for other in gaps.values()
+        if other.name not in (name, "training_error") and reaches(other.low, worth)  # nobody knows what can be avoided
+    ]
     if others:
         sizes = ", ".join(f"{TITLES[other]} ({numbers.difference(gaps[other].size)})" for other in others)
         text += f" Worth closing next: {sizes}."
@@ -230,8 +234,10 @@ def setting_notes(judgement: Judgement, numbers: Numbers, worth: float, *, brack
         worth: Smallest gap worth closing.
         bracket: Whether human level was measured on the other distribution.
     """
+    together = f" (all {len(judgement.gaps)} together: `band` in --json)" if len(judgement.gaps) > 1 else ""
     notes = [
-        f"Intervals are 95 % each, for this model as trained. A gap is worth closing from {numbers.difference(worth)}."
+        f"Intervals are 95 % each{together}, for this model as trained. "
+        f"A gap is worth closing from {numbers.difference(worth)}."
     ]
     if len(judgement.gaps) > 1:
         notes.append(f"90 % confidence set for the largest gap: {list_titles(judgement.audit) or 'empty'}.")

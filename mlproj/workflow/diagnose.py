@@ -63,6 +63,7 @@ def diagnose_bias_variance(
     human: str | None = None,
     metric: str | None = None,
     min_gap: float | None = None,
+    label: str | None = None,
     picture: Path | None = None,
 ) -> Diagnosis:
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on.
@@ -77,6 +78,7 @@ def diagnose_bias_variance(
         human: Human level, short for ``human=…`` among `rung`.
         metric: Metric of the ladder; by default the one that the human level is given in, else the optimised one.
         min_gap: Smallest gap worth closing.
+        label: The one label to speak of, where there are several.
         picture: Where to draw the ladder (.png).
 
     Raises:
@@ -98,7 +100,7 @@ def diagnose_bias_variance(
         opened = opened_test(subjects.tracker, subject.run) if subjects.tracker and subject.run else {}
         if opened:
             subject = replace(subject, head=subject.head.replace("(sealed)", "(opened)"))
-        diagnosis = _judge(subject, given, metric, min_gap, opened)
+        diagnosis = _judge(subject, given, metric, min_gap, label, opened)
         if picture is not None:
             _draw(diagnosis.ladder, picture)
         if subject.run is not None and subjects.tracker is not None:
@@ -111,6 +113,7 @@ def _judge(
     given: "Sequence[GivenRung]",
     metric: str | None,
     min_gap: float | None,
+    label: str | None,
     opened: "Mapping[str, GivenRung]",
 ) -> Diagnosis:
     """The ladder of a subject, its remedies and the next command."""
@@ -127,8 +130,9 @@ def _judge(
             metric_is_asked=metric is not None,
             distributions_differ=bool(splits.get("distributions_differ")),
             sealed_test_n=splits.get("sizes", {}).get("test") or None,
-            opened=opened,
+            opened={} if label is not None else opened,
             min_gap=min_gap,
+            label=label,
         )
     one_sided = note_one_sided(corrections_of(subject.run), splits.get("sizes", {}))
     said = [note for note in (one_sided, note_since(subject.run, told), *subject.notes) if note]
