@@ -13,11 +13,13 @@ holds the noise of the shuffling and the sampling of dev in one.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf, isfinite, isnan, sqrt
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlproj.diagnose.several import own_metric
 from mlproj.metrics import as_loss
 from mlproj.metrics.influence import influence
 from mlproj.metrics.intervals import Floats, Units, gather_units, t_quantile, unit_mean, wilson
@@ -59,6 +61,7 @@ def measure_rise(
     donors: NDArray[np.int64],
     metric: str,
     columns: tuple[str, ...],
+    scales: Mapping[str, float] = MappingProxyType({}),
 ) -> Importance:
     """The rise of a loss from a model's answers to those with shuffled columns.
 
@@ -68,6 +71,7 @@ def measure_rise(
         donors: Who lent its cells to whom (R, N).
         metric: A metric of `metric.optimize`; a score is turned into the loss 1 − score.
         columns: Names of the columns, for the answer.
+        scales: Loss of the best constant answer by label, for the relative loss of several tasks.
 
     Returns:
         The rise with limits; infinite limits where the metric is undefined on the shuffled answers.
@@ -76,8 +80,8 @@ def measure_rise(
     n = int(np.count_nonzero(weight))
     if all(_is_same(base.labels, labels) for labels in shuffled):
         return Importance(columns, 0.0, 0.0, 0.0, 1.0, n, len(donors), UNCHANGED)
-    value, moves = linearise(base.labels, metric, base.weight)
-    each = [linearise(labels, metric, base.weight) for labels in shuffled]
+    value, moves = linearise(base.labels, metric, base.weight, scales)
+    each = [linearise(labels, metric, base.weight, scales) for labels in shuffled]
     rise = float(np.mean([found for found, _ in each])) - value
     if not isfinite(rise):
         return Importance(columns, rise, -inf, inf, 1.0, n, len(donors), "none: the metric is undefined or infinite")
@@ -98,21 +102,33 @@ def _is_same(base: Mapping[str, Answers], other: Mapping[str, Answers]) -> bool:
     return True
 
 
-def linearise(labels: Mapping[str, Answers], metric: str, weight: NDArray[Any] | None) -> tuple[float, Floats]:
-    """A loss, averaged over labels, and how far each example moves it (N,); both change sign for scores."""
+def linearise(
+    labels: Mapping[str, Answers],
+    metric: str,
+    weight: NDArray[Any] | None,
+    scales: Mapping[str, float] = MappingProxyType({}),
+) -> tuple[float, Floats]:
+    """A loss, averaged over labels, and how far each example moves it (N,); both change sign for scores.
+
+    Args:
+        labels: Answers with truth by label (N,).
+        metric: A metric of `metric.optimize`, or the relative loss of several tasks.
+        weight: Weight of each example (N,).
+        scales: Loss of the best constant answer by label, for the relative loss.
+    """
     values, moves = [], []
-    sign = 1.0 if metric in LOSSES else -1.0
-    for answers in labels.values():
+    for name, answers in labels.items():
         if not answers.known.any():
             continue
+        own, scale = own_metric(metric, answers), scales.get(name, 1.0)
         with np.errstate(over="ignore", invalid="ignore"):
-            evidence = gather_for(metric, answers, weight)
-            value = float(compute(metric, evidence))
+            evidence = gather_for(own, answers, weight)
+            value = float(compute(own, evidence))
             if isnan(value):
                 continue
             moved = np.zeros(len(answers.y_true))
-            moved[evidence.known] = sign * influence(metric, evidence)
-        values.append(as_loss(metric, value))
+            moved[evidence.known] = influence(own, evidence) / (scale if own in LOSSES else -scale)
+        values.append(as_loss(own, value) / scale)
         moves.append(moved)
     if not values:
         n = len(next(iter(labels.values())).y_true)

@@ -129,7 +129,9 @@ def _diagnose(
     """Opens the data, shuffles, and judges."""
     from mlproj.diagnose.features import conclude, find_carriers, order_suspects
     from mlproj.diagnose.gather import choose_metric, find_constant
+    from mlproj.diagnose.rungs import RELATIVE_LOSS
     from mlproj.diagnose.samples import measure
+    from mlproj.diagnose.several import constant_losses
     from mlproj.workflow.arrays import open_dataset
 
     told = subject.project
@@ -142,9 +144,10 @@ def _diagnose(
     dataset = open_dataset(told, save=False)
     dev, frame, notes = _rows(subject, dataset)
     base, changed = _answer_as_stored(model, frame, dev)
-    measured = measure("dev", base, chosen)
+    scales = constant_losses(subject.predictions) if chosen == RELATIVE_LOSS else {}
+    measured = measure("dev", base, chosen, scales)
     together = by_hand or _group(model, dataset, correlation)
-    importances = _shuffle(model, model.encode(frame), base, chosen, together, repeats)
+    importances = _shuffle(model, model.encode(frame), base, (chosen, scales), together, repeats)
     constant = (find_constant(subject.predictions, chosen) or {}).get("value")
     alone, alone_n, traces = _traces(dataset)
     used = {column.name for column in model.columns}
@@ -301,7 +304,7 @@ def _shuffle(
     model: "ProjectModel",
     x: "NDArray[np.float32]",
     base: Predictions,
-    metric: str,
+    metric: tuple[str, Mapping[str, float]],
     groups: Sequence[tuple[str, ...]],
     repeats: int,
 ) -> tuple[Importance, ...]:
@@ -319,7 +322,7 @@ def _rise(
     model: "ProjectModel",
     x: "NDArray[np.float32]",
     base: Predictions,
-    metric: str,
+    metric: tuple[str, Mapping[str, float]],
     columns: tuple[str, ...],
     repeats: int,
 ) -> Importance:
@@ -333,7 +336,7 @@ def _rise(
     seed = [_SEED, *(list(blocks).index(name) for name in columns)]
     donors = lend(len(x), repeats, np.random.default_rng(seed))
     shuffled = [_with_truth(answers, base) for answers in _answers(model, x, places, donors)]
-    return measure_rise(base, shuffled, donors, metric, columns)
+    return measure_rise(base, shuffled, donors, metric[0], columns, metric[1])
 
 
 def _blocks(model: "ProjectModel") -> "dict[str, NDArray[np.int64]]":
