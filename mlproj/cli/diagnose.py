@@ -45,14 +45,23 @@ def bias_variance(
     label: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which label, where there are several; without it their mean.")
     ] = None,
-    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the ladder to a .png file.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the ladder, or the series, to a .png file.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the ladder, and the series, to a .md file.")
+    ] = None,
+    series: Annotated[
+        bool, typer.Option("--series", help="Show the runs on the same dev set too, and which gap changed since when.")
+    ] = False,
+    last: Annotated[int, typer.Option(metavar="N", help="Runs of the series to show at most.")] = 20,
 ) -> None:
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on."""
     from mlproj.workflow.diagnose import diagnose_bias_variance
 
     diagnosis = diagnose_bias_variance(
         run, project=shell.project, predictions=predictions, rung=rung or (), human=human, metric=metric,
-        min_gap=min_gap, label=label, picture=picture,
+        min_gap=min_gap, label=label, picture=picture, markdown=markdown, series=series, last=last,
     )  # fmt: skip
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())

@@ -29,3 +29,6 @@ from mlproj.records.predictions import Answers as Answers
 from mlproj.records.predictions import Predictions as Predictions
 from mlproj.records.predictions import SplitName as SplitName
 from mlproj.records.predictions import Texts as Texts
+from mlproj.records.series import Entry as Entry
+from mlproj.records.series import GapChange as GapChange
+from mlproj.records.series import Series as Series
