@@ -194,6 +194,10 @@ def record() -> dict[str, str]:
         (home / "tumours" / "project.yaml").write_text(edited, encoding="utf-8")
         for line in ("check", "train --name first", "diagnose bias-variance", "search"):
             screens[line.split()[0]] = listen(line, home / "tumours")
+        screens["features"] = listen("diagnose features first", home / "tumours")
+        short = "train --set model.width=8 --set training.epochs=5 --name short"
+        for line in (short, "train --name longer", "diagnose bias-variance longer --series"):
+            screens["series"] = listen(line, home / "tumours")
     halves = demo.partition("== mlproj-demo/blurry-digits")
     return screens | {"demo": halves[1] + halves[2]}
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
+from mlproj.diagnose.gaps import smallest_worth_closing
 from mlproj.diagnose.rungs import is_rate
 from mlproj.diagnose.words import Numbers, choose_numbers
 from mlproj.records import FeatureReport, Importance, LeakSuspect
@@ -97,23 +98,36 @@ def conclude(report: FeatureReport) -> Conclusion:
             "What the model learned from them does not hold on dev; train without."
         )
         return Conclusion(text, "drop_hurting", columns)
-    idle = tuple(name for each in report.importances if _is_idle(each) for name in each.columns)
+    worth = smallest_worth_closing(report.base[0], is_rate=is_rate(report.metric))
+    idle = tuple(
+        name for each in report.importances if each.high < worth and each.state != "matters" for name in each.columns
+    )
     if not matters:
         text = "No group of columns is known to matter to this model: dev is too small, or it leans on many a little."
         return Conclusion(text, "ladder")
     first = matters[0]
-    more = f", then {_list([' + '.join(each.columns) for each in matters[1:3]])}" if len(matters) > 1 else ""
+    more = f", then {_list([group_name(each.columns) for each in matters[1:3]])}" if len(matters) > 1 else ""
     rise = f"{numbers.bare(first.value, sign=True)}, {numbers.bare(first.low)} to {numbers.difference(first.high)}"
     count = f"{len(matters):,} of {len(report.importances):,} groups matter"
-    text = f"{count}, most of all {' + '.join(first.columns)} ({rise}){more}."
+    text = f"{count}, most of all {group_name(first.columns)} ({rise}){more}."
     if len(idle) > len(matters):
-        rest = f"{len(idle):,} columns show no use (their intervals hold 0): a model without them is simpler."
+        least = numbers.difference(worth)
+        rest = f"{len(idle):,} columns surely add less than {least} each: a model without them is simpler."
         return Conclusion(f"{text} {rest}", "drop_idle", idle)
     return Conclusion(text, "ladder")
 
 
-def _is_idle(found: Importance) -> bool:
-    return found.state == "unused" or (found.state == "unclear" and found.low <= 0)
+def group_name(columns: Sequence[str], longest: int = 34) -> str:
+    """What a group of columns is called: by its columns, or by the first and how many more.
+
+    Example:
+        >>> group_name(["age", "born"]), group_name(["a", "b", "c", "d"])
+        ('age + born', 'a + 3 more')
+    """
+    name = " + ".join(columns)
+    if len(columns) < 2 or (len(columns) < 4 and len(name) <= longest):
+        return name
+    return f"{columns[0]} + {len(columns) - 1} more"
 
 
 def numbers_of(report: FeatureReport) -> Numbers:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import floor, isfinite, log10
 from typing import Any
 
-from mlproj.diagnose.features import numbers_of
+from mlproj.diagnose.features import group_name, numbers_of
 from mlproj.diagnose.render import WIDTH, finite
 from mlproj.diagnose.rungs import is_rate
 from mlproj.diagnose.words import Numbers
@@ -70,7 +70,7 @@ def _shown(found: Sequence[Importance]) -> Sequence[Importance]:
 
 
 def _row(each: Importance, numbers: Numbers, report: FeatureReport, largest: float, indent: str = "") -> list[str]:
-    name = textwrap.shorten(" + ".join(each.columns), _NAME - len(indent), placeholder=" …") or each.columns[0][:_NAME]
+    name = textwrap.shorten(group_name(each.columns), _NAME - len(indent), placeholder=" …") or each.columns[0][:_NAME]
     if not isfinite(each.value):
         return [indent + name, "undefined", "", "", "", ""]
     shown = _writer(numbers, largest)

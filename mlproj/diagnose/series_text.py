@@ -16,7 +16,7 @@ _SHORT = {
     "avoidable_bias": "bias", "training_error": "train err", "variance": "variance",
     "variance_or_data_mismatch": "var or mism", "data_mismatch": "mismatch",
 }  # fmt: skip
-_MOST_PATHS = 6
+_MOST_PATHS, _LONGEST_NUMBER = 6, 7
 
 
 def series_text(series: Series, ago: Callable[[float], str]) -> str:
@@ -111,7 +111,12 @@ def changed_words(entry: Entry) -> str:
 
 
 def _value(text: str | None) -> str:
-    return "–" if text is None else textwrap.shorten(text, 40, placeholder="…") or "''"
+    if text is None:
+        return "–"
+    try:
+        return text if len(text) <= _LONGEST_NUMBER else f"{float(text):.4g}"
+    except ValueError:
+        return textwrap.shorten(text, 40, placeholder="…") or "''"
 
 
 def conclusions(series: Series, numbers: Numbers) -> list[str]:
@@ -119,7 +124,11 @@ def conclusions(series: Series, numbers: Numbers) -> list[str]:
     if len(series.entries) < 2:
         return ["There is one run on this dev set: a series begins with the next."]
     claimed = [change for change in series.changes if change.since is not None]
-    found = [_claimed(series, change, numbers) for change in claimed]
+    places = dict.fromkeys((change.since, change.before) for change in claimed)
+    found = [
+        _claimed(series, [change for change in claimed if (change.since, change.before) == place], numbers)
+        for place in places
+    ]
     open_ = [change for change in series.changes if change.since is None]
     if not claimed:
         found.append("No gap is known to have changed: every difference from the newest run may be chance.")
@@ -134,21 +143,26 @@ def _since_first(changes: Sequence[GapChange], first: str) -> str:
     return f" (against {first})" if all(change.before == 0 for change in changes) else ""
 
 
-def _claimed(series: Series, change: GapChange, numbers: Numbers) -> str:
-    assert change.since is not None
-    before, since = series.entries[change.before], series.entries[change.since]
-    size = size_of(series.entries[-1].ladder, change.gap)
-    now = "" if size is None else f", now {numbers.value(size)}"
+def _claimed(series: Series, changes: Sequence[GapChange], numbers: Numbers) -> str:
+    """The changes that are dated to one run, in a sentence, and what that run changed."""
+    first = changes[0]
+    assert first.since is not None
+    before, since = series.entries[first.before], series.entries[first.since]
     names = before.name, since.name
-    at = names if names[0] != names[1] else (f"{names[0]} (#{change.before + 1})", f"{names[1]} (#{change.since + 1})")
+    if names[0] == names[1]:
+        names = f"{names[0]} (#{first.before + 1})", f"{names[1]} (#{first.since + 1})"
+    parts = []
+    for change in changes:
+        size = size_of(series.entries[-1].ladder, change.gap)
+        now = "" if size is None else f", now {numbers.value(size)}"
+        seeds = ""
+        if change.seeds is not None and abs(change.value) <= change.seeds:
+            seeds = f" (seeds alone move it by up to {numbers.difference(change.seeds)}: this may be one)"
+        parts.append(f"{_title(change.gap)} {direction(change)}, {_interval(change, numbers)}{now}{seeds}")
     told = changed_words(since)
-    told = f"; {at[1]} changed {told}" if told else ""
-    told += "; its training data are others" if since.data_changed else ""
-    seeds = ""
-    if change.seeds is not None and abs(change.value) <= change.seeds:
-        seeds = f" Seeds alone move it by up to {numbers.difference(change.seeds)}: this may be one."
-    what = f"{_title(change.gap).capitalize()} {direction(change)} since {at[1]}"
-    return f"{what}: {_interval(change, numbers)} against {at[0]}{now}{told}.{seeds}"
+    told = f" It changed {told}." if told else ""
+    told += " Its training data are others." if since.data_changed else ""
+    return f"Since {names[1]} (against {names[0]}): {'; '.join(parts)}.{told}"
 
 
 def _interval(change: GapChange, numbers: Numbers) -> str:
@@ -179,6 +193,8 @@ def series_notes(series: Series) -> list[str]:
                 "Each run is one training with one seed: a change may be the seed's. Train both again with another, "
                 "such as --set seed=1, before you build on it."
             )
+    if len(series.entries) > 1 and any(entry.kind == "search" for entry in series.entries):
+        notes.append("A search stands by its best trial, which was chosen on dev: its dev error flatters a little.")
     if any(entry.data_changed for entry in series.entries):
         notes.append("* trained on other rows, cells or columns than the run before; dev is the same.")
     if series.hidden:

@@ -37,7 +37,11 @@ def test_a_leak_comes_before_all() -> None:
         (REPORT, "ladder"),
         (replace(REPORT, constant=0.1), "constant"),
         (replace(REPORT, importances=tuple(importance(n, 0.001) for n in "abc")), "ladder"),
-        (replace(REPORT, importances=(REPORT.importances[0], *(importance(n, 0.001) for n in "cde"))), "drop_idle"),
+        (replace(REPORT, importances=(REPORT.importances[0], *(importance(n, 0.001) for n in "cde"))), "ladder"),
+        (
+            replace(REPORT, importances=(REPORT.importances[0], *(importance(n, 0.001, half=0.004) for n in "cde"))),
+            "drop_idle",
+        ),
     ],
 )
 def test_the_conclusion_follows_the_claims(report: FeatureReport, step: str) -> None:

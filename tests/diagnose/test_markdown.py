@@ -44,7 +44,7 @@ def test_a_series_has_a_row_per_run_and_marks_the_change() -> None:
     assert table[2][column].endswith("▼")
     assert not table[1][column].endswith("▼")
     assert table[2][-1] == "model.width 1 → 2"
-    assert "Variance shrank since new" in text
+    assert r"Since new (against a\|b): variance shrank" in text
 
 
 @pytest.mark.parametrize("command", ["mlproj runs", "a `b` c", "``", "`"])

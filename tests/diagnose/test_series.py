@@ -47,7 +47,7 @@ def test_a_planted_change_is_dated_to_the_run_where_it_came(seed: int) -> None:
     assert found["variance"].low < -0.2 < found["variance"].high
     assert found["training_error"].since is None
     text = series_text(series, lambda _: "now")
-    assert "Variance shrank since r2" in text
+    assert "Since r2 (against r1): variance shrank" in " ".join(text.split())
     assert "▼" in next(line for line in text.splitlines() if line.startswith("3  r2"))
     assert series.tested == 9
     assert [len(step) for step in series.steps] == [0, 3, 3, 3]
