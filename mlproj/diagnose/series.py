@@ -52,7 +52,8 @@ def judge_series(
     """Compares the runs of a series, each with the one before and the newest with all.
 
     For each gap of the newest run the most recent earlier run is looked for from which it surely differs, by Holm's
-    correction for all comparisons of the newest run; the change is then dated to the run after that.
+    correction for all comparisons of the newest run; the change is then dated to the first run after it whose own step
+    shows it.
 
     Args:
         members: The runs, the oldest first, all with ladders in one metric on one dev set.
@@ -69,13 +70,22 @@ def judge_series(
     changes = []
     for gap in dict.fromkeys(change.gap for change in judged):
         of_gap = [change for change in judged if change.gap == gap]
-        claimed = [change for change in of_gap if change.p_holm is not None and change.p_holm < 1 - LEVEL]
-        found = replace(claimed[-1], since=claimed[-1].before + 1) if claimed else of_gap[0]
+        claimed = [change for change in of_gap if change.is_claimed]
+        found = replace(claimed[-1], since=_first_seen(claimed[-1], steps)) if claimed else of_gap[0]
         changes.append(replace(found, seeds=spreads.get(gap)))
     order = [*_FOLLOWED, DEV]
     changes.sort(key=lambda change: order.index(change.gap))
     entries = tuple(member.entry for member in members)
     return Series(entries, steps, tuple(changes), len(judged), seeded, hidden, dict(apart or {}))
+
+
+def _first_seen(change: GapChange, steps: Sequence[Sequence[GapChange]]) -> int | None:
+    """The first run whose own step, against the run before it, goes the way of a change with all of its interval."""
+    for place in range(change.before + 1, change.after + 1):
+        for step in steps[place]:
+            if step.gap == change.gap and (step.high < 0 if change.value < 0 else step.low > 0):
+                return place
+    return None
 
 
 def _claim(found: Sequence[GapChange]) -> list[GapChange]:
@@ -211,6 +221,6 @@ def size_of(ladder: Ladder, gap: str) -> float | None:
 
 def direction(change: GapChange) -> Literal["shrank", "grew", "unknown"]:
     """Which way a gap surely went."""
-    if change.since is None:
+    if not change.is_claimed:
         return "unknown"
     return "shrank" if change.value < 0 else "grew"

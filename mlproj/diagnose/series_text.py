@@ -123,13 +123,13 @@ def conclusions(series: Series, numbers: Numbers) -> list[str]:
     """Which gap changed since when, in sentences; the claimed changes first."""
     if len(series.entries) < 2:
         return ["There is one run on this dev set: a series begins with the next."]
-    claimed = [change for change in series.changes if change.since is not None]
+    claimed = [change for change in series.changes if change.is_claimed]
     places = dict.fromkeys((change.since, change.before) for change in claimed)
     found = [
         _claimed(series, [change for change in claimed if (change.since, change.before) == place], numbers)
         for place in places
     ]
-    open_ = [change for change in series.changes if change.since is None]
+    open_ = [change for change in series.changes if not change.is_claimed]
     if not claimed:
         found.append("No gap is known to have changed: every difference from the newest run may be chance.")
     if open_:
@@ -145,12 +145,15 @@ def _since_first(changes: Sequence[GapChange], first: str) -> str:
 
 def _claimed(series: Series, changes: Sequence[GapChange], numbers: Numbers) -> str:
     """The changes that are dated to one run, in a sentence, and what that run changed."""
-    first = changes[0]
-    assert first.since is not None
-    before, since = series.entries[first.before], series.entries[first.since]
-    names = before.name, since.name
-    if names[0] == names[1]:
-        names = f"{names[0]} (#{first.before + 1})", f"{names[1]} (#{first.since + 1})"
+    first, entries = changes[0], series.entries
+    before = _called(series, first.before)
+    if first.since is None:
+        place, told = f"After {before}", " No single step since then is sure by itself."
+    else:
+        since = entries[first.since]
+        words = changed_words(since)
+        place = f"Since {_called(series, first.since)} (against {before})"
+        told = (f" It changed {words}." if words else "") + (" Its training data are others." * since.data_changed)
     parts = []
     for change in changes:
         size = size_of(series.entries[-1].ladder, change.gap)
@@ -159,10 +162,13 @@ def _claimed(series: Series, changes: Sequence[GapChange], numbers: Numbers) -> 
         if change.seeds is not None and abs(change.value) <= change.seeds:
             seeds = f" (seeds alone move it by up to {numbers.difference(change.seeds)}: this may be one)"
         parts.append(f"{_title(change.gap)} {direction(change)}, {_interval(change, numbers)}{now}{seeds}")
-    told = changed_words(since)
-    told = f" It changed {told}." if told else ""
-    told += " Its training data are others." if since.data_changed else ""
-    return f"Since {names[1]} (against {names[0]}): {'; '.join(parts)}.{told}"
+    return f"{place}: {'; '.join(parts)}.{told}"
+
+
+def _called(series: Series, place: int) -> str:
+    """A run by its name, with its number where the name stands for several."""
+    names = [entry.name for entry in series.entries]
+    return names[place] if names.count(names[place]) == 1 else f"{names[place]} (#{place + 1})"
 
 
 def _interval(change: GapChange, numbers: Numbers) -> str:

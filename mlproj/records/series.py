@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from mlproj.records.ladder import Ladder
 
+SURE = 0.95
+"""Probability that no claim of a series is wrong."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -45,7 +48,8 @@ class GapChange:
         n: Dev examples of both.
         method: How the limits were computed.
         p_holm: After Holm's correction for all changes that were tested; None where nothing is claimed of it.
-        since: Place of the first run that the change is seen in; None unless it is claimed.
+        since: Place of the first run after `before` whose own step shows the change; None unless it is claimed, and
+            where it came in steps too small to be seen.
         seeds: By how much two trainings that differ by their seeds alone differ in 19 of 20 cases; None where the
             series holds no spec with several seeds.
     """
@@ -62,6 +66,11 @@ class GapChange:
     p_holm: float | None = None
     since: int | None = None
     seeds: float | None = None
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether the change is sure, with all others that were tested."""
+        return self.p_holm is not None and self.p_holm < 1 - SURE
 
 
 @dataclass(frozen=True)

@@ -53,13 +53,28 @@ def test_a_planted_change_is_dated_to_the_run_where_it_came(seed: int) -> None:
     assert [len(step) for step in series.steps] == [0, 3, 3, 3]
 
 
+def test_a_change_in_small_steps_is_claimed_without_a_date(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    hard = np.linspace(0, 1, 800)[rng.permutation(800)]
+    rates = np.linspace(0.3, 0.2, 12)
+    runs = [member(f"r{k}", {"train": 0.03, "dev": rate}, rng, hard=hard) for k, rate in enumerate(rates)]
+    series = judge_series(runs)
+    dev = next(change for change in series.changes if change.gap == "dev")
+    assert dev.is_claimed
+    silent = replace(dev, since=None)
+    text = series_text(replace(series, changes=(silent,)), lambda _: "now")
+    assert f"After r{dev.before}: dev error shrank" in text
+    assert "No single step since then is sure" in " ".join(text.split())
+    assert "▼" not in text.partition("\n\n")[0]
+
+
 def test_without_a_change_hardly_anything_is_claimed_and_intervals_cover() -> None:
     rng = np.random.default_rng(11)
     claimed, covered, hard = 0, 0, rng.random(800)
     for _ in range(60):
         runs = [member(f"r{k}", {"train": 0.05, "dev": 0.2}, rng, hard=hard if k % 2 else None) for k in range(4)]
         series = judge_series(runs)
-        claimed += any(change.since is not None for change in series.changes)
+        claimed += any(change.is_claimed for change in series.changes)
         covered += sum(c.low <= 0 <= c.high for step in series.steps for c in step if c.gap == "variance")
     assert claimed <= 7  # of 60; 3 are expected at 5 %
     assert covered / 180 >= 0.90  # 95 % asked for
