@@ -93,7 +93,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str
         >>> print(table(["run", "dev"], [["a|b", "9.1"]], "lr"))
         | run | dev |
         |---|--:|
-        | a\\|b | 9.1 |
+        | a\|b | 9.1 |
     """
     rule = "|".join("--:" if side == "r" else "---" for side in sides)
     lines = [f"| {' | '.join(escape(cell) for cell in row)} |" for row in rows]
@@ -105,9 +105,9 @@ def escape(text: str) -> str:
 
     Example:
         >>> print(escape("a|b *c* <d>"))
-        a\\|b \\*c\\* &lt;d&gt;
+        a\|b \*c\* &lt;d&gt;
         >>> print(escape("say `a_b`, not a_b"))
-        say `a_b`, not a\\_b
+        say `a_b`, not a\_b
     """
     parts = text.split("`")
     if len(parts) % 2 == 0:  # an odd backtick out is no code
@@ -161,12 +161,14 @@ def _interval(rung: Rung, numbers: Numbers) -> str:
 
 
 def _gaps(ladder: Ladder, numbers: Numbers) -> str:
-    head = ["gap", "points" if numbers.is_rate else "size", "95 % interval", "P(largest)", ""]
+    worth = f"P(> {numbers.bare(ladder.verdict.min_gap)})"
+    head = ["gap", "points" if numbers.is_rate else "size", "95 % interval", worth, "P(largest)", ""]
     rows = []
     for gap in ladder.gaps:
         mark = "named" if gap.name == ladder.verdict.named else ""
-        rows.append([TITLES[gap.name], *_gap(gap, numbers), show_chance(gap.p_largest), mark])
-    return table(head, rows, "lrlrl")
+        chances = show_chance(gap.p_worth), show_chance(gap.p_largest)
+        rows.append([TITLES[gap.name], *_gap(gap, numbers), *chances, mark])
+    return table(head, rows, "lrlrrl")
 
 
 def _gap(gap: Gap, numbers: Numbers) -> tuple[str, str]:

@@ -142,6 +142,8 @@ def rung_change(a: Member, b: Member, rung: str) -> tuple[Change, int, str]:
     if rung == "human":
         return (0.0, 0.0, 0.0), 0, "one human level for both"
     sides = [member.predictions.part(rung) for member in (a, b)]
+    if not all(map(len, sides)):  # too many to be kept
+        return _independent(a.entry.ladder, b.entry.ladder, rung)
     try:
         pair = match(*sides, names=(a.entry.name, b.entry.name), judge="second")
     except InvalidInput:

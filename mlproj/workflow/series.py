@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import InputError, InvalidInput, Problem, TrackingError
-from mlproj.records import Entry, Ladder, Run, Series
+from mlproj.records import Entry, Ladder, Predictions, Run, Series
 from mlproj.workflow.labels import corrections_of
 from mlproj.workflow.seeds import makings
 from mlproj.workflow.subject import Subject
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KINDS = ("train", "search", "record")
 """Runs that stand in a series; a search by its best trial."""
+MOST_PAIRED = 100_000
+"""Training examples up to which two runs are compared one by one; above, their intervals are narrow enough."""
 _DEV, _DATA, _BEST = "mlproj.dev_hash", "mlproj.data_hash", "mlproj.best"
 _SILENT = ("name", "about")
 _OF_A_MODEL = ("model.", "training.", "augment.", "search.", "mlproj.")
@@ -43,7 +45,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class _Listed:
+class Listed:
     """A run of the list and the one that holds its model: for a search its best trial."""
 
     run: Run
@@ -84,7 +86,7 @@ def series_of(tracker: "AbstractTracker", subject: Subject, newest: Ladder, ques
     from mlproj.diagnose.series import judge_series
 
     assert subject.run is not None
-    listed, apart = _sort_out(_up_to(tracker, subject.run), subject.run)
+    listed, apart = sort_out(_up_to(tracker, subject.run), subject.run)
     hidden = max(0, len(listed) - question.last)
     members: list[Member] = []
     before: Run | None = None
@@ -103,7 +105,7 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".:")
 
 
-def _up_to(tracker: "AbstractTracker", newest: Run) -> list[_Listed]:
+def _up_to(tracker: "AbstractTracker", newest: Run) -> list[Listed]:
     """The models of a project from the oldest to the one that is asked about."""
     runs = tracker.runs(statuses=("FINISHED",))
     by_id = {run.id: run for run in runs}
@@ -113,14 +115,14 @@ def _up_to(tracker: "AbstractTracker", newest: Run) -> list[_Listed]:
         if model is None or run.started > newest.started:
             continue
         if model.id != newest.id:
-            listed.append(_Listed(run, model))
+            listed.append(Listed(run, model))
         else:
             searched = run
-            return [*listed, _Listed(searched, newest)]
-    return [*listed, _Listed(newest, newest)]
+            return [*listed, Listed(searched, newest)]
+    return [*listed, Listed(newest, newest)]
 
 
-def _sort_out(listed: Sequence[_Listed], newest: Run) -> tuple[list[_Listed], dict[str, list[str]]]:
+def sort_out(listed: Sequence[Listed], newest: Run) -> tuple[list[Listed], dict[str, list[str]]]:
     """The runs on the newest one's dev set with its labels, and the others by the reason why they stand apart."""
     kept, apart = [], dict[str, list[str]]()
     for each in listed:
@@ -145,7 +147,7 @@ def _sort_out(listed: Sequence[_Listed], newest: Run) -> tuple[list[_Listed], di
 
 def _member(
     tracker: "AbstractTracker",
-    each: _Listed,
+    each: Listed,
     before: Run | None,
     subject: Subject,
     newest: Ladder,
@@ -178,9 +180,22 @@ def _member(
         )
     if question.label is not None:
         predictions = of_label(predictions, question.label)
+    predictions = _slim(predictions, ladder)
     changed, data_changed = ((), False) if before is None else _difference(before, each.model)
     entry = Entry(each.run.id, each.run.name, each.run.kind, each.run.started, ladder, changed, data_changed)
     return Member(entry, predictions, _spec(each.model), each.model.params.get("seed", ""))
+
+
+def _slim(predictions: Predictions, ladder: Ladder) -> Predictions:
+    """The answers without splits so large that pairing would tell nothing more, so that many runs fit into memory."""
+    import numpy as np
+
+    from mlproj.diagnose.rungs import RELATIVE_LOSS
+
+    large = [s for s in predictions.splits if s != "dev" and int((predictions.split == s).sum()) > MOST_PAIRED]
+    if not large or ladder.metric == RELATIVE_LOSS:  # the constant answers are fitted on train
+        return predictions
+    return predictions.select(~np.isin(predictions.split, large))
 
 
 def _difference(before: Run, after: Run) -> tuple[tuple[tuple[str, str | None, str | None], ...], bool]:

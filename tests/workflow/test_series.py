@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 import mlproj
 from mlproj.cli.app import app
+from mlproj.records import Run
+from mlproj.workflow.series import Listed, sort_out
 from mlproj.workflow.train import Trained
 
 RUNGS = ["train=1%:20000", "dev=10%:20000"]
@@ -58,6 +60,34 @@ def test_a_series_ends_with_the_run_that_is_asked_about_and_is_no_longer_than_as
     assert [entry.name for entry in asked.series.entries] == ["longer", "kept"]
     assert asked.series.hidden == 1
     assert "--last 3" in asked.text()
+
+
+@pytest.mark.parametrize(
+    ("tags", "kind", "outcome", "reason"),
+    [
+        ({"mlproj.dev_hash": "a"}, "train", "completed", None),
+        ({"mlproj.dev_hash": "b"}, "train", "completed", "another dev set"),
+        ({"mlproj.dev_hash": "a", "mlproj.data_hash": "other"}, "train", "completed", None),
+        ({"mlproj.dev_hash": "a", "mlproj.corrections": '{"digest": "c"}'}, "train", "completed", "other corrections"),
+        ({}, "record", "completed", "only a part of dev"),
+        ({"mlproj.dev_hash": "a"}, "train", "diverged", "diverged"),
+    ],
+)
+def test_what_stands_apart_and_why(tags: dict[str, str], kind: str, outcome: str, reason: str | None) -> None:
+    newest = Run("2", "newest", "train", "FINISHED", 2.0, "completed", tags={"mlproj.dev_hash": "a"})
+    other = Run("1", "other", kind, "FINISHED", 1.0, outcome, tags=tags)
+    kept, apart = sort_out([Listed(other, other), Listed(newest, newest)], newest)
+    assert [each.run.name for each in kept] == (["newest"] if reason else ["other", "newest"])
+    assert [names for why, names in apart.items() if reason and reason in why] == ([["other"]] if reason else [])
+
+
+def test_large_training_sets_are_not_paired(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setattr("mlproj.workflow.series.MOST_PAIRED", 1000)
+    series = mlproj.diagnose_bias_variance("kept", project=home, series=True, last=2).series
+    assert series is not None
+    variance = next(change for change in series.changes if change.gap == "variance")
+    assert "train (different examples" in variance.method
+    assert "train_dev (paired" in variance.method
 
 
 def test_runs_on_another_deal_are_set_apart(home: Path, tmp_path: Path) -> None:
