@@ -45,13 +45,24 @@ def bias_variance(
         str | None, typer.Option(metavar="NAME", help="Which label, where there are several; without it their mean.")
     ] = None,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the ladder to a .png file.")] = None,
+    annotators: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMNS|FILE",
+            help="People's labels as human level: columns a,b, or a file (id, annotator, label).",
+        ),
+    ] = None,
+    label_is: Annotated[
+        str | None,
+        typer.Option(metavar="WHAT", help="What the label is beside theirs: gold, single or consensus."),
+    ] = None,
 ) -> None:
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on."""
     from mlproj.workflow.diagnose import diagnose_bias_variance
 
     diagnosis = diagnose_bias_variance(
         run, project=shell.project, predictions=predictions, rung=rung or (), human=human, metric=metric,
-        min_gap=min_gap, label=label, picture=picture,
+        min_gap=min_gap, label=label, picture=picture, annotators=annotators, label_is=label_is,
     )  # fmt: skip
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())

@@ -246,7 +246,19 @@ def setting_notes(judgement: Judgement, numbers: Numbers, worth: float, *, brack
             "Human level was measured on the target distribution, so avoidable bias mixes the distributions: its "
             "interval reaches up to the whole training error, and a name must hold at both ends."
         )
-    below = [gap for gap in judgement.gaps if gap.name == "avoidable_bias" and gap.size < 0]
-    if below and judgement.state != "past_human":
-        notes.append("The training error is below human level: there is no avoidable bias to close.")
+    if judgement.state != "past_human" and not bracket:
+        notes += [_below_human(gap, numbers) for gap in judgement.gaps if gap.name == "avoidable_bias" and gap.size < 0]
     return tuple(notes)
+
+
+def _below_human(gap: Gap, numbers: Numbers) -> str:
+    """What a training error below human level means while dev is not surely below it."""
+    if gap.other_end is not None and gap.other_end > 0:
+        return (
+            "The training error is below what one person gets wrong, yet not below what the best possible model would: "
+            f"up to {numbers.difference(gap.high)} of bias may be left to avoid."
+        )
+    return (
+        "The training error is below human level: there is no avoidable bias to close. With dev above it, that is "
+        "overfitting; or human level is not the best figure that people can reach."
+    )

@@ -1,0 +1,351 @@
+"""The human level that the labels of several people, or the counts of several experts, speak of. I items.
+
+What the labels can say depends on what the label of the data is beside them:
+
+* gold, found out in another way: each person's errors can be counted, and the best person is the human level;
+* single, one more person's label: how often people disagree brackets the error of the best possible model;
+* consensus, the majority of the same people: neither, for whoever took part in the vote agrees with its outcome.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import comb, exp, sqrt
+from typing import Any
+
+import numpy as np
+
+from mlproj.diagnose.experts import Best, best_by_counts, best_by_votes
+from mlproj.diagnose.people_words import (
+    describe_best,
+    describe_estimate,
+    describe_plug_in,
+    describe_votes,
+    figure,
+    labels_per_item,
+    say_agreement,
+    say_best,
+    say_plug_in,
+    say_reading,
+    spell_items,
+)
+from mlproj.diagnose.rungs import GivenRung
+from mlproj.diagnose.words import choose_numbers
+from mlproj.metrics.annotators import (
+    Votes,
+    bayes_bracket,
+    disagreement,
+    noise_rate,
+    spread,
+    without_noise,
+)
+from mlproj.metrics.intervals import Floats, gather_units, t_quantile
+from mlproj.records import Ladder
+from mlproj.spec.goal import Expert, LabelIs
+
+_NEARLY_ALWAYS = 0.99
+"""Share of the labels that are the mean or median of the annotators from which all are taken to be."""
+_UNLIKELY = 0.05
+_TOO_FEW = 3
+"""Coincident mistakes below which a vote cannot be told from the truth."""
+THE_LABEL = "the label"
+_SQUARED = frozenset({"mse", "rmse"})
+
+
+@dataclass(frozen=True)
+class People:
+    """What people's labels or counts say.
+
+    Attributes:
+        rung: The human level; None where nothing can be said of it.
+        metric: Metric that it is in.
+        notes: What there is to say, the source of the figure first.
+        document: All of it, JSON-ready.
+        noise: How often two labels differ (value, low, high), where the label of the data is one of them; else None.
+        n_classes: Number of classes; 0 for numbers.
+    """
+
+    rung: GivenRung | None
+    metric: str
+    notes: tuple[str, ...]
+    document: Mapping[str, Any]
+    noise: tuple[float, float, float] | None = None
+    n_classes: int = 0
+
+
+def from_counts(experts: Sequence[Expert], on: str | None = None) -> People:
+    """The human level of several experts who are known by their counts.
+
+    Args:
+        experts: With `by`, `n` and their errors.
+        on: Distribution on which they were measured; None for both.
+
+    Example:
+        >>> people = from_counts([Expert(by="one", errors=100, n=10000), Expert(by="team", errors=50, n=10000)])
+        >>> round(people.rung.value, 4), people.rung.source
+        (0.005, 'the best of 2: team')
+    """
+    best = best_by_counts(experts)
+    return People(_expert_rung(best, on), "error", (say_best(best, "error"),), describe_best(best, "error"))
+
+
+def from_votes(
+    votes: Votes, metric: str, *, label_is: LabelIs | None = None, on: str | None = None, where: str = ""
+) -> People:
+    """The human level of several people who labelled items one by one.
+
+    Args:
+        votes: Their labels, with the label of the data as the truth.
+        metric: Metric of the figure: error, rmse or mse; against a gold label any that needs no probabilities.
+        label_is: What the label of the data is, where that was declared.
+        on: Distribution of the items; None for both.
+        where: Of which items this is said, for the notes; such as ``" on the target distribution"``.
+    """
+    reading, reason = (label_is, "") if label_is else read_label(votes)
+    shared = describe_votes(votes, metric, reading, declared=label_is is not None)
+    told = () if label_is else (say_reading(reading, reason),)
+    agreed = say_agreement(shared["agreement"])
+    if reading == "consensus":
+        told = (
+            *told,
+            "No human level: who took part in a vote agrees with its outcome. Have somebody else label some.",
+        )
+        return People(None, metric, (*told, *agreed), shared)
+    if reading == "gold":
+        best = best_by_votes(votes, metric)
+        if best is None:
+            return People(None, metric, (*told, "No human level: nobody labelled an example with a label."), shared)
+        said = say_best(best, metric, where)
+        return People(_expert_rung(best, on), metric, (said, *told, *agreed), shared | describe_best(best, metric))
+    pooled = votes if reason == "copy" else votes.with_label(THE_LABEL)
+    if not (pooled.per_item > 1).any():
+        lonely = f"No human level{where}: no example has two labels, so nobody knows how often people differ."
+        return People(None, metric, (*told, lonely), shared)
+    if votes.classes:
+        return _from_disagreement(pooled, metric, on, where, told, shared)
+    return _from_spread(pooled, metric, on, where, told, shared)
+
+
+def read_label(votes: Votes) -> tuple[LabelIs, str]:
+    """What the label of the data seems to be, and why.
+
+    One more person's label differs from the others as often as they differ from one another. Where it surely differs
+    less it is the truth, or the outcome of their vote if it hardly ever goes against a majority. In doubt it is a
+    person's: then less is claimed.
+
+    Returns:
+        The reading, and the figures behind it; "copy" where the label is one annotator's own.
+    """
+    if any(_is_copy(votes, person) for person in range(len(votes.people))):
+        return "single", "copy"
+    usable = votes.at(votes.known & (votes.per_item > 1))
+    if not usable.n_items:
+        return "single", "no example has two labels of annotators to compare it with"
+    among, against = _differences(usable)
+    units = gather_units(among - against, usable.weight, usable.group)
+    reach = t_quantile(len(units) - 1, 0.95) * sqrt(units.variance) if len(units) > 1 else float("inf")
+    apart = [float(each.mean()) for each in (against, among)]
+    shown = [f"{100 * each:.1f} %" if votes.classes else f"{sqrt(each):.4g}" for each in apart]
+    figures = f"{shown[0]} against {shown[1]}"
+    if not units.value - reach > 0:
+        return "single", f"it differs from the annotators about as much as they do from one another: {figures}"
+    vote = _against_majorities(usable, float(against.mean())) if votes.classes else _near_middle(usable)
+    if vote:
+        return "consensus", vote
+    return "gold", f"it differs from the annotators less than they do from one another: {figures}"
+
+
+def _is_copy(votes: Votes, person: int) -> bool:
+    """Whether a person's labels are those of the data, throughout, although others differ."""
+    own = votes.person == person
+    items, labels = votes.item[own], votes.answer[own]
+    known = votes.known[items]
+    if known.sum() < 20 or np.any(labels[known] != votes.truth[items[known]]):
+        return False
+    others = ~own & np.isin(votes.item, items) & votes.known[votes.item]
+    return bool(np.any(votes.answer[others] != votes.truth[votes.item[others]]))
+
+
+def _differences(votes: Votes) -> tuple[Floats, Floats]:
+    """How much the labels of each item (I,) differ from one another, and from the label of the data."""
+    m = votes.per_item.astype(np.float64)
+    if votes.classes:
+        k = votes.counts
+        among = 1 - (k * (k - 1)).sum(axis=1) / (m * (m - 1))
+        return among, 1 - k[np.arange(votes.n_items), votes.truth] / m
+    mean = np.bincount(votes.item, votes.answer) / m
+    among = 2 * np.bincount(votes.item, np.square(votes.answer - mean[votes.item])) / (m - 1)
+    return among, np.bincount(votes.item, np.square(votes.answer - votes.truth[votes.item])) / m
+
+
+def _against_majorities(votes: Votes, mistaken: float) -> str:
+    """Why a label that is close to the annotators may be the outcome of their vote; "" where it is not.
+
+    A vote hardly ever goes against its majority. The truth does, whenever most of them are mistaken at once: about as
+    often as independent mistakes coincide.
+
+    Args:
+        votes: Labels with a known truth, two or more of each item.
+        mistaken: How often an annotator differs from the label.
+    """
+    m, top = votes.per_item, votes.counts.max(axis=1)
+    clear = 2 * top > m
+    against = int((votes.counts.argmax(axis=1) != votes.truth)[clear].sum())
+    sizes, n = np.unique(m[clear], return_counts=True)
+    expected = sum(
+        int(k) * _all_mistaken(int(size), mistaken, votes.n_classes) for size, k in zip(sizes, n, strict=True)
+    )
+    observed = f"it goes against their majority in {against:,} of {int(clear.sum()):,} examples"
+    if _at_most(against, expected) < _UNLIKELY:
+        return f"{observed}, and a truth would in about {expected:,.0f}"
+    if max(against, expected) < _TOO_FEW:
+        return f"{observed}, and a truth would hardly do so more often, as their mistakes seldom coincide"
+    return ""
+
+
+def _all_mistaken(m: int, e: float, n_classes: int) -> float:
+    """Probability that more than half of m people name the same wrong class, if mistakes are independent."""
+    most = range(m // 2 + 1, m + 1)
+    return sum(comb(m, k) * e**k * (1 - e) ** (m - k) * (n_classes - 1.0) ** (1 - k) for k in most)
+
+
+def _at_most(k: int, mean: float) -> float:
+    """Probability of at most k events of a Poisson distribution."""
+    term = total = exp(-mean)
+    for i in range(1, k + 1):
+        term *= mean / i
+        total += term
+    return total
+
+
+def _near_middle(votes: Votes) -> str:
+    """Why a label of numbers is the mean or median of the annotators'; "" where it is not."""
+    mean = np.bincount(votes.item, votes.answer) / votes.per_item
+    share = max(float(np.isclose(each, votes.truth, rtol=1e-6, atol=1e-12).mean()) for each in (mean, _medians(votes)))
+    return f"it is their mean or median in {100 * share:.1f} % of the cases" if share >= _NEARLY_ALWAYS else ""
+
+
+def _medians(votes: Votes) -> Floats:
+    """Median of each item's numbers (I,); each item has some."""
+    ordered = votes.answer[np.lexsort((votes.answer, votes.item))]
+    m = votes.per_item
+    start = np.cumsum(m) - m
+    return np.asarray((ordered[start + (m - 1) // 2] + ordered[start + m // 2]) / 2, dtype=np.float64)
+
+
+def _from_disagreement(
+    votes: Votes, metric: str, on: str | None, where: str, told: tuple[str, ...], shared: Mapping[str, Any]
+) -> People:
+    """The bracket of the best possible error, from how often two people differ."""
+    found = disagreement(votes)
+    limits = found.value, found.low, found.high
+    (low, high), (lowest, _), (floor_high, highest) = (
+        bayes_bracket(each, votes.n_classes) for each in (found.value, found.low, found.high)
+    )
+    n = int((votes.per_item > 1).sum())
+    numbers = choose_numbers([high], is_rate=True)
+    bracket = {"low": figure(low, lowest, floor_high), "high": figure(high, found.low, highest), "n": n}
+    more: dict[str, Any] = {
+        "kind": "bracket",
+        "disagreement": describe_estimate(found, n),
+        "bracket": bracket,
+        "plug_in": describe_plug_in(votes),
+    }
+    said = (
+        f"Human level{where}: {spell_items(votes)}; two labels of an example differ in {numbers.value(found.value)} "
+        f"[{numbers.bare(found.low)}, {numbers.bare(found.high)}], so the best possible error lies between "
+        f"{numbers.value(low)} and {numbers.value(high)}. A name must hold at both ends. Labels are taken as given "
+        "independently: where one was copied from another, both ends are too low."
+    )
+    notes = [said, *told, *say_plug_in(more["plug_in"], numbers), *say_agreement(shared["agreement"])]
+    if metric != "error":
+        notes = [f"Human level{where}: disagreement of people is an error and cannot stand beside {metric}.", *notes]
+        return People(None, "error", tuple(notes), {**shared, **more})
+    source = f"{labels_per_item(votes)} labels per item; bracket {numbers.bare(low)}–{numbers.value(high)}"
+    floor = GivenRung(
+        "human", low, n, limits=(lowest, floor_high), method="Cover & Hart's inequality at the limits", text=source
+    )
+    rung = GivenRung(
+        "human", high, n, on=on, text=source, limits=(found.low, highest), n_effective=found.n_effective,
+        method=f"{found.method}, down to Cover & Hart's lower end", source=source, floor=floor,
+    )  # fmt: skip
+    return People(rung, "error", tuple(notes), {**shared, **more}, limits, votes.n_classes)
+
+
+def _from_spread(
+    votes: Votes, metric: str, on: str | None, where: str, told: tuple[str, ...], shared: Mapping[str, Any]
+) -> People:
+    """The bracket of the best possible squared error, from the spread of several people's numbers."""
+    found = spread(votes)
+    n = int((votes.per_item > 1).sum())
+    agreed = say_agreement(shared["agreement"])
+    more: dict[str, Any] = {"kind": "spread", "spread": describe_estimate(found, n)}
+    if metric not in _SQUARED:
+        said = (
+            f"Human level{where}: of the spread between people only mse and rmse follow, not {metric}. Give a figure, "
+            "or ask for --metric rmse."
+        )
+        return People(None, "rmse", (said, *told, *agreed), {**shared, **more})
+
+    def scaled(variance: float) -> float:
+        return sqrt(max(variance, 0.0)) if metric == "rmse" else max(variance, 0.0)
+
+    low, lowest, floor_high = (scaled(each) for each in (found.value, found.low, found.high))
+    high, high_low, highest = (scaled(2 * each) for each in (found.value, found.low, found.high))
+    numbers = choose_numbers([high], is_rate=False)
+    more["bracket"] = {"low": figure(low, lowest, floor_high), "high": figure(high, high_low, highest), "n": n}
+    said = (
+        f"Human level{where}: {spell_items(votes)}. One person's number misses another's by a {metric} of "
+        f"{numbers.value(high)} [{numbers.bare(high_low)}, {numbers.bare(highest)}]; no model of single labels gets "
+        f"below {numbers.value(low)}, the spread of people around their mean. A name must hold at both ends."
+    )
+    source = f"{labels_per_item(votes)} labels per item; bracket {numbers.bare(low)}–{numbers.bare(high)}"
+    floor = GivenRung("human", low, n, limits=(lowest, floor_high), method=found.method, text=source)
+    rung = GivenRung(
+        "human",
+        high,
+        n,
+        on=on,
+        text=source,
+        limits=(high_low, highest),
+        method=found.method,
+        source=source,
+        floor=floor,
+    )
+    return People(rung, metric, (said, *told, *agreed), {**shared, **more})
+
+
+def label_noise(people: People, ladder: Ladder) -> tuple[str | None, dict[str, Any] | None]:
+    """What the rungs would read against true labels, if the wrong ones are random; None where nobody can tell.
+
+    Args:
+        people: Whose labels differ, that of the data among them.
+        ladder: The ladder in the plain error.
+    """
+    if people.noise is None or ladder.metric != "error" or people.n_classes < 2:
+        return None, None
+    rate = noise_rate(people.noise, people.n_classes)
+    rungs = []
+    for rung in ladder.rungs:
+        if rung.name != "human" and rung.error is not None and rung.low is not None and rung.high is not None:
+            found = without_noise((rung.error, rung.low, rung.high), rate, people.n_classes)
+            rungs.append({"name": rung.name, **figure(*found), "n": rung.n})
+    dev = next((row for row in rungs if row["name"] == "dev"), None)
+    if dev is None:
+        return None, None
+    numbers = choose_numbers([rate[0], dev["value"]], is_rate=True)
+    text = (
+        f"If wrong labels are random, {numbers.value(rate[0])} of the labels are wrong, and against true ones dev "
+        f"would read {numbers.value(dev['value'])} [{numbers.bare(dev['low'])}, {numbers.bare(dev['high'])}]."
+    )
+    method = "uniform noise, MOVER"
+    return text, {"rate": figure(*rate), "rungs": rungs, "method": method}
+
+
+def _expert_rung(best: Best, on: str | None) -> GivenRung:
+    source = f"the best of {len(best.judged)}: {best.by}" if len(best.judged) > 1 else best.by
+    found = best.figure
+    n_effective = found.n_effective if "Wilson" in found.method else None
+    return GivenRung(
+        "human", found.value, best.n, on=on, text=source, limits=(found.low, found.high), n_effective=n_effective,
+        method=found.method, source=source,
+    )  # fmt: skip

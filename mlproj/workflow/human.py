@@ -1,0 +1,374 @@
+"""Where the human level of a diagnosis comes from: a figure, counts of experts, or labels of several people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlproj.errors import InvalidInput, MlprojError, Problem
+from mlproj.records import Ladder, Predictions, Rung
+from mlproj.spec.goal import HumanLevel, LabelIs
+from mlproj.workflow.subject import Subject
+
+if TYPE_CHECKING:
+    from mlproj.data import Dataset
+    from mlproj.diagnose import GivenRung
+    from mlproj.diagnose.human import People
+    from mlproj.spec.project import Project
+    from mlproj.workflow.annotators import Blame, Labelled
+
+LABEL_IS: tuple[LabelIs, ...] = ("gold", "single", "consensus")
+_FEWEST = 20
+"""Examples with labels from which a distribution has a human level of its own."""
+_LARGE = 200_000
+"""Training examples beyond which nobody waits for the data to be read again, for one cell of a table."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a diagnosis is told about people.
+
+    Attributes:
+        level: The human level as the ladder takes it; None where there is none.
+        rung: The rung that it amounts to, where it is no plain figure.
+        notes: What there is to say.
+        document: What people's labels say, JSON-ready; None where there are none.
+        people: By distribution (or "" for both), what they say.
+    """
+
+    level: HumanLevel | None = None
+    rung: "GivenRung | None" = None
+    notes: tuple[str, ...] = ()
+    document: Mapping[str, Any] | None = None
+    people: "Mapping[str, People]" = field(default_factory=dict)
+
+
+def find_human(
+    subject: Subject,
+    *,
+    metric: str | None = None,
+    annotators: str | None = None,
+    label_is: str | None = None,
+) -> Told:
+    """The human level of a subject: of the options given, else of its project.
+
+    Args:
+        subject: The run or file.
+        metric: Metric of the ladder, where one was asked for.
+        annotators: Columns, separated by commas, or a file of labels, in place of the project's human level.
+        label_is: What the label is beside them.
+
+    Raises:
+        InvalidInput: When the labels of people cannot be read.
+    """
+    project = subject.project
+    if annotators is not None:
+        levels: tuple[HumanLevel, ...] = (_of_option(annotators, label_is),)
+        blame: Blame = lambda message, hint: Problem("--annotators", message, hint)  # noqa: E731
+    else:
+        levels = project.humans if project is not None else ()
+        blame = lambda message, hint: _blame(project, message, hint)  # noqa: E731
+    if not levels:
+        return Told()
+    if all(level.annotators is None and level.experts is None for level in levels):
+        return _figures(levels)
+    differ = bool((subject.splits or {}).get("distributions_differ"))
+    found: dict[str, People] = {}
+    notes: list[str] = []
+    for level in levels:
+        on = level.on if differ or len(levels) > 1 else None
+        people, said = _measure(level, subject, metric, on, blame, differ=differ)
+        found |= people
+        notes += said
+    return _join(found, notes)
+
+
+def _of_option(annotators: str, label_is: str | None) -> HumanLevel:
+    """The human level that the options mean."""
+    problems = []
+    if label_is is not None and label_is not in LABEL_IS:
+        problems.append(Problem("--label-is", f"{label_is!r} is none of {', '.join(LABEL_IS)}", "Name one of them."))
+    names = [name.strip() for name in annotators.split(",") if name.strip()]
+    if not names:
+        problems.append(Problem("--annotators", "names no column", "For example --annotators anna,ben."))
+    if problems:
+        raise InvalidInput(problems)
+    is_file = len(names) == 1 and names[0].lower().endswith((".csv", ".parquet"))
+    given: Any = names[0] if is_file else names
+    return HumanLevel.model_validate({"annotators": given, "label_is": label_is})
+
+
+def _blame(project: "Project | None", message: str, hint: str) -> Problem:
+    where = "human_level.annotators"
+    return project.problem(where, message, hint) if project is not None else Problem(where, message, hint)
+
+
+def _figures(levels: Sequence[HumanLevel]) -> Told:
+    """One plain figure, or one for each distribution."""
+    from mlproj.diagnose.rungs import as_given
+
+    if len(levels) == 1:
+        return Told(levels[0])
+    return Told(levels[0], replace(as_given(levels[0]), on_target=as_given(levels[1])))
+
+
+def _measure(
+    level: HumanLevel, subject: Subject, metric: str | None, on: str | None, blame: "Blame", *, differ: bool
+) -> "tuple[dict[str, People], list[str]]":
+    """What one human level says, by distribution."""
+    from mlproj.diagnose.human import People, from_counts, from_votes
+    from mlproj.diagnose.rungs import as_given
+
+    if level.experts is not None:
+        return {on or "": from_counts(level.experts, on)}, []
+    if level.annotators is None:
+        return {on or "": People(as_given(level), level.metric or "error", (), {})}, []
+    labelled = read_labels(level, subject, blame)
+    notes = []
+    if labelled.left_aside:
+        notes.append(
+            f"Labels of {labelled.left_aside:,} examples of the sealed test set, or of no split, are left aside."
+        )
+    plain = "error" if labelled.votes.classes else "rmse"
+    wanted = metric or level.metric or plain
+    found = {}
+    for place, votes in _by_distribution(labelled, on, differ=differ).items():
+        where = f" on the {place} distribution" if place else ""
+        found[place] = from_votes(votes, wanted, label_is=level.label_is, on=place or None, where=where)
+    return found, notes
+
+
+def _by_distribution(labelled: "Labelled", on: str | None, *, differ: bool) -> dict[str, Any]:
+    """The labels of each distribution: dev is of the target, train and train-dev are what training sees."""
+    votes = labelled.votes
+    if not differ:
+        return {"": votes}
+    of_target = np.isin(labelled.split, ["dev", "test"])
+    parts = {"training": votes.at(~of_target), "target": votes.at(of_target)}
+    if on is not None:
+        return {on: parts[on]}
+    n = {place: int((part.per_item > 0).sum()) for place, part in parts.items()}
+    enough = {place: part for place, part in parts.items() if n[place] >= _FEWEST}
+    most = max(parts, key=lambda place: n[place])
+    return enough or {most: parts[most]}
+
+
+def _join(found: "Mapping[str, People]", notes: Sequence[str]) -> Told:
+    """One rung of what was found on one distribution or on both."""
+    order = [place for place in ("", "training", "target") if place in found]
+    said = [note for place in order for note in found[place].notes]
+    document = {place or "both": dict(found[place].document) for place in order}
+    known = {place: people for place in order if (people := found[place]).rung is not None}
+    told = Told(None, None, (*dict.fromkeys(said), *notes), document, found)
+    if not known:
+        return told
+    first = next(iter(known.values()))
+    rung = first.rung
+    assert rung is not None
+    second = known.get("target")
+    if second is not None and second is not first and second.metric == first.metric:
+        rung = replace(rung, on_target=second.rung)
+    plain = first.metric in ("error", "rmse")
+    level = HumanLevel.model_validate(
+        {"error": rung.value, "on": rung.on} if plain else {"metric": first.metric, "value": rung.value, "on": rung.on}
+    )
+    return replace(told, level=level, rung=rung)
+
+
+def read_labels(level: HumanLevel, subject: Subject, blame: "Blame") -> "Labelled":
+    """The labels of the people that a human level names.
+
+    Args:
+        level: With `annotators`.
+        subject: The run or file; where it belongs to a project, the project's data are read.
+        blame: Makes a problem of what is wrong.
+
+    Raises:
+        InvalidInput: When they cannot be read.
+    """
+    from mlproj.workflow.annotators import Items, of_columns, of_file
+
+    predictions = subject.predictions
+    if predictions is not None and _brings(predictions, level):
+        _check_single(len(predictions.labels), blame)
+        items = Items.of_predictions(predictions)
+        if level.columns:
+            return of_columns({name: predictions.more[name] for name in level.columns}, items, blame)
+    if subject.project is None:
+        if predictions is None:
+            raise InvalidInput([blame("there are no examples: all rungs are given by hand", "Give --human ERROR:N.")])
+        if level.columns:
+            raise InvalidInput([_absent(name, list(predictions.more), blame) for name in level.columns
+                                if name not in predictions.more])  # fmt: skip
+        _check_single(len(predictions.labels), blame)
+        return of_file(Path(str(level.annotators)), Items.of_predictions(predictions), blame)
+    from mlproj.workflow.arrays import open_dataset
+
+    return labels_of_dataset(level, open_dataset(subject.project, save=False), blame)
+
+
+def labels_of_dataset(level: HumanLevel, dataset: "Dataset", blame: "Blame") -> "Labelled":
+    """The labels of people, for the examples of a project that may be seen.
+
+    Args:
+        level: With `annotators`.
+        dataset: The project's data.
+        blame: Makes a problem of what is wrong.
+
+    Raises:
+        InvalidInput: When they cannot be read.
+    """
+    from mlproj.workflow.annotators import Items, of_columns, of_file
+
+    _check_single(len(dataset.target.names), blame)
+    items = Items.of_dataset(dataset)
+    if isinstance(level.annotators, str):
+        return of_file(dataset.project.root / level.annotators, items, blame, dataset.project.data.id)
+    import pandas as pd
+
+    frames = [part.frame for part in dataset.parts.values()]
+    absent = [name for name in level.columns if name not in frames[0].columns]
+    if absent:
+        raise InvalidInput([_absent(name, list(frames[0].columns), blame) for name in absent])
+    cells = {name: pd.concat([frame[name] for frame in frames], ignore_index=True) for name in level.columns}
+    return of_columns(cells, items, blame)
+
+
+def check_annotators(project: "Project", dataset: "Dataset") -> list[str]:
+    """What `check` says of the labels of people, which train and test of it no model.
+
+    Raises:
+        InvalidInput: When they cannot be read.
+    """
+    notes, problems = [], []
+    for level in project.humans:
+        if level.annotators is None:
+            continue
+        try:
+            labelled = labels_of_dataset(level, dataset, lambda message, hint: _blame(project, message, hint))
+        except InvalidInput as error:
+            problems += error.problems
+            continue
+        votes = labelled.votes
+        people = ", ".join(votes.people[:6]) + (f", … ({len(votes.people):,} people)" if len(votes.people) > 6 else "")
+        labelled_n, twice = int((votes.per_item > 0).sum()), int((votes.per_item > 1).sum())
+        columns = " Their columns are no features, and stay in sheets." if level.columns else ""
+        notes.append(
+            f"human_level: labels of {people} on {labelled_n:,} examples outside of test, two or more on {twice:,}."
+            + columns
+        )
+    if problems:
+        raise InvalidInput(problems)
+    return notes
+
+
+def _brings(predictions: Predictions, level: HumanLevel) -> bool:
+    """Whether a predictions file holds the labels of all these people itself."""
+    return bool(level.columns) and all(name in predictions.more for name in level.columns)
+
+
+def _check_single(n_labels: int, blame: "Blame") -> None:
+    if n_labels > 1:
+        message = f"labels of people speak of one label, and there are {n_labels}"
+        raise InvalidInput([blame(message, "Give the human level as a figure, or a project to each label.")])
+
+
+def _absent(name: str, names: Sequence[str], blame: "Blame") -> Problem:
+    from mlproj.data.words import suggest
+
+    return blame(f"there is no column {name!r}", suggest(name, names) or "The file holds answers only.")
+
+
+def add_people(ladder: Ladder, told: Told, subject: Subject) -> Ladder:
+    """The ladder with what people's labels say beside its rungs: notes, label noise, the general table.
+
+    Args:
+        ladder: The ladder.
+        told: What was found about people.
+        subject: The run or file.
+    """
+    from mlproj.diagnose.human import label_noise
+    from mlproj.diagnose.samples import take
+    from mlproj.diagnose.table import general_table
+
+    notes = list(told.notes)
+    document = None if told.document is None else {place: dict(each) for place, each in told.document.items()}
+    for place, people in told.people.items():
+        said, noise = label_noise(people, ladder)
+        notes += [said] if said and place in ("", "target") else []
+        if document is not None:
+            document[place or "both"]["label_noise"] = noise
+    there = None
+    if ladder.rung("human") is not None and told.rung is not None and told.rung.on_target is not None:
+        there = take(told.rung.on_target, ladder.metric).shown
+    table = general_table(ladder, human_on_target=there, trained_on_target=_trained_on_target(ladder, subject))
+    if table is not None:
+        table["missing"] = [row | {"command": _command(row, ladder, subject)} for row in table["missing"]]
+        notes += _harder(table)
+    return replace(ladder, notes=(*notes, *ladder.notes), people=document, table=table)
+
+
+def _trained_on_target(ladder: Ladder, subject: Subject) -> Rung | None:
+    """The error on those training examples that come from the target distribution; None where nobody can tell."""
+    from mlproj.diagnose.samples import measure
+
+    project, predictions = subject.project, subject.predictions
+    if project is None or predictions is None or not project.data.extra or len(predictions.labels) > 1:
+        return None
+    train = predictions.part("train")
+    of_source = {part.path for part in project.data.sources}
+    held = (subject.splits or {}).get("from", {}).get("train")
+    if not len(train) or len(train) > _LARGE or (held is not None and not _holds(held, of_source)):
+        return None
+    try:
+        from mlproj.workflow.arrays import open_dataset
+
+        part = open_dataset(project, save=False).parts["train"]
+    except (MlprojError, OSError):
+        return None  # the ladder needs no data; this cell does
+    target = set(part.ids[part.source < len(project.data.sources)].tolist())
+    rows = np.array([name in target for name in train.ids.tolist()], dtype=np.bool_)
+    if rows.sum() < _FEWEST or rows.all():
+        return None
+    try:
+        return replace(measure("train", train.select(rows), ladder.metric).rung, distribution="target")
+    except InvalidInput:
+        return None  # the metric is undefined on them
+
+
+def _holds(parts: Mapping[str, int], sources: set[str]) -> bool:
+    """Whether any part is a source, or some rows of one."""
+    return any(name in sources or name.partition(" where ")[0] in sources for name in parts)
+
+
+def _command(row: Mapping[str, str], ladder: Ladder, subject: Subject) -> str | None:
+    """What fills a cell of the table, as a command where there is one."""
+    from mlproj.advise import commands
+
+    project = subject.project
+    if project is None or row["row"] == "human":
+        return None
+    if row["row"] == "held_out" and row["column"] == "training":
+        train = ladder.rung("train")
+        n = min(500, max((train.n or 2000) // 4, 1)) if train is not None else 500
+        return commands.redraw(project, train_dev=n)
+    dev = ladder.rung("dev")
+    if row["row"] == "trained_on" and dev is not None and dev.n is not None and dev.n > 1:
+        return commands.redraw(project, dev=max(dev.n // 2, 2))
+    return None
+
+
+def _harder(table: Mapping[str, Any]) -> list[str]:
+    """How much harder the target is for people, which no data of the training distribution make up for."""
+    from mlproj.diagnose.words import choose_numbers
+
+    row = table["rows"][0]
+    if row["training"] is None or row["target"] is None or row["training"] == row["target"]:
+        return []
+    apart = row["target"]["error"] - row["training"]["error"]
+    if apart <= 0:
+        return []
+    numbers = choose_numbers([row["target"]["error"]], is_rate=row["target"]["error"] <= 1)
+    return [f"People, too, err more on the target: by {numbers.difference(apart)}. That part of a data mismatch stays."]
