@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import pyarrow.compute as pc
@@ -14,7 +15,7 @@ _WHO = "annotator|rater|labell?er|coder|reviewer|reader|grader|judge|expert|radi
 
 
 def find_annotators(frame: pd.DataFrame, columns: Sequence[Column], label: str) -> tuple[str, ...]:
-    """Features that are called like people who label, or like the label, with a number, and hold nothing but its values.
+    """Features that hold nothing but values of the label and are called like it, or like people, with a number.
 
     Args:
         frame: Raw cells of the rows that may be seen, with the label.
@@ -27,7 +28,7 @@ def find_annotators(frame: pd.DataFrame, columns: Sequence[Column], label: str) 
         >>> find_annotators(frame, [make("rater_1"), make("pet")], "kind")
         ('rater_1',)
     """
-    called = re.compile(rf"({_WHO}|{re.escape(label)})[ _.-]?(\d+|[a-z]|(by|of)[ _.-]\w+)", re.IGNORECASE)
+    called = re.compile(rf"({_WHO}|{re.escape(label)})[ _.-]?(\d+|[a-z]|by[ _.-]\w+)", re.IGNORECASE)
     named = [
         column
         for column in columns
@@ -39,5 +40,5 @@ def find_annotators(frame: pd.DataFrame, columns: Sequence[Column], label: str) 
     return tuple(column.name for column in named if _values(frame[column.name]) <= values)
 
 
-def _values(cells: "pd.Series[object]") -> set[str]:
+def _values(cells: "pd.Series[Any]") -> set[str]:
     return {canonical(text) for text in pc.unique(read_texts(cells).drop_null()).to_pylist()}

@@ -16,6 +16,7 @@ import numpy as np
 
 from mlproj.diagnose.experts import Best, best_by_counts, best_by_votes
 from mlproj.diagnose.people_words import (
+    THE_LABEL,
     describe_best,
     describe_estimate,
     describe_plug_in,
@@ -30,6 +31,7 @@ from mlproj.diagnose.people_words import (
 )
 from mlproj.diagnose.rungs import GivenRung
 from mlproj.diagnose.words import choose_numbers
+from mlproj.metrics import metric_problem
 from mlproj.metrics.annotators import (
     Votes,
     bayes_bracket,
@@ -44,10 +46,15 @@ from mlproj.spec.goal import Expert, LabelIs
 
 _NEARLY_ALWAYS = 0.99
 """Share of the labels that are the mean or median of the annotators from which all are taken to be."""
+_BOTH_ENDS = (
+    "A gap is named only if it is the largest at both ends. Labels count as given independently: where they were "
+    "copied, or people share a mistaken rule, both ends are too low."
+)
 _UNLIKELY = 0.05
+_ENOUGH = 20
+"""Labels that must all be those of the data before they are taken for a copy."""
 _TOO_FEW = 3
 """Coincident mistakes below which a vote cannot be told from the truth."""
-THE_LABEL = "the label"
 _SQUARED = frozenset({"mse", "rmse"})
 
 
@@ -103,7 +110,7 @@ def from_votes(
     reading, reason = (label_is, "") if label_is else read_label(votes)
     shared = describe_votes(votes, metric, reading, declared=label_is is not None)
     told = () if label_is else (say_reading(reading, reason),)
-    agreed = say_agreement(shared["agreement"])
+    agreed = say_agreement(shared["agreement"], where)
     if reading == "consensus":
         told = (
             *told,
@@ -111,13 +118,9 @@ def from_votes(
         )
         return People(None, metric, (*told, *agreed), shared)
     if reading == "gold":
-        best = best_by_votes(votes, metric)
-        if best is None:
-            return People(None, metric, (*told, "No human level: nobody labelled an example with a label."), shared)
-        said = say_best(best, metric, where)
-        return People(_expert_rung(best, on), metric, (said, *told, *agreed), shared | describe_best(best, metric))
-    pooled = votes if reason == "copy" else votes.with_label(THE_LABEL)
-    if not (pooled.per_item > 1).any():
+        return _from_gold(votes, metric, on, where, told, shared)
+    pooled = votes if _copied(votes) else votes.with_label(THE_LABEL)
+    if not (pooled.per_item > 1).any() or _is_the_same(votes):
         lonely = f"No human level{where}: no example has two labels, so nobody knows how often people differ."
         return People(None, metric, (*told, lonely), shared)
     if votes.classes:
@@ -135,7 +138,7 @@ def read_label(votes: Votes) -> tuple[LabelIs, str]:
     Returns:
         The reading, and the figures behind it; "copy" where the label is one annotator's own.
     """
-    if any(_is_copy(votes, person) for person in range(len(votes.people))):
+    if _copied(votes):
         return "single", "copy"
     usable = votes.at(votes.known & (votes.per_item > 1))
     if not usable.n_items:
@@ -154,12 +157,24 @@ def read_label(votes: Votes) -> tuple[LabelIs, str]:
     return "gold", f"it differs from the annotators less than they do from one another: {figures}"
 
 
+def _copied(votes: Votes) -> bool:
+    """Whether the label of the data is one annotator's own."""
+    return any(_is_copy(votes, person) for person in range(len(votes.people)))
+
+
+def _is_the_same(votes: Votes) -> bool:
+    """Whether everybody labelled examples of their own and the data say the same: then there are no second labels."""
+    labelled = votes.known & (votes.per_item > 0)
+    same = bool(np.all(votes.answer[labelled[votes.item]] == votes.truth[votes.item[labelled[votes.item]]]))
+    return same and labelled.sum() >= _ENOUGH and bool((votes.per_item <= 1).all())
+
+
 def _is_copy(votes: Votes, person: int) -> bool:
     """Whether a person's labels are those of the data, throughout, although others differ."""
     own = votes.person == person
     items, labels = votes.item[own], votes.answer[own]
     known = votes.known[items]
-    if known.sum() < 20 or np.any(labels[known] != votes.truth[items[known]]):
+    if known.sum() < _ENOUGH or np.any(labels[known] != votes.truth[items[known]]):
         return False
     others = ~own & np.isin(votes.item, items) & votes.known[votes.item]
     return bool(np.any(votes.answer[others] != votes.truth[votes.item[others]]))
@@ -224,6 +239,20 @@ def _near_middle(votes: Votes) -> str:
     return f"it is their mean or median in {100 * share:.1f} % of the cases" if share >= _NEARLY_ALWAYS else ""
 
 
+def _from_gold(
+    votes: Votes, metric: str, on: str | None, where: str, told: tuple[str, ...], shared: Mapping[str, Any]
+) -> People:
+    """The best person against the truth."""
+    agreed = say_agreement(shared["agreement"], where)
+    unfit = metric_problem(metric, votes.classes, has_p=False)
+    best = None if unfit else best_by_votes(votes, metric)
+    if best is None:
+        why = unfit.message if unfit else "nobody labelled an example whose label is known"
+        return People(None, metric, (f"No human level{where}: {why}.", *told, *agreed), shared)
+    said = say_best(best, metric, where)
+    return People(_expert_rung(best, on), metric, (said, *told, *agreed), {**shared, **describe_best(best, metric)})
+
+
 def _medians(votes: Votes) -> Floats:
     """Median of each item's numbers (I,); each item has some."""
     ordered = votes.answer[np.lexsort((votes.answer, votes.item))]
@@ -253,10 +282,15 @@ def _from_disagreement(
     said = (
         f"Human level{where}: {spell_items(votes)}; two labels of an example differ in {numbers.value(found.value)} "
         f"[{numbers.bare(found.low)}, {numbers.bare(found.high)}], so the best possible error lies between "
-        f"{numbers.value(low)} and {numbers.value(high)}. A name must hold at both ends. Labels are taken as given "
-        "independently: where one was copied from another, both ends are too low."
+        f"{numbers.value(low)} and {numbers.value(high)}."
     )
-    notes = [said, *told, *say_plug_in(more["plug_in"], numbers), *say_agreement(shared["agreement"])]
+    notes = [
+        said,
+        _BOTH_ENDS,
+        *told,
+        *say_plug_in(more["plug_in"], numbers),
+        *say_agreement(shared["agreement"], where),
+    ]
     if metric != "error":
         notes = [f"Human level{where}: disagreement of people is an error and cannot stand beside {metric}.", *notes]
         return People(None, "error", tuple(notes), {**shared, **more})
@@ -277,7 +311,7 @@ def _from_spread(
     """The bracket of the best possible squared error, from the spread of several people's numbers."""
     found = spread(votes)
     n = int((votes.per_item > 1).sum())
-    agreed = say_agreement(shared["agreement"])
+    agreed = say_agreement(shared["agreement"], where)
     more: dict[str, Any] = {"kind": "spread", "spread": describe_estimate(found, n)}
     if metric not in _SQUARED:
         said = (
@@ -296,7 +330,7 @@ def _from_spread(
     said = (
         f"Human level{where}: {spell_items(votes)}. One person's number misses another's by a {metric} of "
         f"{numbers.value(high)} [{numbers.bare(high_low)}, {numbers.bare(highest)}]; no model of single labels gets "
-        f"below {numbers.value(low)}, the spread of people around their mean. A name must hold at both ends."
+        f"below {numbers.value(low)}, the spread of people around their mean."
     )
     source = f"{labels_per_item(votes)} labels per item; bracket {numbers.bare(low)}–{numbers.bare(high)}"
     floor = GivenRung("human", low, n, limits=(lowest, floor_high), method=found.method, text=source)
@@ -311,34 +345,37 @@ def _from_spread(
         source=source,
         floor=floor,
     )
-    return People(rung, metric, (said, *told, *agreed), {**shared, **more})
+    return People(rung, metric, (said, _BOTH_ENDS, *told, *agreed), {**shared, **more})
 
 
-def label_noise(people: People, ladder: Ladder) -> tuple[str | None, dict[str, Any] | None]:
+def label_noise(
+    people: People, ladder: Ladder, names: Sequence[str] = ("train", "train_dev", "dev", "test")
+) -> tuple[str | None, dict[str, Any] | None]:
     """What the rungs would read against true labels, if the wrong ones are random; None where nobody can tell.
 
     Args:
         people: Whose labels differ, that of the data among them.
         ladder: The ladder in the plain error.
+        names: The rungs whose labels are like those.
     """
     if people.noise is None or ladder.metric != "error" or people.n_classes < 2:
         return None, None
     rate = noise_rate(people.noise, people.n_classes)
     rungs = []
     for rung in ladder.rungs:
-        if rung.name != "human" and rung.error is not None and rung.low is not None and rung.high is not None:
+        if rung.name in names and rung.error is not None and rung.low is not None and rung.high is not None:
             found = without_noise((rung.error, rung.low, rung.high), rate, people.n_classes)
             rungs.append({"name": rung.name, **figure(*found), "n": rung.n})
     dev = next((row for row in rungs if row["name"] == "dev"), None)
+    document = {"rate": figure(*rate), "rungs": rungs, "method": "uniform noise, MOVER"}
     if dev is None:
-        return None, None
+        return None, document
     numbers = choose_numbers([rate[0], dev["value"]], is_rate=True)
     text = (
         f"If wrong labels are random, {numbers.value(rate[0])} of the labels are wrong, and against true ones dev "
         f"would read {numbers.value(dev['value'])} [{numbers.bare(dev['low'])}, {numbers.bare(dev['high'])}]."
     )
-    method = "uniform noise, MOVER"
-    return text, {"rate": figure(*rate), "rungs": rungs, "method": method}
+    return text, document
 
 
 def _expert_rung(best: Best, on: str | None) -> GivenRung:

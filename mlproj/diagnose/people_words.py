@@ -11,6 +11,8 @@ from mlproj.metrics.annotators import Votes, plug_in_error
 from mlproj.metrics.intervals import Estimate
 from mlproj.spec.goal import LabelIs
 
+THE_LABEL = "the label"
+"""What the label of the data is called among the people, where it is one more person's."""
 _FEW = 30
 """Examples below which the reader is reminded that there are few."""
 
@@ -27,7 +29,7 @@ def say_best(best: Best, metric: str, where: str = "") -> str:
     aside = f" {best.left_out:,} people labelled too few to choose from." if best.left_out else ""
     return (
         f"Human level{where}: {best.by} is the best of {len(best.judged)} ({others}{more}). The smallest of several "
-        f"figures is partly luck; chosen on some of the examples and judged on the others, the best one has "
+        f"figures is partly luck: chosen on one half of the examples and judged on the other, the best one has "
         f"{shown}.{aside}"
     )
 
@@ -45,15 +47,15 @@ def say_reading(reading: LabelIs, reason: str) -> str:
     return f"The label of the data is taken as {what}: {reason}. {cure}"
 
 
-def say_agreement(found: Mapping[str, Any] | None) -> tuple[str, ...]:
+def say_agreement(found: Mapping[str, Any] | None, where: str = "") -> tuple[str, ...]:
     """How far the annotators agree, in a sentence."""
     if found is None or found["value"] is None:
         return ()
     limits = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
     few = f" Only {found['n']} examples have two labels." if found["n"] < _FEW else ""
     return (
-        f"Agreement of the annotators: α = {found['value']:.2f}{limits} (Krippendorff; 1 is perfect, 0 is chance). It "
-        f"tells how good labels are, it is no error rate.{few}",
+        f"Agreement of the annotators{where}: α = {found['value']:.2f}{limits} (Krippendorff; 1 is perfect, 0 is "
+        f"chance). It tells how good labels are, it is no error rate.{few}",
     )
 
 
@@ -67,9 +69,10 @@ def say_plug_in(found: Mapping[str, Any] | None, numbers: Numbers) -> tuple[str,
 
 def spell_items(votes: Votes) -> str:
     """How many people labelled how many examples how often."""
-    n, people = int((votes.per_item > 1).sum()), len(votes.people)
-    who = f"{people:,} people" if people > 2 else "two people"
-    return f"{who}, {labels_per_item(votes)} labels on each of {n:,} examples"
+    n, others = int((votes.per_item > 1).sum()), len([name for name in votes.people if name != THE_LABEL])
+    who = f"{others:,} annotators" if others > 1 else votes.people[0]
+    label = f" and {THE_LABEL}" if THE_LABEL in votes.people else ""
+    return f"{who}{label}, {labels_per_item(votes)} labels on each of {n:,} examples"
 
 
 def labels_per_item(votes: Votes) -> str:

@@ -187,9 +187,12 @@ def _unresolved(judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers,
         return f"Unresolved: the training error, {size}, outweighs the other gaps. {_NO_HUMAN}"
     if len(names) == 1:
         gap = gaps[names[0]]
+        least = numbers.difference(max(gap.low, 0.0))
+        size = f"its {numbers.difference(gap.size)} may be as little as {least}"
+        if gap.other_end is not None:
+            size = f"it may be anything from {least} to {numbers.difference(gap.high)}"
         return (
-            f"Unresolved: {TITLES[gap.name]} is probably the largest gap ({show_chance(gap.p_largest)}), but its "
-            f"{numbers.difference(gap.size)} may be as little as {numbers.difference(max(gap.low, 0.0))}; "
+            f"Unresolved: {TITLES[gap.name]} is probably the largest gap ({show_chance(gap.p_largest)}), but {size}; "
             f"{numbers.difference(worth)} would be worth closing."
         )
     shown = [f"{TITLES[name]} ({show_chance(gaps[name].p_largest)})" for name in names]

@@ -187,6 +187,8 @@ def _annotator_flaws(project: Project, human: HumanLevel, path: Path) -> Iterato
             hint = f"Write [{human.annotators}] where it is a column, or name a .csv or .parquet file."
             yield Flaw(path, f"{show(human.annotators)} is neither a list of columns nor a file", hint)
         return
+    if not human.columns:
+        yield Flaw(path, "names nobody", "For example `annotators: [anna, ben]`.")
     for name in [name for name, n in Counter(human.columns).items() if n > 1]:
         yield Flaw(path, f"{show(name)} is named twice", "Keep one of the two.")
     taken = dict.fromkeys(project.data.labels, "the label") | dict.fromkeys(project.data.include, "in `data.include`")

@@ -114,8 +114,7 @@ class HumanLevel(Spec):
     """Half the width of its 95 % interval, where `n` does not say it."""
     annotators: (
         Annotated[
-            Annotated[Name, Tag("(scalar)")]
-            | Annotated[tuple[Name, ...], Field(min_length=1, strict=False), Tag("(list)")],
+            Annotated[Name, Tag("(scalar)")] | Annotated[tuple[Name, ...], Field(strict=False), Tag("(list)")],
             Discriminator(form_of),
             Words(("a list of columns or a .csv or .parquet file (id, annotator, label)",)),
         ]

@@ -162,11 +162,13 @@ def _rest(task: str | None, annotators: Sequence[str] = ()) -> Iterator[str]:
 
 def _human_level(annotators: Sequence[str], *, is_regression: bool) -> Iterator[str]:
     if annotators:
-        yield "# These columns look like labels that people gave. They are no features; they tell how often people differ."
+        yield "# These columns look like labels that people gave: no features, they tell how often people differ."
         yield f"human_level: {{annotators: [{', '.join(map(quote, annotators))}]}}"
         return
-    yield _note("# human_level: 2.5", "rmse") if is_regression else _note("# human_level: 0.01", "error rate")
-    yield _note("# human_level: {annotators: [anna, ben]}", "or columns with the labels of several people")
+    figure, meaning = ("2.5", "rmse") if is_regression else ("0.01", "error rate")
+    yield _note(
+        f"# human_level: {figure}", f"{meaning}; or {{annotators: [anna, ben]}}, columns of several people's labels"
+    )
 
 
 def _brief(path: str) -> str:

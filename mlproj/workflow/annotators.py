@@ -39,6 +39,7 @@ class Items:
         weight: Their weights in the metric (I,), or None.
         group: Their groups (I,), or None.
         aside: Ids that exist and may not be seen, or lie in no split.
+        of_target: Mask (I,) of those from the target distribution, in whatever split; None where splits tell.
     """
 
     ids: Texts
@@ -47,11 +48,12 @@ class Items:
     weight: NDArray[np.float64] | None = None
     group: Texts | None = None
     aside: Texts | None = None
+    of_target: NDArray[np.bool_] | None = None
 
     @classmethod
     def of_dataset(cls, dataset: "Dataset") -> "Items":
         """All examples of a project that may be seen."""
-        parts = list(dataset.parts.values())
+        data, parts = dataset.project.data, list(dataset.parts.values())
         y = np.concatenate([part.y for part in parts])
         truth = dataset.target.decode(np.zeros((len(y), dataset.target.n_outputs)), y)[""]
         weight = [part.weight for part in parts if part.weight is not None]
@@ -63,6 +65,8 @@ class Items:
             np.concatenate(weight) if weight else None,
             np.concatenate(group) if group else None,
             dataset.deal.ids[~dataset.deal.seen],
+            # with `time` the target is what comes later, whichever file it is from
+            None if data.time else np.concatenate([part.source for part in parts]) < len(data.sources),
         )
 
     @classmethod
@@ -80,6 +84,7 @@ class Labelled:
     votes: Votes
     split: Texts
     left_aside: int = 0
+    of_target: NDArray[np.bool_] | None = None
 
 
 def of_columns(cells: Mapping[str, Any], items: Items, blame: Blame) -> Labelled:
@@ -102,14 +107,15 @@ def of_columns(cells: Mapping[str, Any], items: Items, blame: Blame) -> Labelled
     people = tuple(cells)
     counts = [len(row) for row, _ in found]
     if not problems and not sum(counts):
-        problems.append(blame(f"hold no label in any of the {len(items.ids):,} examples", "Name columns with labels."))
+        problems.append(blame(f"all {len(items.ids):,} cells are empty", "Name columns that hold labels."))
     problems += [blame(f"column {name!r} is empty", "Leave it out.") for name, n in zip(people, counts, strict=True)
                  if not n and not problems]  # fmt: skip
     if problems:
         raise InvalidInput(problems)
     item = np.concatenate([row for row, _ in found])
     person = np.repeat(np.arange(len(people)), counts)
-    return Labelled(_votes(item, person, np.concatenate([a for _, a in found]), people, items), items.split)
+    votes = _votes(item, person, np.concatenate([a for _, a in found]), people, items)
+    return Labelled(votes, items.split, 0, items.of_target)
 
 
 def of_file(path: Path, items: Items, blame: Blame, id_column: str | None = None) -> Labelled:
@@ -149,7 +155,7 @@ def of_file(path: Path, items: Items, blame: Blame, id_column: str | None = None
     if problems:
         raise InvalidInput(problems)
     votes = _votes(known[row], person.astype(np.int64), answer, tuple(people.tolist()), items)
-    return Labelled(votes, items.split, len(np.unique(ids[aside])))
+    return Labelled(votes, items.split, len(np.unique(ids[aside])), items.of_target)
 
 
 def _votes(

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from mlproj.workflow.annotators import Blame, Labelled
 
 LABEL_IS: tuple[LabelIs, ...] = ("gold", "single", "consensus")
+_RUNGS_ON: Mapping[str, tuple[str, ...]] = {
+    "": ("train", "train_dev", "dev", "test"),
+    "training": ("train", "train_dev"),
+    "target": ("dev", "test"),
+}
+"""Rungs on each distribution; "" stands for both."""
 _FEWEST = 20
 """Examples with labels from which a distribution has a human level of its own."""
 _LARGE = 200_000
@@ -93,6 +99,8 @@ def _of_option(annotators: str, label_is: str | None) -> HumanLevel:
     names = [name.strip() for name in annotators.split(",") if name.strip()]
     if not names:
         problems.append(Problem("--annotators", "names no column", "For example --annotators anna,ben."))
+    twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+    problems += [Problem("--annotators", f"{name!r} is named twice", "Keep one of the two.") for name in twice]
     if problems:
         raise InvalidInput(problems)
     is_file = len(names) == 1 and names[0].lower().endswith((".csv", ".parquet"))
@@ -141,12 +149,13 @@ def _measure(
 
 
 def _by_distribution(labelled: "Labelled", on: str | None, *, differ: bool) -> dict[str, Any]:
-    """The labels of each distribution: dev is of the target, train and train-dev are what training sees."""
+    """The labels of each distribution; examples of the target that are trained on are of both."""
     votes = labelled.votes
     if not differ:
         return {"": votes}
-    of_target = np.isin(labelled.split, ["dev", "test"])
-    parts = {"training": votes.at(~of_target), "target": votes.at(of_target)}
+    held_out = np.isin(labelled.split, ["dev", "test"])
+    of_target = held_out if labelled.of_target is None else held_out | labelled.of_target
+    parts = {"training": votes.at(~held_out), "target": votes.at(of_target)}
     if on is not None:
         return {on: parts[on]}
     n = {place: int((part.per_item > 0).sum()) for place, part in parts.items()}
@@ -242,7 +251,8 @@ def check_annotators(project: "Project", dataset: "Dataset") -> list[str]:
     Raises:
         InvalidInput: When they cannot be read.
     """
-    notes, problems = [], []
+    notes: list[str] = []
+    problems: list[Problem] = []
     for level in project.humans:
         if level.annotators is None:
             continue
@@ -255,6 +265,8 @@ def check_annotators(project: "Project", dataset: "Dataset") -> list[str]:
         people = ", ".join(votes.people[:6]) + (f", … ({len(votes.people):,} people)" if len(votes.people) > 6 else "")
         labelled_n, twice = int((votes.per_item > 0).sum()), int((votes.per_item > 1).sum())
         columns = " Their columns are no features, and stay in sheets." if level.columns else ""
+        if not twice:
+            columns += " With one label per example they can only be held against the label of the data."
         notes.append(
             f"human_level: labels of {people} on {labelled_n:,} examples outside of test, two or more on {twice:,}."
             + columns
@@ -278,6 +290,8 @@ def _check_single(n_labels: int, blame: "Blame") -> None:
 def _absent(name: str, names: Sequence[str], blame: "Blame") -> Problem:
     from mlproj.data.words import suggest
 
+    if name == "y_true":
+        return blame("'y_true' is the label", "Name the columns of the people; the label counts by itself.")
     return blame(f"there is no column {name!r}", suggest(name, names) or "The file holds answers only.")
 
 
@@ -296,8 +310,8 @@ def add_people(ladder: Ladder, told: Told, subject: Subject) -> Ladder:
     notes = list(told.notes)
     document = None if told.document is None else {place: dict(each) for place, each in told.document.items()}
     for place, people in told.people.items():
-        said, noise = label_noise(people, ladder)
-        notes += [said] if said and place in ("", "target") else []
+        said, noise = label_noise(people, ladder, _RUNGS_ON[place])
+        notes += [said] if said else []
         if document is not None:
             document[place or "both"]["label_noise"] = noise
     there = None

@@ -159,10 +159,16 @@ CASES: list[tuple[str, list[str]]] = [
     (HEAD + "human_level: {error: 0.1, on: both}\n", ["human_level.on: 'both'", "training or target"]),
     (HEAD + "human_level: {error: 0.1, n: 9, half_width: 1}\n", ["give either `n` or `half_width`, not both"]),
     (HEAD + "human_level: {error: 0.1, annotators: [a]}\n", ["give one of `error`, ", "`annotators` or `experts`"]),
-    (HEAD + "human_level: {anotators: [a]}\n", ["human_level.anotators: is no known key", "Did you mean `annotators`?"]),
+    (
+        HEAD + "human_level: {anotators: [a]}\n",
+        ["human_level.anotators: is no known key", "Did you mean `annotators`?"],
+    ),
     (HEAD + "human_level: {annotators: [a], n: 9}\n", ["of `annotators` and `experts` they are counted"]),
     (HEAD + "human_level: {error: 0.1, label_is: gold}\n", ["`label_is` goes with `annotators`"]),
-    (HEAD + "human_level: {annotators: [a], label_is: golden}\n", ["gold, single or consensus", "Did you mean `gold`?"]),
+    (
+        HEAD + "human_level: {annotators: [a], label_is: golden}\n",
+        ["gold, single or consensus", "Did you mean `gold`?"],
+    ),
     (HEAD + "human_level: {experts: [{by: anna, n: 5, errors: 6}]}\n", ["6 errors in 5 examples are more than"]),
     (HEAD + "human_level: {experts: [{by: anna, n: 5}]}\n", ["give either `errors`"]),
     (HEAD + "human_level: {value: 0.9}\n", ["`value` needs its `metric`"]),
