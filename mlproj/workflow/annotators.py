@@ -146,15 +146,14 @@ def of_file(path: Path, items: Items, blame: Blame, id_column: str | None = None
     problems = [Problem("column label", message, hint, str(path)) for message, hint in strange]
     problems += _strangers(ids[(known < 0) & ~aside], len(ids), items, key, path)
     keep = known[row] >= 0
-    row, answer = row[keep], answer[keep]
-    people, person = np.unique(who[row], return_inverse=True)
-    problems += _twice(known[row], person, ids[row], people, path)
-    if not problems and not len(row):
-        why = "are of the sealed test set, or of examples without a label" if aside.any() else "are empty"
+    people, person = np.unique(who[row[keep]], return_inverse=True)
+    problems += _twice(known[row[keep]], person, ids[row[keep]], people, path)
+    if not problems and not keep.any():
+        why = "are of the sealed test set, or of examples without a label" if len(answer) else "are empty"
         problems.append(Problem("column label", f"all its labels {why}", "Label examples of train or dev.", str(path)))
     if problems:
         raise InvalidInput(problems)
-    votes = _votes(known[row], person.astype(np.int64), answer, tuple(people.tolist()), items)
+    votes = _votes(known[row[keep]], person.astype(np.int64), answer[keep], tuple(people.tolist()), items)
     return Labelled(votes, items.split, len(np.unique(ids[aside])), items.of_target)
 
 
