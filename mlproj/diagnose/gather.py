@@ -166,10 +166,11 @@ def find_constant(predictions: Predictions | None, metric: str) -> dict[str, Any
 
 def leak_notes(predictions: Predictions) -> list[str]:
     """Ids that stand for several rows: within a split they hint at groups, across splits at a leak."""
-    ids, split = predictions.ids.tolist(), predictions.split.tolist()
+    ids = predictions.ids.tolist()
     if len(set(ids)) == len(ids):
         return []
     notes = []
+    split = predictions.split.tolist()
     by_split = {name: {i for i, s in zip(ids, split, strict=True) if s == name} for name in predictions.splits}
     shared = set.intersection(by_split["train"], by_split["dev"]) if {"train", "dev"} <= by_split.keys() else set()
     if shared:

@@ -72,6 +72,7 @@ def ladder_of(
     min_gap: float | None = None,
     label: str | None = None,
     people: GivenRung | None = None,
+    is_part: bool = False,
 ) -> Ladder:
     """Computes the ladder of predictions, of rungs given by hand, or of both.
 
@@ -92,6 +93,7 @@ def ladder_of(
         min_gap: Smallest gap worth closing.
         label: The one label to speak of, where there are several.
         people: The rung that `human` amounts to, where it is no figure: measured on the labels of several people.
+        is_part: Whether it stands beside a ladder of the same examples that already says what they lack.
 
     Returns:
         Rungs, gaps and verdict; with several labels those of the mean, and each label's own ladder.
@@ -119,7 +121,7 @@ def ladder_of(
     samples, further = gather_samples(predictions, by_hand, chosen)
     notes += further
     matched = None if predictions is None else match_prevalence(predictions, chosen)
-    if predictions is not None:
+    if predictions is not None and not is_part:
         notes += leak_notes(predictions)
     setting = Setting(
         metric=chosen,
@@ -142,6 +144,7 @@ def _ladders_of_labels(predictions: Predictions, setting: Setting) -> dict[str, 
     return {
         label: ladder_of(
             of_label(predictions, label),
+            is_part=True,
             metric=own_metric(setting.metric, answers),
             metric_is_asked=True,
             distributions_differ=setting.distributions_differ,
