@@ -40,7 +40,7 @@ from mlproj.metrics.annotators import (
     spread,
     without_noise,
 )
-from mlproj.metrics.intervals import Floats, gather_units, t_quantile
+from mlproj.metrics.intervals import Estimate, Floats, gather_units, t_quantile
 from mlproj.records import Ladder
 from mlproj.spec.goal import Expert, LabelIs
 
@@ -303,6 +303,11 @@ def _from_disagreement(
         method=f"{found.method}, down to Cover & Hart's lower end", source=source, floor=floor,
     )  # fmt: skip
     return People(rung, "error", tuple(notes), {**shared, **more}, limits, votes.n_classes)
+
+
+def _say_never(found: Estimate) -> tuple[str, ...]:
+    """The doubt that labels which never differ raise."""
+    return ("Not one label differs from another: were they copied?",) if found.value == 0 else ()
 
 
 def _from_spread(

@@ -17,7 +17,7 @@ from mlproj.metrics.intervals import Floats
 
 _DRAWS, _FEWEST_DRAWS = 1000, 200
 _BUDGET = 20_000_000
-"""Counts drawn in all: beyond so many units there are fewer draws."""
+"""Counts drawn in all: beyond so many kinds of items there are fewer draws."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,11 @@ class Agreement:
         n = len(units)
         if n < 2:
             return float("nan"), float("nan")
+        # items that were labelled alike are drawn together: few kinds of items stand for very many
+        kinds, times = np.unique(units, axis=0, return_counts=True)
         rng = np.random.default_rng(seed)
-        n_draws = int(np.clip(_BUDGET // n, _FEWEST_DRAWS, _DRAWS))
-        drawn = self.ratio(np.stack([rng.multinomial(n, np.full(n, 1 / n)) @ units for _ in range(n_draws)]))
+        n_draws = int(np.clip(_BUDGET // len(kinds), _FEWEST_DRAWS, _DRAWS))
+        drawn = self.ratio(np.stack([rng.multinomial(n, times / n) @ kinds for _ in range(n_draws)]))
         known = drawn[~np.isnan(drawn)]
         if not len(known):
             return float("nan"), float("nan")

@@ -174,7 +174,7 @@ def _read(
             return (
                 np.zeros(0, np.int64),
                 np.zeros(0),
-                [(f"holds {_some(texts)}, but the label is a number", "Empty it.")],
+                [(f"holds {_some(texts)}, but the label is a number", "Correct or empty such cells.")],
             )
         values = columns.numbers(name, what="a label", missing=True)
         rows = np.flatnonzero(np.isfinite(values))

@@ -100,7 +100,7 @@ def diagnose_bias_variance(
         if run is not None:
             raise InvalidInput([Problem("--predictions", "a RUN is given as well; name one of them")])
         run = predictions
-    _check_people(given, annotators, label_is)
+    _check_people(given, annotators, label_is, label)
     by_hand = run is None and any(rung.name != "human" for rung in given)
     with Subjects() as subjects:
         subject = HAND_MADE if by_hand else subjects.find(run, project, metric=metric)
@@ -155,8 +155,13 @@ def _judge(
     return Diagnosis(subject, ladder, actions, words)
 
 
-def _check_people(given: "Sequence[GivenRung]", annotators: str | None, label_is: str | None) -> None:
-    """Labels of people stand in place of a figure, not beside it."""
+def _check_people(
+    given: "Sequence[GivenRung]", annotators: str | None, label_is: str | None, label: str | None
+) -> None:
+    """Labels of people stand in place of a figure, not beside it, and speak of the only label."""
+    if annotators is not None and label is not None:
+        message = "people's labels speak of the only label, and --label names one of several"
+        raise InvalidInput([Problem("--annotators", message, "Give the human level as a figure: --human ERROR:N.")])
     if annotators is not None and any(rung.name == "human" for rung in given):
         raise InvalidInput([Problem("--annotators", "a human level is given as well", "Give one of the two.")])
     if label_is is not None and annotators is None:

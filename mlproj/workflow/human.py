@@ -134,7 +134,7 @@ def _measure(
     if level.annotators is None:
         return {on or "": People(as_given(level), level.metric or "error", (), {})}, []
     labelled = read_labels(level, subject, blame)
-    notes = []
+    notes = _were_features(level, subject)
     if labelled.left_aside:
         notes.append(
             f"Labels of {labelled.left_aside:,} examples of the sealed test set, or of no split, are left aside."
@@ -146,6 +146,22 @@ def _measure(
         where = f" on the {place} distribution" if place else ""
         found[place] = from_votes(votes, wanted, label_is=level.label_is, on=place or None, where=where)
     return found, notes
+
+
+def _were_features(level: HumanLevel, subject: Subject) -> list[str]:
+    """The warning that a model was shown the labels of people as features, before they were declared."""
+    run = subject.run
+    if run is None or run.folder is None or subject.is_foreign or not level.columns:
+        return []
+    from mlproj.data.columns import assign_roles
+    from mlproj.spec.load import load_project
+
+    roles = assign_roles(load_project(run.folder / "project.yaml"), level.columns, ())
+    seen = [name for name in level.columns if roles[name] == "feature"]
+    if not seen:
+        return []
+    were = "was a feature" if len(seen) == 1 else "were features"
+    return [f"{', '.join(seen)} {were} of {run.name}: it was told what people said. Train anew: mlproj train"]
 
 
 def _by_distribution(labelled: "Labelled", on: str | None, *, differ: bool) -> dict[str, Any]:

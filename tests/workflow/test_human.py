@@ -74,8 +74,15 @@ def test_columns_of_annotators_tell_the_human_level_and_are_no_features(one_tabl
     assert any("labels of anna, ben on 500 examples outside of test" in note for note in checked.report.notes)
     assert [c.role for c in checked.report.columns if c.name in ("anna", "ben")] == ["annotator", "annotator"]
     assert not {"anna", "ben"} & set(mlproj.load_split(one_table, "train").columns)
+    spec = one_table / "project.yaml"
+    spec.write_text(ONE_TABLE.replace("human_level: {annotators: [anna, ben]}\n", ""))
+    mlproj.train(one_table, name="too-early")
+    spec.write_text(ONE_TABLE)
+    told = mlproj.diagnose_bias_variance(project=one_table).text()
+    assert "anna, ben were features of too-early" in " ".join(told.split())
     mlproj.train(one_table)
     diagnosis = mlproj.diagnose_bias_variance(project=one_table)
+    assert "were features of" not in " ".join(diagnosis.text().split())
     human = diagnosis.document()["rungs"][0]
     assert human["n"] == 500  # the sealed test set is not looked at
     assert human["source"].startswith("3 labels per item; bracket ")
@@ -207,6 +214,17 @@ def test_a_predictions_file_brings_annotators_of_its_own(keras: Path) -> None:
 def test_what_is_wrong_with_the_options_is_said(keras: Path, options: dict[str, Any], fragment: str) -> None:
     with pytest.raises(InvalidInput, match=fragment):
         mlproj.diagnose_bias_variance(keras, **options)
+
+
+def test_a_label_of_several_has_no_annotators(keras: Path) -> None:
+    with pytest.raises(InvalidInput, match="--label names one of several"):
+        mlproj.diagnose_bias_variance(keras, annotators="anna", label="p")
+
+
+def test_labels_that_never_differ_raise_a_doubt(keras: Path) -> None:
+    frame = pd.read_csv(keras)
+    frame.assign(anna=frame["y_true"], ben=frame["y_true"]).to_csv(keras, index=False)
+    assert "were they copied?" in mlproj.diagnose_bias_variance(keras, annotators="anna,ben").text()
 
 
 def test_rungs_by_hand_have_nobody_who_labelled_them() -> None:
