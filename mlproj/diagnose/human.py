@@ -287,6 +287,7 @@ def _from_disagreement(
     notes = [
         said,
         _BOTH_ENDS,
+        *_say_never(found),
         *told,
         *say_plug_in(more["plug_in"], numbers),
         *say_agreement(shared["agreement"], where),
