@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Ladder, Remedy, Run
 from mlproj.workflow.figures import opened_test
-from mlproj.workflow.human import Told, add_people, find_human
+from mlproj.workflow.human import Told, find_human
 from mlproj.workflow.labels import corrections_of, note_one_sided, note_since
+from mlproj.workflow.people import add_people
 from mlproj.workflow.subject import Subject, Subjects, as_run
 
 if TYPE_CHECKING:
@@ -147,7 +148,12 @@ def _judge(
         )
     one_sided = note_one_sided(corrections_of(subject.run), splits.get("sizes", {}))
     said = [note for note in (one_sided, note_since(subject.run, told), *subject.notes) if note]
-    ladder = add_people(replace(ladder, notes=(*ladder.notes, *said)), about or Told(), subject)
+    ladder = add_people(
+        replace(ladder, notes=(*ladder.notes, *said)),
+        about or Told(),
+        subject,
+        one_sided=one_sided is not None,
+    )
     outcome = subject.run.outcome if subject.run else None
     trained = None if subject.is_foreign else subject.selector or None
     actions = remedies(ladder, project=told, run=trained, outcome=outcome, subject=subject.selector)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlproj.errors import InvalidInput, MlprojError, Problem
-from mlproj.records import Ladder, Predictions, Rung
+from mlproj.errors import InvalidInput, Problem
+from mlproj.records import Predictions
 from mlproj.spec.goal import HumanLevel, LabelIs
 from mlproj.workflow.subject import Subject
 
@@ -20,16 +20,8 @@ if TYPE_CHECKING:
     from mlproj.workflow.annotators import Blame, Labelled
 
 LABEL_IS: tuple[LabelIs, ...] = ("gold", "single", "consensus")
-_RUNGS_ON: Mapping[str, tuple[str, ...]] = {
-    "": ("train", "train_dev", "dev", "test"),
-    "training": ("train", "train_dev"),
-    "target": ("dev", "test"),
-}
-"""Rungs on each distribution; "" stands for both."""
-_FEWEST = 20
+FEWEST = 20
 """Examples with labels from which a distribution has a human level of its own."""
-_LARGE = 200_000
-"""Training examples beyond which nobody waits for the data to be read again, for one cell of a table."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +167,7 @@ def _by_distribution(labelled: "Labelled", on: str | None, *, differ: bool) -> d
     if on is not None:
         return {on: parts[on]}
     n = {place: int((part.per_item > 0).sum()) for place, part in parts.items()}
-    enough = {place: part for place, part in parts.items() if n[place] >= _FEWEST}
+    enough = {place: part for place, part in parts.items() if n[place] >= FEWEST}
     most = max(parts, key=lambda place: n[place])
     return enough or {most: parts[most]}
 
@@ -309,96 +301,3 @@ def _absent(name: str, names: Sequence[str], blame: "Blame") -> Problem:
     if name == "y_true":
         return blame("'y_true' is the label", "Name the columns of the people; the label counts by itself.")
     return blame(f"there is no column {name!r}", suggest(name, names) or "The file holds answers only.")
-
-
-def add_people(ladder: Ladder, told: Told, subject: Subject) -> Ladder:
-    """The ladder with what people's labels say beside its rungs: notes, label noise, the general table.
-
-    Args:
-        ladder: The ladder.
-        told: What was found about people.
-        subject: The run or file.
-    """
-    from mlproj.diagnose.human import label_noise
-    from mlproj.diagnose.samples import take
-    from mlproj.diagnose.table import general_table
-
-    notes = list(told.notes)
-    document = None if told.document is None else {place: dict(each) for place, each in told.document.items()}
-    for place, people in told.people.items():
-        said, noise = label_noise(people, ladder, _RUNGS_ON[place])
-        notes += [said] if said else []
-        if document is not None:
-            document[place or "both"]["label_noise"] = noise
-    there = None
-    if ladder.rung("human") is not None and told.rung is not None and told.rung.on_target is not None:
-        there = take(told.rung.on_target, ladder.metric).shown
-    table = general_table(ladder, human_on_target=there, trained_on_target=_trained_on_target(ladder, subject))
-    if table is not None:
-        table["missing"] = [row | {"command": _command(row, ladder, subject)} for row in table["missing"]]
-        notes += _harder(table)
-    return replace(ladder, notes=(*notes, *ladder.notes), people=document, table=table)
-
-
-def _trained_on_target(ladder: Ladder, subject: Subject) -> Rung | None:
-    """The error on those training examples that come from the target distribution; None where nobody can tell."""
-    from mlproj.diagnose.samples import measure
-
-    project, predictions = subject.project, subject.predictions
-    if project is None or predictions is None or not project.data.extra or len(predictions.labels) > 1:
-        return None
-    train = predictions.part("train")
-    of_source = {part.path for part in project.data.sources}
-    held = (subject.splits or {}).get("from", {}).get("train")
-    if not len(train) or len(train) > _LARGE or (held is not None and not _holds(held, of_source)):
-        return None
-    try:
-        from mlproj.workflow.arrays import open_dataset
-
-        part = open_dataset(project, save=False).parts["train"]
-    except (MlprojError, OSError):
-        return None  # the ladder needs no data; this cell does
-    target = set(part.ids[part.source < len(project.data.sources)].tolist())
-    rows = np.array([name in target for name in train.ids.tolist()], dtype=np.bool_)
-    if rows.sum() < _FEWEST or rows.all():
-        return None
-    try:
-        return replace(measure("train", train.select(rows), ladder.metric).rung, distribution="target")
-    except InvalidInput:
-        return None  # the metric is undefined on them
-
-
-def _holds(parts: Mapping[str, int], sources: set[str]) -> bool:
-    """Whether any part is a source, or some rows of one."""
-    return any(name in sources or name.partition(" where ")[0] in sources for name in parts)
-
-
-def _command(row: Mapping[str, str], ladder: Ladder, subject: Subject) -> str | None:
-    """What fills a cell of the table, as a command where there is one."""
-    from mlproj.advise import commands
-
-    project = subject.project
-    if project is None or row["row"] == "human":
-        return None
-    if row["row"] == "held_out" and row["column"] == "training":
-        train = ladder.rung("train")
-        n = min(500, max((train.n or 2000) // 4, 1)) if train is not None else 500
-        return commands.redraw(project, train_dev=n)
-    dev = ladder.rung("dev")
-    if row["row"] == "trained_on" and dev is not None and dev.n is not None and dev.n > 1:
-        return commands.redraw(project, dev=max(dev.n // 2, 2))
-    return None
-
-
-def _harder(table: Mapping[str, Any]) -> list[str]:
-    """How much harder the target is for people, which no data of the training distribution make up for."""
-    from mlproj.diagnose.words import choose_numbers
-
-    row = table["rows"][0]
-    if row["training"] is None or row["target"] is None or row["training"] == row["target"]:
-        return []
-    apart = row["target"]["error"] - row["training"]["error"]
-    if apart <= 0:
-        return []
-    numbers = choose_numbers([row["target"]["error"]], is_rate=row["target"]["error"] <= 1)
-    return [f"People, too, err more on the target: by {numbers.difference(apart)}. That part of a data mismatch stays."]

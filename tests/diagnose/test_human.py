@@ -1,5 +1,6 @@
 """What people's labels amount to: what the label is beside them, the rung, names at both ends, noise, words."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 from crowd import draw_answers, make_votes
 from numpy.typing import NDArray
 
+from mlproj.advise import next_command
 from mlproj.diagnose import ladder_of, parse_rungs, render_text, to_document
-from mlproj.diagnose.human import People, from_counts, from_votes, label_noise, read_label
+from mlproj.diagnose.human import People, from_counts, from_votes, label_noise
+from mlproj.diagnose.label_reading import read_label
 from mlproj.diagnose.rungs import GivenRung
 from mlproj.metrics.annotators import Votes
 from mlproj.records import Ladder
@@ -179,6 +182,14 @@ def test_a_human_level_of_the_target_decides_whether_people_are_beaten() -> None
     assert found.verdict.state != "past_human"
     alone = ladder(GivenRung("human", 0.04, 2000), "train=1%:20000", "train_dev=1.5%:20000", "dev=2%:20000")
     assert alone.verdict.state == "past_human"
+
+
+def test_more_labels_of_people_are_no_figure_to_be_typed_in() -> None:
+    known = ladder(bracket(0.02, 0.04, n=25), "train=5%:100000", "dev=7.5%:100000")
+    known = replace(known, verdict=replace(known.verdict, resolve={"grow": "human", "by": 300}))
+    told = replace(known, people={"both": {}})
+    assert "--human" not in next_command(told, (), subject="keras.csv")
+    assert "--human" in next_command(known, (), subject="keras.csv")
 
 
 def test_labels_that_differ_speak_of_the_error_alone() -> None:
