@@ -148,6 +148,9 @@ def test_a_gap_is_named_only_if_it_is_the_largest_at_both_ends() -> None:
     assert ladder(bracket(0.049, 0.05), *rungs).verdict.named == "variance"
     assert ladder(bracket(0.001, 0.05), *rungs).verdict.state == "unresolved"  # bias may be 4.9 points
     assert ladder(bracket(0.001, 0.002), *rungs).verdict.named == "avoidable_bias"
+    close = ladder(bracket(0.019, 0.05), *rungs)  # at the lower end bias and variance are about the same
+    assert close.verdict.state == "unresolved"
+    assert next(gap for gap in close.gaps if gap.name == "variance").p_largest < 0.7
 
 
 def test_avoidable_bias_needs_the_upper_end_and_its_interval_reaches_the_lower() -> None:
