@@ -165,6 +165,7 @@ def judge(samples: Mapping[str, Sample], steps: Sequence[Step], worth: float) ->
             n={name: samples[name].rung.n for name in (step.upper, step.lower) if name},
             method=_method(samples, step),
             other_end=_other_size(samples, step),
+            mixed=step.mixed,
         )
         for k, step in enumerate(steps)
         if step.name

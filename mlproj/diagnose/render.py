@@ -73,7 +73,7 @@ def _gap_rows(ladder: Ladder, numbers: Numbers) -> list[list[str]]:
     worth = f"P(> {numbers.bare(ladder.verdict.min_gap)})"
     rows = [["gap", "points" if numbers.is_rate else "size", "95 % interval", worth, "P(largest)", ""]]
     for gap in ladder.gaps:
-        mark = "<- named" if gap.name == ladder.verdict.named else ""
+        mark = "mixed " * gap.mixed + "<- named" * (gap.name == ladder.verdict.named)
         chances = show_chance(gap.p_worth), show_chance(gap.p_largest)
         rows.append([TITLES[gap.name], *_gap_numbers(gap, numbers), *chances, mark])
     return rows
@@ -210,6 +210,7 @@ def _gap_document(gap: Gap) -> dict[str, Any]:
         "n": dict(gap.n),
         "method": gap.method,
         "bracket": None if gap.other_end is None else {"low": finite(gap.size), "high": finite(gap.other_end)},
+        "mixed": gap.mixed,
     }
 
 

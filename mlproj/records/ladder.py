@@ -52,6 +52,7 @@ class Gap:
         n: Examples behind its rungs by name; None for a constant.
         method: How the interval was computed.
         other_end: Size at the other end, where the upper rung is only known to lie between two; None otherwise.
+        mixed: Whether its rungs belong to different distributions that it does not speak of.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Gap:
     n: Mapping[str, int | None] = field(default_factory=dict)
     method: str = ""
     other_end: float | None = None
+    mixed: bool = False
 
 
 @dataclass(frozen=True)

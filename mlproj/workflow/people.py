@@ -49,7 +49,7 @@ def add_people(ladder: Ladder, told: Told, subject: Subject, *, one_sided: bool 
     table = general_table(ladder, human_on_target=there, trained_on_target=_trained_on_target(ladder, subject))
     if table is not None:
         table["missing"] = [row | {"command": _command(row, ladder, subject)} for row in table["missing"]]
-        notes += _harder(table)
+        notes += _harder(table, ladder.metric)
     return replace(ladder, notes=(*notes, *ladder.notes), people=document, table=table)
 
 
@@ -111,15 +111,24 @@ def _command(row: Mapping[str, str], ladder: Ladder, subject: Subject) -> str | 
     return None
 
 
-def _harder(table: Mapping[str, Any]) -> list[str]:
+def _harder(table: Mapping[str, Any], metric: str) -> list[str]:
     """How much harder the target is for people, which no data of the training distribution make up for."""
+    from mlproj.diagnose.rungs import is_rate
     from mlproj.diagnose.words import choose_numbers
+    from mlproj.metrics.intervals import mover
 
     row = table["rows"][0]
     if row["training"] is None or row["target"] is None or row["training"] == row["target"]:
         return []
-    apart = row["target"]["error"] - row["training"]["error"]
-    if apart <= 0:
+    cells = [tuple(row[place][key] for key in ("error", "low", "high")) for place in ("target", "training")]
+    if any(None in cell for cell in cells):
         return []
-    numbers = choose_numbers([row["target"]["error"]], is_rate=row["target"]["error"] <= 1)
-    return [f"People, too, err more on the target: by {numbers.difference(apart)}. That part of a data mismatch stays."]
+    apart, (low, high) = cells[0][0] - cells[1][0], mover(cells[0], cells[1])
+    if low <= 0:
+        return []
+    numbers = choose_numbers([row["target"]["error"]], is_rate=is_rate(metric))
+    limits = f"[{numbers.bare(low)}, {numbers.bare(high)}]"
+    return [
+        f"People, too, err more on the target: by {numbers.difference(apart)} {limits}. "
+        "No training data make up for that part of a data mismatch."
+    ]

@@ -195,6 +195,18 @@ def test_more_labels_of_people_are_no_figure_to_be_typed_in() -> None:
     assert "--human" in next_command(known, (), subject="keras.csv")
 
 
+def test_a_human_level_of_the_target_alone_makes_a_mixed_gap() -> None:
+    rungs = ("train=3%:5000", "train_dev=3.5%:5000", "dev=6%:5000")
+    found = ladder(GivenRung("human", 0.02, 2000, on="target"), *rungs)
+    gap = found.gaps[0]
+    assert (gap.mixed, gap.other_end) == (True, 0.03)
+    line = next(line for line in render_text(found).splitlines() if line.startswith("avoidable bias"))
+    assert line.endswith("mixed")
+    assert to_document(found)["gaps"][0]["mixed"]
+    alike = ladder(GivenRung("human", 0.02, 2000), *rungs)
+    assert not any(each.mixed or each.other_end is not None for each in alike.gaps)
+
+
 def test_labels_that_differ_speak_of_the_error_alone() -> None:
     found = from_votes(same_process(6), "f1", label_is="single")
     assert found.rung is None
