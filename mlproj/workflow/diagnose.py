@@ -143,7 +143,7 @@ def diagnose_bias_variance(
         about = find_human(subject, metric=metric, annotators=annotators, label_is=label_is) if asks_people else None
         diagnosis = _judge(subject, given, metric, min_gap, label, opened, about)
         if series and subjects.tracker is not None:
-            question = Question(given, min_gap, label, last)
+            question = Question(given, min_gap, label, last, about)
             found = series_of(subjects.tracker, subject, diagnosis.ladder, question)
             diagnosis = replace(diagnosis, series=found)
         _write(diagnosis, picture, markdown)

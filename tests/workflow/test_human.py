@@ -97,6 +97,18 @@ def test_columns_of_annotators_tell_the_human_level_and_are_no_features(one_tabl
     assert {"anna", "ben"} <= set(pd.read_csv(one_table / "sheet.csv").columns)
 
 
+def test_each_run_of_a_series_has_the_same_people_to_compare_with(one_table: Path) -> None:
+    for epochs in (1, 3):
+        mlproj.train(one_table, set=[f"training.epochs={epochs}"])
+    series = mlproj.diagnose_bias_variance(project=one_table, series=True).series
+    assert series is not None
+    people = [entry.ladder.rung("human") for entry in series.entries]
+    assert len(people) == 2
+    assert people[0] is not None
+    assert people[0] == people[1]
+    assert people[0].low is not None
+
+
 def test_annotators_may_be_named_later_without_renaming_examples(one_table: Path) -> None:
     spec = one_table / "project.yaml"
     spec.write_text(ONE_TABLE.replace("human_level: {annotators: [anna, ben]}\n", "").replace(", id: uid", ""))
