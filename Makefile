@@ -67,6 +67,7 @@ bench: $(ALL) ## compare with plain PyTorch and Optuna, and time the start-up
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/train_vs_torch.py
 	@$(BIN)/python benchmarks/search_vs_optuna.py
+	@$(BIN)/python benchmarks/ladder_at_scale.py
 
 format: $(ALL) ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix --quiet . || true

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlproj.diagnose.rungs import GivenRung
+from mlproj.diagnose.rungs import RELATIVE_LOSS, GivenRung
 from mlproj.records import Ladder
 from mlproj.spec.project import Project
 
@@ -53,9 +53,21 @@ def train(project: Project, run: str, changes: Mapping[str, str], name: str) -> 
     return join(project, "train", "--like", run, *settings, "--name", name)
 
 
-def look_at_errors(project: Project | None, subject: str) -> str:
-    """Writes the wrong answers of a run or a predictions file into a sheet."""
-    return join(project, "errors", "export", subject, "--out", "errors.xlsx")
+def look_at_errors(project: Project | None, subject: str, ladder: Ladder) -> str:
+    """Writes the wrong answers of a run or a predictions file into a sheet; of several labels, those of the worst."""
+    label = ladder.label or worst_label(ladder)
+    words = ["--label", label] if label else []
+    return join(project, "errors", "export", subject, *words, "--out", "errors.xlsx")
+
+
+def worst_label(ladder: Ladder) -> str:
+    """The label with the largest dev loss against its constant answer; empty where there are not several."""
+
+    def share(own: Ladder) -> float:
+        dev, constant = own.rung("dev"), (own.constant or {}).get("value") or 1.0
+        return (dev.error or 0.0) / constant if dev is not None else 0.0
+
+    return max(ladder.labels, key=lambda label: share(ladder.labels[label]), default="")
 
 
 def redraw(project: Project, **sizes: int) -> str:
@@ -84,8 +96,9 @@ def diagnose(
         min_gap: Smallest gap worth closing, where another one is wanted.
     """
     words = ["diagnose", "bias-variance", *([subject] if subject else [])]
-    if ladder.metric != _metric_by_itself(given, project, human):
+    if ladder.metric not in (RELATIVE_LOSS, _metric_by_itself(given, project, human)):
         words += ["--metric", ladder.metric]
+    words += ["--label", ladder.label] if ladder.label else []
     words += ["--human", human] if human else []
     for rung in given:
         if not (rung.name == "human" and human):

@@ -114,7 +114,7 @@ def _data_command(gap: str, ladder: Ladder, project: Project, subject: str | Non
         return commands.redraw(project, dev=2 * n_dev)
     if gap != "data_mismatch":
         return None
-    return commands.look_at_errors(project, subject) if subject else commands.join(project, "check")
+    return commands.look_at_errors(project, subject, ladder) if subject else commands.join(project, "check")
 
 
 def next_command(
@@ -145,11 +145,12 @@ def next_command(
     if verdict.state == "unresolved":
         if "variance_or_data_mismatch" in verdict.candidates[:1] and (apart := _first_command(actions)):
             return apart  # deals out a train-dev set: the two cannot be told apart without one
-        return _settle(ladder, subject, given, project) or _first_command(actions) or again
+        looked = commands.look_at_errors(project, subject, ladder) if subject else None
+        return _settle(ladder, subject, given, project) or _first_command(actions) or looked or again
     if verdict.state == "nothing_to_close":
         return _look_closer(ladder, subject, given, project, min_gap)
     if verdict.state == "named" and subject and not _first_command(actions):
-        return commands.look_at_errors(project, subject)
+        return commands.look_at_errors(project, subject, ladder)
     return _first_command(actions) or (commands.join(project, "check") if project is not None else again)
 
 
@@ -179,6 +180,8 @@ def _grow(ladder: Ladder, subject: str, given: Sequence[GivenRung], project: Pro
         sizes = alike | {name: total}
         grown = [replace(rung, n=sizes[rung.name]) if rung.name in sizes else rung for rung in given]
         return commands.diagnose(ladder, subject, grown, project)
+    if name == "human" and ladder.people is not None:
+        return commands.look_at_errors(project, subject, ladder) if subject else None  # only people can label more
     if name == "human" and (human := ladder.rung("human")) is not None and human.error is not None:
         return commands.diagnose(ladder, subject, given, project, human=f"{human.error:.6g}:{total}")
     if project is None or commands.is_file(subject):

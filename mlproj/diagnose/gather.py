@@ -5,22 +5,24 @@ from typing import Any
 
 import numpy as np
 
-from mlproj.diagnose.rungs import RUNGS, GivenRung
+from mlproj.diagnose.rungs import RELATIVE_LOSS, RUNGS, GivenRung
 from mlproj.diagnose.samples import Sample, measure, take
+from mlproj.diagnose.several import constant_losses, is_mixed
 from mlproj.errors import InvalidInput, Problem
-from mlproj.metrics import as_loss, best_constant, metric_problem, score
+from mlproj.metrics import as_loss, best_constant, metric_problem
 from mlproj.metrics.losses import MEAN_METRICS, example_losses
-from mlproj.records import Answers, Predictions
-from mlproj.spec.goal import LOSSES, POSITIVE_CLASS_METRICS, HumanLevel
+from mlproj.records import Predictions
+from mlproj.spec.goal import POSITIVE_CLASS_METRICS, HumanLevel
 
-_MOVED_BY_CLASS_MIX = frozenset({"f1", "f1_macro", "f1_weighted", "precision", "precision_macro", "average_precision"})
 _HEAVY_SHARE = 0.2
 
 
 def default_metric(predictions: Predictions | None) -> str:
-    """The error for classes (and for rungs given by hand), rmse for numbers."""
+    """The error for classes (and for rungs given by hand), rmse for numbers, relative losses for both at once."""
     if predictions is None:
         return "error"
+    if is_mixed(predictions):
+        return RELATIVE_LOSS
     return "error" if next(iter(predictions.labels.values())).is_classification else "rmse"
 
 
@@ -42,6 +44,8 @@ def choose_metric(
     Raises:
         InvalidInput: When the metric does not suit the answers.
     """
+    if predictions is not None and is_mixed(predictions):
+        return _metric_of_tasks(predictions, metric if asked else None)
     if given and not asked:
         chosen = default_metric(predictions)
     elif human is not None and not asked:
@@ -57,6 +61,19 @@ def choose_metric(
     if found:
         raise InvalidInput(found)
     return chosen
+
+
+def _metric_of_tasks(predictions: Predictions, asked: str | None) -> str:
+    if asked is None or asked == RELATIVE_LOSS:
+        return RELATIVE_LOSS
+    suited = [
+        name for name, a in predictions.labels.items() if not metric_problem(asked, a.classes, has_p=a.p is not None)
+    ]
+    message = f"{asked} does not suit every task: {', '.join(predictions.labels)} are classes and numbers"
+    hint = (
+        f"Ask for it with --label {suited[0]}." if suited else "Leave --metric out: the ladder is in relative losses."
+    )
+    raise InvalidInput([Problem("metric", message, hint)])
 
 
 def gather_samples(
@@ -94,6 +111,7 @@ def _measure_splits(
     predictions: Predictions, by_hand: Mapping[str, GivenRung], metric: str
 ) -> tuple[dict[str, Sample], list[str]]:
     measured, notes = {}, []
+    scales = constant_losses(predictions) if metric == RELATIVE_LOSS else {}
     for name in (split for split in predictions.splits if split not in by_hand):
         part = predictions.part(name)
         known = np.logical_or.reduce([answers.known for answers in part.labels.values()])
@@ -105,7 +123,7 @@ def _measure_splits(
             continue
         if not known.all():
             notes.append(f"{int((~known).sum()):,} {name} rows have no label and are left out.")
-        measured[name] = measure(name, part, metric)
+        measured[name] = measure(name, part, metric, scales)
         notes += _heavy_note(name, part, metric)
     return measured, notes
 
@@ -136,6 +154,8 @@ def find_constant(predictions: Predictions | None, metric: str) -> dict[str, Any
     """The best constant answer, fitted on train and measured on dev as a loss; None without labels for both."""
     if predictions is None:
         return None
+    if metric == RELATIVE_LOSS:
+        return {"answer": "each task's best constant answer", "value": 1.0}
     train, dev = predictions.part("train"), predictions.part("dev")
     for part in (train, dev):
         if not len(part) or not all(answers.known.any() for answers in part.labels.values()):
@@ -146,10 +166,11 @@ def find_constant(predictions: Predictions | None, metric: str) -> dict[str, Any
 
 def leak_notes(predictions: Predictions) -> list[str]:
     """Ids that stand for several rows: within a split they hint at groups, across splits at a leak."""
-    ids, split = predictions.ids.tolist(), predictions.split.tolist()
+    ids = predictions.ids.tolist()
     if len(set(ids)) == len(ids):
         return []
     notes = []
+    split = predictions.split.tolist()
     by_split = {name: {i for i, s in zip(ids, split, strict=True) if s == name} for name in predictions.splits}
     shared = set.intersection(by_split["train"], by_split["dev"]) if {"train", "dev"} <= by_split.keys() else set()
     if shared:
@@ -161,31 +182,3 @@ def leak_notes(predictions: Predictions) -> list[str]:
             "otherwise the intervals are too narrow."
         )
     return notes
-
-
-def prevalence_notes(predictions: Predictions, metric: str) -> list[str]:
-    """Says what dev would read at the class mix of train-dev, for metrics that move with the mix alone."""
-    if metric not in _MOVED_BY_CLASS_MIX or len(predictions.labels) > 1:
-        return []
-    train_dev, dev = predictions.part("train_dev"), predictions.part("dev")
-    if not len(train_dev) or not train_dev.answers.known.any():
-        return []
-    mix, own = _class_mix(train_dev), _class_mix(dev)
-    if np.any((mix > 0) & (own == 0)):
-        return ["Dev lacks classes that train-dev has, so the gap between them cannot be split by class mix."]
-    ratio = np.divide(mix, own, out=np.zeros_like(mix), where=own > 0)
-    answers = dev.answers
-    known = answers.known
-    weight = ratio[answers.y_true[known]] * (1.0 if dev.weight is None else dev.weight[known])
-    matched = as_loss(metric, score(metric, answers.select(known), weight))
-    seen = as_loss(metric, score(metric, answers, dev.weight))
-    kind = "" if metric in LOSSES else "1 − "
-    return [f"At the class mix of train-dev, dev would read {kind}{metric} = {matched:.4g} instead of {seen:.4g}."]
-
-
-def _class_mix(part: Predictions) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    answers: Answers = part.answers
-    known = answers.known
-    weight = None if part.weight is None else part.weight[known]
-    counts = np.bincount(answers.y_true[known], weight, minlength=len(answers.classes)).astype(np.float64)
-    return counts / counts.sum()

@@ -18,11 +18,12 @@ from mlproj.diagnose.gather import (
     gather_samples,
     leak_notes,
     metric_of_level,
-    prevalence_notes,
 )
+from mlproj.diagnose.prevalence import match_prevalence, prevalence_note
 from mlproj.diagnose.resolve import missing_size, plan_growth
-from mlproj.diagnose.rungs import GivenRung, as_given, check_scale, is_rate
+from mlproj.diagnose.rungs import RELATIVE_LOSS, GivenRung, as_given, check_scale, is_rate
 from mlproj.diagnose.samples import Sample
+from mlproj.diagnose.several import of_label, own_metric
 from mlproj.diagnose.words import choose_numbers, setting_notes, verdict_text
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Ladder, Predictions, Rung, Verdict
@@ -52,6 +53,8 @@ class Setting:
     @property
     def scale(self) -> str:
         """What the numbers are: the metric, or 1 − the metric for a score."""
+        if self.metric == RELATIVE_LOSS:
+            return "loss / constant"
         shown = self.metric if self.metric in LOSSES else f"1 - {self.metric}"
         return f"weighted {shown}" if self.weighted else shown
 
@@ -67,6 +70,10 @@ def ladder_of(
     sealed_test_n: int | None = None,
     opened: Mapping[str, GivenRung] = MappingProxyType({}),
     min_gap: float | None = None,
+    label: str | None = None,
+    people: GivenRung | None = None,
+    is_part: bool = False,
+    plan: bool = True,
 ) -> Ladder:
     """Computes the ladder of predictions, of rungs given by hand, or of both.
 
@@ -85,19 +92,26 @@ def ladder_of(
         sealed_test_n: Examples in a test set that may not be looked at; shown as a sealed rung.
         opened: The test rung as an evaluation measured it, by metric, where the test set was opened for this model.
         min_gap: Smallest gap worth closing.
+        label: The one label to speak of, where there are several.
+        people: The rung that `human` amounts to, where it is no figure: measured on the labels of several people.
+        is_part: Whether it stands beside a ladder of the same examples that already says what they lack.
+        plan: Whether to reckon how many examples would settle an unresolved ladder, which takes most of the time.
 
     Returns:
-        Rungs, gaps and verdict.
+        Rungs, gaps and verdict; with several labels those of the mean, and each label's own ladder.
 
     Raises:
         InvalidInput: When the rungs make no ladder or the metric does not suit them.
     """
+    predictions = predictions if label is None or predictions is None else of_label(predictions, label)
     chosen = choose_metric(predictions, given, human, metric, asked=metric_is_asked)
     by_hand = {rung.name: rung for rung in given}
     notes = []
-    if human is not None and "human" not in by_hand:
+    if human is not None and label is not None:
+        notes.append(f"The project's human level speaks of all labels together: give that of {label} with --human.")
+    elif human is not None and "human" not in by_hand:
         if metric_of_level(human, predictions) == chosen:
-            by_hand["human"] = as_given(human)
+            by_hand["human"] = people or as_given(human)
         else:
             notes.append(
                 f"Human level is given in {metric_of_level(human, predictions)}: it cannot stand beside {chosen}."
@@ -108,8 +122,9 @@ def ladder_of(
     check_scale(list(by_hand.values()), chosen)
     samples, further = gather_samples(predictions, by_hand, chosen)
     notes += further
-    if predictions is not None:
-        notes += leak_notes(predictions) + prevalence_notes(predictions, chosen)
+    matched = None if predictions is None else match_prevalence(predictions, chosen)
+    if predictions is not None and not is_part:
+        notes += leak_notes(predictions)
     setting = Setting(
         metric=chosen,
         distributions_differ=distributions_differ or (predictions is None and "train_dev" in samples),
@@ -118,7 +133,28 @@ def ladder_of(
         min_gap=min_gap,
         sealed_test_n=None if "test" in samples else sealed_test_n,
     )
-    return build_ladder(samples, setting, constant=find_constant(predictions, chosen), notes=notes)
+    notes += prevalence_note(matched, setting.scale)
+    ladder = build_ladder(samples, setting, constant=find_constant(predictions, chosen), notes=notes, plan=plan)
+    labels = {} if predictions is None else _ladders_of_labels(predictions, setting)
+    return replace(ladder, matched=matched, labels=labels, label=label or "")
+
+
+def _ladders_of_labels(predictions: Predictions, setting: Setting) -> dict[str, Ladder]:
+    """The ladder of each of several labels; a human level speaks of their mean, so it stands in none of them."""
+    if len(predictions.labels) < 2:
+        return {}
+    return {
+        label: ladder_of(
+            of_label(predictions, label),
+            is_part=True,
+            metric=own_metric(setting.metric, answers),
+            metric_is_asked=True,
+            distributions_differ=setting.distributions_differ,
+            min_gap=setting.min_gap if setting.metric == own_metric(setting.metric, answers) else None,
+        )
+        for label, answers in predictions.labels.items()
+        if answers.known[predictions.split == "dev"].any()
+    }
 
 
 def build_ladder(
@@ -127,6 +163,7 @@ def build_ladder(
     *,
     constant: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    plan: bool = True,
 ) -> Ladder:
     """Puts rungs together into a ladder with a verdict.
 
@@ -135,6 +172,7 @@ def build_ladder(
         setting: Metric, distributions and thresholds.
         constant: The best constant answer and its value.
         notes: What else should be said.
+        plan: Whether to reckon what would settle it where it is unresolved.
 
     Raises:
         InvalidInput: When there is no dev rung.
@@ -147,20 +185,23 @@ def build_ladder(
     steps = find_steps(samples, distributions_differ=differ, human_on_target=setting.human_on == "target")
     worth = smallest_worth_closing(samples["dev"].value, is_rate=rate) if setting.min_gap is None else setting.min_gap
     judgement = _with_lump_spelled_out(judge(samples, steps, worth), steps)
-    resolve = _resolve(samples, steps, judgement, worth)
+    resolve = _resolve(samples, steps, judgement, worth) if plan else None
     numbers = choose_numbers([sample.value for sample in samples.values()], is_rate=rate)
-    errors = {name: sample.value for name, sample in samples.items()}
+    errors = {name: (sample.on_target or sample).value for name, sample in samples.items()}
     verdict = Verdict(
         judgement.state,
         named=judgement.candidates[0] if judgement.state == "named" else None,
         candidates=judgement.candidates,
         text=verdict_text(judgement, numbers, worth, resolve, errors),
         resolve=resolve,
+        min_gap=worth,
+        regret=judgement.regret,
+        confidence_set=judgement.audit,
     )
-    rungs = [sample.rung for sample in samples.values()]
+    rungs = [sample.shown for sample in samples.values()]
     if setting.sealed_test_n:
         rungs.append(Rung("test", None, None, None, setting.sealed_test_n, "target", sealed=True))
-    told = setting_notes(judgement, numbers, worth, bracket=any(step.bracket for step in steps))
+    told = setting_notes(judgement, numbers, worth, bracket=any(step.mixed for step in steps))
     return Ladder(setting.metric, setting.scale, tuple(rungs), judgement.gaps, verdict, constant, (*told, *notes))
 
 

@@ -16,6 +16,8 @@ from mlproj.errors import InvalidInput, Problem
 from mlproj.metrics import as_loss
 from mlproj.spec.goal import LOSSES, HumanLevel
 
+RELATIVE_LOSS = "relative_loss"
+"""Mean over tasks of different kinds: each task's loss over the loss of its best constant answer."""
 RUNGS: tuple[str, ...] = ("human", "train", "train_dev", "dev", "test")
 """Names of the rungs, from the top of the ladder to its foot."""
 _FORMS = "Write name=error, name=error:n or name=value±half_width; for example dev=0.10, dev=10%:2000, dev=32100±900."
@@ -37,6 +39,10 @@ class GivenRung:
         text: As it was written.
         limits: Its 95 % interval as measured, where it was; with `n` then said and not reckoned with.
         n_effective: Of a measured share, the independent, equally weighted examples that tell as much.
+        method: How `limits` were computed.
+        source: Where the figure comes from, in a few words.
+        floor: The other end, where the figure is only known to lie between two.
+        on_target: Human level on the target distribution, where `value` is that on the training distribution.
     """
 
     name: str
@@ -47,6 +53,10 @@ class GivenRung:
     text: str = ""
     limits: tuple[float, float] | None = None
     n_effective: float | None = None
+    method: str = "as evaluated"
+    source: str = ""
+    floor: "GivenRung | None" = None
+    on_target: "GivenRung | None" = None
 
     def __str__(self) -> str:
         """The rung in the form that `parse_rung` reads.
@@ -107,7 +117,7 @@ def as_given(level: HumanLevel) -> GivenRung:
     """
     value = as_loss(level.metric, level.value) if level.metric and level.value is not None else level.error
     assert value is not None  # the spec demands one or the other
-    return GivenRung("human", value, level.n, level.half_width, level.on, "human_level")
+    return GivenRung("human", value, level.n, level.half_width, level.on, "human_level", source=level.by or "")
 
 
 def check_scale(rungs: Sequence[GivenRung], metric: str) -> None:
@@ -136,7 +146,7 @@ def is_rate(metric: str) -> bool:
         >>> is_rate("error"), is_rate("f1"), is_rate("rmse"), is_rate("mcc")
         (True, True, False, False)
     """
-    return metric == "error" or (metric not in LOSSES and metric not in ("mcc", "r2"))
+    return metric == "error" or (metric not in LOSSES and metric not in ("mcc", "r2", RELATIVE_LOSS))
 
 
 def _parse(text: str) -> GivenRung | Problem:

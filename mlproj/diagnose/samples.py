@@ -5,19 +5,22 @@ A rung is measured from predictions (`measure`) or given by hand (`take`)::
     dev = measure("dev", predictions.part("dev"), "error")
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
 from mlproj.diagnose.draws import N_DRAWS, draw_cells, draw_mean, draw_normal, draw_rate
 from mlproj.diagnose.rungs import RUNGS, GivenRung, is_rate
+from mlproj.diagnose.several import bounded, estimate_loss, measure_several
 from mlproj.errors import InvalidInput, Problem
-from mlproj.metrics import as_loss, confusion, estimate
+from mlproj.metrics import confusion
 from mlproj.metrics.cells import CELL_METRICS
-from mlproj.metrics.estimates import RATE_METRICS
-from mlproj.metrics.intervals import Estimate, Floats, Units, gather_units, normal_quantile, unit_rate, wilson
+from mlproj.metrics.estimates import LEAST_FOR_CELLS, RATE_METRICS
+from mlproj.metrics.intervals import Estimate, Floats, Units, gather_units, normal_quantile, wilson
 from mlproj.metrics.losses import MEAN_METRICS, example_losses
 from mlproj.records import Answers, Predictions, Rung
 from mlproj.spec.goal import LOSSES
@@ -36,11 +39,15 @@ class Sample:
         rung: Its value with interval.
         draws: What the error may be (D,); all equal for a constant.
         n_effective: For rates, the independent, equally weighted examples that tell as much; None for all else.
+        floor: The other end, where the error is only known to lie between two: this one is then the upper end.
+        on_target: Human level on the target distribution, where this one is that on the training distribution.
     """
 
     rung: Rung
     draws: Floats
     n_effective: float | None = None
+    floor: "Sample | None" = None
+    on_target: "Sample | None" = None
 
     @property
     def name(self) -> str:
@@ -60,25 +67,36 @@ class Sample:
         return self.value, self.value if low is None else low, np.inf if high is None else high
 
     @property
+    def shown(self) -> Rung:
+        """The rung as a ladder shows it: of two ends the upper one, with an interval that covers both."""
+        if self.floor is None:
+            return self.rung
+        return replace(self.rung, low=self.floor.rung.low, floor=self.floor.rung.error)
+
+    @property
     def variance(self) -> float:
         """Sampling variance; exactly 0 for a constant, whatever the rounding of its mean."""
         return float(self.draws.var()) if np.ptp(self.draws) > 0 else 0.0
 
 
-def measure(name: str, part: Predictions, metric: str) -> Sample:
+def measure(name: str, part: Predictions, metric: str, scales: Mapping[str, float] = MappingProxyType({})) -> Sample:
     """Measures a rung on the predictions of one split.
 
     Args:
         name: train, train_dev, dev or test.
         part: Predictions of that split only; rows without a label are left out.
-        metric: Any metric of `metric.optimize`; a score is turned into the loss 1 − score.
+        metric: Any metric of `metric.optimize`; a score is turned into the loss 1 − score. Or `RELATIVE_LOSS`.
+        scales: Loss of the best constant answer by label; needed for the relative loss.
 
     Raises:
         InvalidInput: When the metric does not suit the answers or is undefined on them.
     """
     rng = np.random.default_rng([_SEED, RUNGS.index(name)])
     several = len(part.labels) > 1
-    found, draws = _measure_several(part, metric, rng) if several else _measure_one(part, part.answers, metric, rng)
+    if several:
+        found, draws = measure_several(part, metric, rng, scales)
+    else:
+        found, draws = _measure_one(part, part.answers, metric, rng)
     if not np.isfinite(found.value):
         message = f"{metric} is undefined on the {int(_labelled(part).sum())} examples of {name}"
         raise InvalidInput([Problem("metric", message, "Ask for another with --metric, such as error.")])
@@ -100,30 +118,21 @@ def _labelled(part: Predictions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def _measure_one(part: Predictions, answers: Answers, metric: str, rng: np.random.Generator) -> tuple[Estimate, Floats]:
-    found = _as_loss(metric, estimate(metric, answers, part.weight, part.group))
+    found = estimate_loss(metric, answers, part.weight, part.group)
     if metric in _DRAWN_AS_RATES:
         return found, draw_rate(found.value, found.n_effective, rng)
     base = _SQUARED.get(metric, metric)
     if base in MEAN_METRICS:
         draws = draw_mean(_units(part, answers, base), rng)
         return found, np.sqrt(draws) if metric in _SQUARED else draws
+    if metric in CELL_METRICS and found.n_effective < LEAST_FOR_CELLS:
+        return found, rng.uniform(found.low, found.high, N_DRAWS)
     if metric in CELL_METRICS:
         known = answers.known
         weight = None if part.weight is None else part.weight[known]
         scores = draw_cells(metric, confusion(answers.select(known), weight), found.n_effective, rng)
         return found, 1 - scores
-    return found, draw_normal(found.value, found.low, _bounded(found), rng)
-
-
-def _bounded(found: Estimate) -> float:
-    """An upper limit to draw from where nothing bounds the estimate: as far again as the value itself."""
-    return found.high if np.isfinite(found.high) else 2 * abs(found.value) + 1
-
-
-def _as_loss(metric: str, found: Estimate) -> Estimate:
-    if metric in LOSSES:
-        return found
-    return replace(found, value=as_loss(metric, found.value), low=1 - found.high, high=1 - found.low)
+    return found, draw_normal(found.value, found.low, bounded(found), rng)
 
 
 def _units(part: Predictions, answers: Answers, metric: str) -> Units:
@@ -132,46 +141,6 @@ def _units(part: Predictions, answers: Answers, metric: str) -> Units:
     losses = example_losses(metric, answers.y_true[known], answers.y_pred[known], p)
     weight = None if part.weight is None else part.weight[known]
     return gather_units(losses, weight, None if part.group is None else part.group[known])
-
-
-def _measure_several(part: Predictions, metric: str, rng: np.random.Generator) -> tuple[Estimate, Floats]:
-    """Mean over several labels, which share their examples and so do not vary independently."""
-    labels = [answers for answers in part.labels.values() if answers.known.any()]
-    if metric in ("error", "accuracy"):
-        units = _joint_units(part, labels)
-        found = unit_rate(units)
-        return found, draw_rate(found.value, found.n_effective, rng)
-    each = [_as_loss(metric, estimate(metric, answers, part.weight, part.group)) for answers in labels]
-    value, low, high = np.mean([(e.value, e.low, _bounded(e)) for e in each], axis=0).tolist()
-    n = min(e.n_effective for e in each)
-    found = Estimate(value, low, high, n, f"mean over {len(each)} labels, as if they erred together")
-    return found, draw_normal(value, low, high, rng)
-
-
-def _joint_units(part: Predictions, labels: list[Answers]) -> Units:
-    """Units whose mean is the mean of the labels' error rates and whose spread is that of whole examples or groups.
-
-    Each example carries its linearised share in every label's rate, so that errors which come together are counted so.
-    """
-    n = len(part)
-    weight = np.ones(n) if part.weight is None else part.weight
-    share, entries = np.zeros(n), []
-    value = 0.0
-    for answers in labels:
-        counted = weight * answers.known
-        wrong = (answers.y_pred != answers.y_true) & answers.known
-        rate = float((counted * wrong).sum() / counted.sum())
-        share += counted * (wrong - rate) / counted.sum() / len(labels)
-        value += rate / len(labels)
-        entries.append(counted)
-    every = np.concatenate(entries)
-    group = np.arange(n) if part.group is None else part.group
-    _, unit = np.unique(group, return_inverse=True)
-    counts = np.bincount(unit, np.sum(entries, axis=0)) > 0  # an example without any label is no witness
-    moved = np.bincount(unit, share)[counts].astype(np.float64)
-    n_kish = float(every.sum() ** 2 / np.square(every).sum())
-    losses = value + moved * len(moved)
-    return Units(losses, np.ones(len(moved)), int((every > 0).sum()), n_kish, grouped=True)
 
 
 def take(given: GivenRung, metric: str, measured: Sample | None = None) -> Sample:
@@ -185,6 +154,15 @@ def take(given: GivenRung, metric: str, measured: Sample | None = None) -> Sampl
     Raises:
         InvalidInput: When n cannot say how sure the value is.
     """
+    found = _take(given, metric, measured)
+    if given.floor is not None:
+        found = replace(found, floor=_take(given.floor, metric, measured))
+    if given.on_target is not None:
+        found = replace(found, on_target=take(given.on_target, metric, measured))
+    return found
+
+
+def _take(given: GivenRung, metric: str, measured: Sample | None) -> Sample:
     rng = np.random.default_rng([_SEED, RUNGS.index(given.name)])
     value = given.value
     if given.limits is not None:
@@ -207,12 +185,12 @@ def take(given: GivenRung, metric: str, measured: Sample | None = None) -> Sampl
 def _measured(given: GivenRung, limits: tuple[float, float], rng: np.random.Generator) -> Sample:
     """A rung that was measured with its interval on examples which are not at hand."""
     low, high = limits
-    rung = _given_rung(given, low, high, "as evaluated")
+    rung = _given_rung(given, low, high, given.method)
     if given.n_effective is not None:
         return Sample(rung, draw_rate(given.value, given.n_effective, rng), given.n_effective)
-    bounded = _bounded(Estimate(given.value, low, high, 0.0, ""))
+    reach = bounded(Estimate(given.value, low, high, 0.0, ""))
     rung = rung if np.isfinite(high) else replace(rung, high=None)
-    return Sample(rung, draw_normal(given.value, low, bounded, rng))
+    return Sample(rung, draw_normal(given.value, low, reach, rng))
 
 
 def _borrowed_half_width(given: GivenRung, metric: str, measured: Sample | None) -> float:
@@ -231,4 +209,5 @@ def _given_rung(given: GivenRung, low: float, high: float, method: str) -> Rung:
         "train": "training",
         "train_dev": "training",
     }
-    return Rung(given.name, given.value, low, high, given.n, on.get(given.name, "target"), method=method)
+    place = on.get(given.name, "target")
+    return Rung(given.name, given.value, low, high, given.n, place, method=method, source=given.source)

@@ -97,9 +97,15 @@ def read_answers(columns: Columns, part: LabelColumns, kind: Kind | None, positi
     return _classes(columns, part, positive)
 
 
+def could_be_numbers(columns: Columns, part: LabelColumns) -> bool:
+    """Whether nothing about a label's columns says that they hold classes."""
+    names = [name for name in (part.truth, part.answer) if name]
+    return not part.p and part.label not in _schema(columns) and all(columns.is_numeric(name) for name in names)
+
+
 def _infer_kind(columns: Columns, part: LabelColumns) -> Kind:
     names = [name for name in (part.truth, part.answer) if name]
-    if part.p or part.label in _schema(columns) or not all(columns.is_numeric(name) for name in names):
+    if not could_be_numbers(columns, part):
         schema = _schema(columns).get(part.label)
         return "regression" if schema == [] else "classification"
     for name in names:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -106,7 +107,7 @@ class Predictions:
         """The predictions of one split."""
         return self.select(self.split == split)
 
-    @property
+    @cached_property
     def splits(self) -> tuple[str, ...]:
         """Names of the splits present, in ladder order."""
         present = set(np.unique(self.split).tolist())

@@ -1,6 +1,7 @@
 """The naming rule under simulation: stated probabilities are reliable, and near ties are not named."""
 
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -145,3 +146,31 @@ def test_a_gap_that_just_reaches_what_is_worth_closing_is_named_whatever_the_rou
     steps = find_steps(samples, distributions_differ=False)
     judged = judge(samples, steps, smallest_worth_closing(dev, is_rate=True))
     assert (judged.state, judged.candidates) == ("named", ("avoidable_bias",))
+
+
+def test_each_gap_says_how_surely_it_is_worth_closing_and_what_working_on_it_would_forgo() -> None:
+    samples = observe(np.random.default_rng(1), np.array([0.02, 0.09, 0.10, 0.10]), 2000)
+    judged = judge(samples, find_steps(samples, distributions_differ=True), 0.01)
+    gaps = {gap.name: gap for gap in judged.gaps}
+    variance, mismatch = gaps["variance"], gaps["data_mismatch"]
+    assert variance.p_worth > 0.99
+    assert variance.regret == pytest.approx(0.0, abs=1e-6)
+    expected = NormalDist().cdf((mismatch.size - 0.01) / ((mismatch.high - mismatch.low) / 3.92))
+    assert mismatch.p_worth == pytest.approx(expected, abs=0.03)
+    assert mismatch.regret == pytest.approx(variance.size - mismatch.size, abs=0.005)  # what the largest would win
+    assert mismatch.n == {"train_dev": 2000, "dev": 2000}
+    assert mismatch.method == "MOVER of Wilson"
+
+
+@pytest.mark.usefixtures("few_draws")
+def test_the_band_holds_for_all_gaps_together() -> None:
+    rng = np.random.default_rng(24)
+    truth, all_inside, each_inside = np.array([0.05, 0.04, 0.03, 0.02]), 0, np.zeros(4)
+    for _ in range(400):
+        samples = observe(rng, np.cumsum(truth), 1000)
+        gaps = judge(samples, find_steps(samples, distributions_differ=True), 0.01).gaps
+        all_inside += all(gap.band[0] <= size <= gap.band[1] for gap, size in zip(gaps, truth, strict=True))
+        each_inside += [gap.low <= size <= gap.high for gap, size in zip(gaps, truth, strict=True)]
+        assert all(gap.band[0] <= gap.low and gap.high <= gap.band[1] for gap in gaps)
+    assert all_inside / 400 >= 0.93
+    assert each_inside.min() / 400 >= 0.92

@@ -401,8 +401,21 @@ def test_a_change_of_the_class_mix_is_told_apart_from_mismatch() -> None:
     assert dev is not None
     assert train_dev is not None
     assert f"{dev.error:.4g}" in note
-    matched = float(note.split("= ")[1].split()[0])
-    assert abs(matched - (train_dev.error or 0)) < 0.03 < (dev.error or 0) - (train_dev.error or 0)
+    assert found.matched is not None
+    matched, gap = found.matched["dev"], found.matched["gap"]
+    assert f"{matched['error']:.4g}" in note
+    assert abs(matched["error"] - (train_dev.error or 0)) < 0.03 < (dev.error or 0) - (train_dev.error or 0)
+    assert gap["low"] < 0 < gap["high"]
+    assert matched["low"] < matched["error"] < matched["high"]
+
+
+def test_a_mix_without_a_class_cannot_be_matched() -> None:
+    split = np.array(["train"] * 4 + ["train_dev"] * 4 + ["dev"] * 4)
+    y = np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0])
+    content = Predictions(np.arange(12).astype(str), split, {"": Answers(y, 1 - y, ("no", "yes"))})
+    found = ladder_of(content, metric="f1_macro", metric_is_asked=True, distributions_differ=True)
+    assert found.matched == {"on": "train_dev", "dev": None, "gap": None, "mix": None}
+    assert any("Dev lacks classes" in note for note in found.notes)
 
 
 def test_one_heavy_example_is_pointed_at() -> None:
