@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mlproj.searching import Progress
     from mlproj.workflow.desk import Begun
+    from mlproj.workflow.fleet import SeedsBegun
     from mlproj.workflow.predict import Predicting
     from mlproj.workflow.train import Started
 
@@ -119,6 +120,22 @@ class SearchProgress(_Progress):
         values = f"best {self._metric} {figure(self._metric, value)}" if best else "no result yet"
         failed = f", {progress.failed:,} failed" if progress.failed else ""
         self._move(progress.done, progress.total, values + failed, progress.left, most="about")
+
+
+class SeedsProgress(_Progress):
+    """Says which seeds are trained, then how many are done and what the last one reached."""
+
+    unit = "seed"
+
+    def start(self, begun: "SeedsBegun") -> None:
+        """Prints the first lines, and opens the bar on a terminal."""
+        self._open((begun.head, begun.plan, *(f"note: {note}" for note in begun.notes)), begun.warnings, begun.todo)
+
+    def seed(self, done: int, total: int, values: Mapping[str, float]) -> None:
+        """Shows how many seeds are done."""
+        left = (time.monotonic() - self._began) / done * (total - done)
+        shown = ", ".join(f"dev {name} {figure(name, value)}" for name, value in list(values.items())[:2])
+        self._move(done, total, shown or "no dev set", left, most="about")
 
 
 class PredictProgress(_Progress):

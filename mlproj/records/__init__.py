@@ -4,6 +4,7 @@ A `Fit` is all that came out of a training; a `Run` is a fit that lies in the st
 predictions alone, ours or a foreign framework's.
 """
 
+from mlproj.records.fit import SEEDS as SEEDS
 from mlproj.records.fit import Fit as Fit
 from mlproj.records.fit import History as History
 from mlproj.records.fit import Outcome as Outcome

@@ -1,0 +1,346 @@
+"""The ladder of a recipe: what other seeds of the same spec say about gaps. S seeds, N examples, G units, D draws.
+
+A ladder speaks of one trained model. With three or more trainings of one spec that differ in their seeds alone, the
+same gaps get limits that hold for the recipe: over fresh seeds and fresh examples (crossed design seeds x examples).
+
+    procedure = procedure_of({0: first, 1: second, 2: third}, ladder)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, sqrt
+from typing import Literal
+
+import numpy as np
+
+from mlproj.diagnose.draws import N_DRAWS, draw_rate
+from mlproj.diagnose.gaps import SURE, Step, find_steps, reaches, share_largest
+from mlproj.diagnose.rungs import RELATIVE_LOSS, RUNGS, GivenRung, is_rate
+from mlproj.diagnose.samples import Sample, take
+from mlproj.diagnose.several import constant_losses, of_label, own_metric
+from mlproj.metrics import as_loss, measure
+from mlproj.metrics.evidence import gather
+from mlproj.metrics.influence import influence
+from mlproj.metrics.intervals import Floats, t_quantile
+from mlproj.metrics.seeds import OverSeeds, crossed_interval, satterthwaite
+from mlproj.records import Answers, Ladder, Predictions, Rung
+from mlproj.spec.goal import LOSSES
+
+ENOUGH = 3
+"""Seeds from which limits for the recipe are computed; of two the limits would span everything."""
+MOST_SEEDS = 50
+"""Seeds beyond which none are asked for: then it is the examples that are too few."""
+_SEED = 23
+_MANY = 1e9
+"""Degrees of freedom of what is taken at its word."""
+State = Literal["named", "unresolved", "nothing_to_close", "past_human"]
+
+
+@dataclass(frozen=True)
+class ProcedureGap:
+    """A gap on average over trainings of one spec.
+
+    Attributes:
+        name: Its name.
+        over: Mean, limits and spread over the seeds.
+        p_largest: Probability that it is the largest gap of the recipe.
+        n: Examples behind its rungs by name.
+    """
+
+    name: str
+    over: OverSeeds
+    p_largest: float
+    n: Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """The ladder's gaps for the recipe instead of the run.
+
+    Attributes:
+        seeds: The seeds, in ascending order.
+        gaps: Its gaps in ladder order.
+        state: What the naming rule says.
+        named: The gap that is named, if any.
+        candidates: Gaps that remain, most likely first.
+        more_seeds: So many further seeds would probably tell; None where nothing is open or no number would do.
+        min_gap: Smallest gap worth closing.
+    """
+
+    seeds: tuple[int, ...]
+    gaps: tuple[ProcedureGap, ...]
+    state: State
+    named: str | None
+    candidates: tuple[str, ...]
+    more_seeds: int | None
+    min_gap: float
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A rung in every seed.
+
+    Attributes:
+        values: Its loss by seed (S,); of a rung that no training moves, such as human level, all equal.
+        variance: Variance of the mean over the seeds by the choice of examples.
+        degrees: Degrees of freedom of that.
+        draws: What the seed-averaged loss may be, by the choice of examples (D,).
+        n: Examples behind it.
+    """
+
+    values: Floats
+    variance: float
+    degrees: float
+    draws: Floats
+    n: int | None
+
+
+def procedure_of(
+    members: Mapping[int, Predictions], ladder: Ladder, *, distributions_differ: bool = False
+) -> Procedure | None:
+    """The gaps of a recipe with their limits, and which of them is named.
+
+    Each gap's value in each seed comes from the rungs of that seed; the limits are those of `crossed_interval`. To name
+    one, joint ladders are drawn hierarchically: seed by Student's t around their mean, examples as in the ladder.
+
+    Args:
+        members: Predictions of at least three trainings of one spec on one deal, by seed.
+        ladder: The ladder of one of them, whose metric, label, human level and smallest gap count here as well.
+        distributions_differ: Whether training and target distribution differ.
+
+    Returns:
+        None where the ladder has no gap that trainings could tell, or there are fewer than three.
+    """
+    if len(members) < ENOUGH or not ladder.gaps:
+        return None
+    seeds = tuple(sorted(members))
+    parts = [of_label(members[seed], ladder.label) if ladder.label else members[seed] for seed in seeds]
+    rungs = _measure_rungs(parts, ladder)
+    human = ladder.rung("human")
+    on_target = human is not None and human.distribution == "target"
+    samples = {rung.name: Sample(rung, rungs[rung.name].draws) for rung in ladder.rungs if rung.name in rungs}
+    steps = find_steps(samples, distributions_differ=distributions_differ, human_on_target=on_target)
+    if not steps:
+        return None
+    return _judge(seeds, steps, rungs, ladder)
+
+
+def _measure_rungs(parts: Sequence[Predictions], ladder: Ladder) -> dict[str, _Measured]:
+    """The rungs that every seed has, in ladder order; human level and rungs given by hand stand as they are."""
+    scales = constant_losses(parts[0]) if ladder.metric == RELATIVE_LOSS else {}
+    found = {}
+    for name in RUNGS:
+        rung = ladder.rung(name)
+        if rung is None or rung.error is None:
+            continue
+        if name == "human":
+            found[name] = _constant(rung, ladder.metric, len(parts))
+        elif all(_has_truth(part.part(name)) for part in parts):
+            found[name] = _measure(name, [part.part(name) for part in parts], ladder.metric, scales)
+    return found
+
+
+def _has_truth(part: Predictions) -> bool:
+    return any(answers.known.any() for answers in part.labels.values())
+
+
+def _constant(rung: Rung, metric: str, n_seeds: int) -> _Measured:
+    """A rung that no training moves, with its own uncertainty."""
+    assert rung.error is not None
+    limits = (rung.error if rung.low is None else rung.low, np.inf if rung.high is None else rung.high)
+    n = float(rung.n) if rung.n and is_rate(metric) else None
+    sample = take(GivenRung(rung.name, rung.error, rung.n, limits=limits, n_effective=n), metric)
+    degrees = float(rung.n - 1) if rung.n and rung.n > 1 else _MANY
+    return _Measured(np.full(n_seeds, rung.error), sample.variance, degrees, sample.draws, rung.n)
+
+
+def _measure(name: str, parts: Sequence[Predictions], metric: str, scales: Mapping[str, float]) -> _Measured:
+    values = np.array([_loss(part, metric, scales) for part in parts])
+    variance, degrees = _sampling(parts, metric, scales)
+    rng = np.random.default_rng([_SEED, RUNGS.index(name)])
+    n = int(np.logical_or.reduce([answers.known for answers in parts[0].labels.values()]).sum())
+    return _Measured(values, variance, degrees, _draw(float(values.mean()), variance, metric, rng), n)
+
+
+def _loss(part: Predictions, metric: str, scales: Mapping[str, float]) -> float:
+    """A metric as a loss; with several labels the mean over them."""
+    if metric != RELATIVE_LOSS:
+        return as_loss(metric, measure([metric], part.labels, part.weight)[metric])
+    labels = {name: answers for name, answers in part.labels.items() if answers.known.any()}
+    each = [measure([own], a, part.weight)[own] / scales[name] for name, a, own in _with_metric(labels, metric)]
+    return float(np.mean(each))
+
+
+def _with_metric(labels: Mapping[str, Answers], metric: str) -> list[tuple[str, Answers, str]]:
+    return [(name, answers, own_metric(metric, answers)) for name, answers in labels.items()]
+
+
+def _sampling(parts: Sequence[Predictions], metric: str, scales: Mapping[str, float]) -> tuple[float, float]:
+    """Variance of the seed-averaged loss by the choice of examples, and its degrees of freedom.
+
+    That of the mean influence over the seeds (infinitesimal jackknife, Jaeckel 1972), summed within groups; for an
+    error rate the linearised variance of the seed-averaged errors. Where seeds were examined on different samples of a
+    large training set, the mean of their own variances stands in, which is no smaller.
+    """
+    same = all(np.array_equal(part.ids, parts[0].ids) for part in parts[1:])
+    moves = np.stack([_moves(part, metric, scales) for part in parts]) if same else None
+    if moves is not None:
+        units = _by_unit(moves.mean(axis=0), parts[0])
+        return max(_variance(units), _least(parts[0], metric)), float(max(len(units) - 1, 1))
+    each = [_variance(_by_unit(_moves(part, metric, scales), part)) for part in parts]
+    return max(float(np.mean(each)), _least(parts[0], metric)), float(max(len(parts[0]) - 1, 1))
+
+
+def _moves(part: Predictions, metric: str, scales: Mapping[str, float]) -> Floats:
+    """How far each example moves the metric (N,); 0 for examples without a label."""
+    labels = {name: answers for name, answers in part.labels.items() if answers.known.any()}
+    total = np.zeros(len(part))
+    for name, answers, own in _with_metric(labels, metric):
+        evidence = gather(own, answers, part.weight)
+        total[evidence.known] += influence(own, evidence) / scales.get(name, 1.0) / len(labels)
+    return total
+
+
+def _by_unit(moves: Floats, part: Predictions) -> Floats:
+    """Sums over independent units: groups, or labelled examples."""
+    if part.group is not None:
+        _, unit = np.unique(part.group, return_inverse=True)
+        return np.bincount(unit, moves).astype(np.float64)
+    return moves[np.logical_or.reduce([answers.known for answers in part.labels.values()])]
+
+
+def _variance(units: Floats) -> float:
+    return float(len(units) / (len(units) - 1) * np.square(units).sum()) if len(units) > 1 else np.inf
+
+
+def _least(part: Predictions, metric: str) -> float:
+    """For shares the variance of Jeffreys' posterior when no error was seen: none seen is not none there."""
+    if not is_rate(metric):
+        return 0.0
+    weight = np.ones(len(part)) if part.weight is None else part.weight
+    if part.group is not None:
+        _, unit = np.unique(part.group, return_inverse=True)
+        weight = np.bincount(unit, weight).astype(np.float64)
+    n = float(weight.sum() ** 2 / np.square(weight).sum()) if weight.any() else 1.0
+    return 0.5 * (n + 0.5) / ((n + 1) ** 2 * (n + 2))
+
+
+def _draw(value: float, variance: float, metric: str, rng: np.random.Generator) -> Floats:
+    """Draws (D,) of a seed-averaged loss by the choice of examples alone."""
+    if not isfinite(variance):
+        variance = value**2 + 1.0
+    if is_rate(metric) and 0 < value < 1 and 0 < variance < value * (1 - value):
+        return draw_rate(value, value * (1 - value) / variance, rng)
+    draws = value + sqrt(variance) * rng.standard_normal(N_DRAWS)
+    return np.maximum(draws, 0.0) if metric in LOSSES or is_rate(metric) else draws
+
+
+def _joint(rungs: Mapping[str, _Measured], n_seeds: int) -> dict[str, Floats]:
+    """Joint draws (D,) of the recipe's rungs: examples by rung, seeds for all rungs together.
+
+    Seeds are drawn from the multivariate t whose marginals are the t-intervals over seeds: normal combinations of the
+    seeds' deviations, widened by √((S − 1)/χ²).
+    """
+    rng = np.random.default_rng([_SEED, n_seeds])
+    n_draws = len(next(iter(rungs.values())).draws)
+    chance = rng.standard_normal((n_draws, n_seeds)) / sqrt(n_seeds * (n_seeds - 1))
+    chance *= np.sqrt((n_seeds - 1) / rng.chisquare(n_seeds - 1, n_draws))[:, None]
+    return {name: rung.draws + chance @ (rung.values - rung.values.mean()) for name, rung in rungs.items()}
+
+
+def _difference(step: Step, rungs: Mapping[str, _Measured]) -> OverSeeds:
+    """A gap over the seeds: its value in each from the rungs of that seed."""
+    lower = rungs[step.lower]
+    if step.upper is None:
+        found = crossed_interval(lower.values.tolist(), [(lower.variance, lower.degrees)])
+        return found if found.low >= 0 else _floored(found)
+    upper = rungs[step.upper]
+    parts = [(side.variance, side.degrees) for side in (lower, upper) if side.variance > 0]
+    return crossed_interval((lower.values - upper.values).tolist(), parts)
+
+
+def _floored(found: OverSeeds) -> OverSeeds:
+    """An error cannot lie below 0."""
+    return OverSeeds(found.value, 0.0, found.high, found.spread, found.seeds, found.degrees, found.method)
+
+
+def _judge(seeds: tuple[int, ...], steps: Sequence[Step], rungs: Mapping[str, _Measured], ladder: Ladder) -> Procedure:
+    """The naming rule of the ladder, for the recipe."""
+    joint, worth = _joint(rungs, len(seeds)), ladder.verdict.min_gap
+    overs = [_difference(step, rungs) for step in steps]
+    drawn = np.stack([_gap_draws(joint, step) for step in steps])
+    chances = share_largest(drawn)
+    if any(step.bracket for step in steps):
+        chances = np.minimum(chances, share_largest(np.stack([_gap_draws(joint, s, whole=True) for s in steps])))
+    gaps = tuple(
+        ProcedureGap(step.name, over, float(p), {name: rungs[name].n for name in (step.upper, step.lower) if name})
+        for step, over, p in zip(steps, overs, chances, strict=True)
+        if step.name
+    )
+    order = [int(k) for k in np.argsort(-chances, kind="stable")]
+    likely = [k for k in order if chances[k] >= 1 - SURE and reaches(overs[k].high, worth)] or order[:1]
+    candidates = tuple(steps[k].name for k in likely if steps[k].name)
+    best = order[0]
+    state: State = "unresolved"
+    if "human" in rungs and _difference(Step("", "dev", "human"), rungs).high < 0:
+        state = "past_human"
+    elif steps[best].nameable and chances[best] >= SURE and reaches(overs[best].low, worth):
+        state, candidates = "named", (steps[best].name,)
+    elif not any(reaches(over.high, worth) for over in overs):
+        state, candidates = "nothing_to_close", ()
+    named = candidates[0] if state == "named" else None
+    more = _more_seeds(steps, order, rungs, worth) if state == "unresolved" else None
+    return Procedure(seeds, gaps, state, named, candidates, more, worth)
+
+
+def _gap_draws(joint: Mapping[str, Floats], step: Step, *, whole: bool = False) -> Floats:
+    """Draws (D,) of a gap; `whole` takes the other end of a bracket, a human error of zero."""
+    if step.upper is None or (whole and step.bracket):
+        return joint[step.lower]
+    return joint[step.lower] - joint[step.upper]
+
+
+def _more_seeds(
+    steps: Sequence[Step],
+    order: Sequence[int],
+    rungs: Mapping[str, _Measured],
+    worth: float,
+) -> int | None:
+    """How many further seeds would name the likeliest gap, if means and spreads stay what they are.
+
+    The gap itself has to stand clear of what is worth closing, and ahead of the next. None where it is the examples
+    that are too few, or the likeliest gap is one that is never named.
+    """
+    first = order[0]
+    if not steps[first].nameable:
+        return None
+    values = [_by_seed(steps[k], rungs) for k in order[:2]]
+    contrasts = [(values[0] - worth, 0.975, _examples(steps[first : first + 1], rungs))]
+    if len(values) > 1:
+        both = [steps[k] for k in order[:2]]
+        contrasts.append((values[0] - values[1], SURE, _examples(both, rungs)))
+    now = len(values[0])
+    for n in range(now + 1, now + MOST_SEEDS + 1):
+        if all(_is_clear(each, p, sampling, n) for each, p, sampling in contrasts):
+            return n - now
+    return None
+
+
+def _by_seed(step: Step, rungs: Mapping[str, _Measured]) -> Floats:
+    return rungs[step.lower].values - (0.0 if step.upper is None else rungs[step.upper].values)
+
+
+def _examples(steps: Sequence[Step], rungs: Mapping[str, _Measured]) -> float:
+    """Variance over examples of a gap, or of the difference of two, as combinations of independent rungs."""
+    weights: dict[str, float] = {}
+    for sign, step in zip((1.0, -1.0), steps, strict=False):
+        weights[step.lower] = weights.get(step.lower, 0.0) + sign
+        if step.upper is not None:
+            weights[step.upper] = weights.get(step.upper, 0.0) - sign
+    return sum(weight**2 * rungs[name].variance for name, weight in weights.items())
+
+
+def _is_clear(values: Floats, p: float, sampling: float, n: int) -> bool:
+    """Whether a contrast would be above 0 with probability p, were there n seeds of the same mean and spread."""
+    total, free = satterthwaite([(float(values.var(ddof=1)) / n, float(n - 1)), (sampling, _MANY)])
+    return float(values.mean()) > t_quantile(free, 2 * p - 1) * sqrt(total)
