@@ -59,21 +59,19 @@ def _said(state: str, named: str | None) -> str:
     return TITLES[named] if named else words.get(state, "unresolved")
 
 
-def conditional_note(n_seeds: int, command: str) -> str:
+def conditional_note(n_seeds: int) -> str:
     """What a ladder says that speaks of one run, for lack of seeds.
 
     Args:
         n_seeds: Seeds that there are.
-        command: The command that trains the missing ones.
 
     Example:
-        >>> conditional_note(1, "mlproj train --like first --set seed=1 --seeds 2")
-        'Conditional on this run: its recipe may differ. With 3 seeds (there is 1) limits for the recipe are shown too: mlproj train --like first --set seed=1 --seeds 2'
+        >>> print(conditional_note(1))
+        All this is conditional on this run; another seed has another ladder. With 3 seeds (the store holds 1) ...
     """
-    there = "there is 1" if n_seeds == 1 else f"there are {n_seeds}"
     return (
-        f"Conditional on this run: its recipe may differ. With {ENOUGH} seeds ({there}) limits for the recipe are "
-        f"shown too: {command}"
+        "All this is conditional on this run; another seed has another ladder. "
+        f"With {ENOUGH} seeds (the store holds {n_seeds or 'no fresh one'}) the gaps of the recipe are shown as well:"
     )
 
 

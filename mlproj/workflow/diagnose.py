@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from mlproj.diagnose import GivenRung
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
+    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.foreign import Recorded
+    from mlproj.workflow.overfit import DevUse
+    from mlproj.workflow.procedure import Recipe
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
@@ -27,12 +30,14 @@ HAND_MADE = Subject("ladder of the rungs given", "", "rungs")
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The ladder of a subject, what to do about it, and the next command."""
+    """The ladder of a subject, what to do about it, the next command, and what the store adds."""
 
     subject: Subject
     ladder: Ladder
     remedies: tuple[Remedy, ...]
     next: str
+    recipe: "Recipe | None" = None
+    use: "DevUse | None" = None
 
     @property
     def head(self) -> str:
@@ -43,7 +48,8 @@ class Diagnosis:
         """The ladder for people; `brief` leaves out notes and remedies."""
         from mlproj.diagnose import render_text
 
-        return render_text(self.ladder, self.remedies, self.next, brief=brief)
+        more = [block.text(self.ladder) for block in (self.recipe, self.use) if block is not None]
+        return render_text(self.ladder, self.remedies, self.next, brief=brief, more=more)
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `mlproj diagnose bias-variance`."""
@@ -51,11 +57,15 @@ class Diagnosis:
 
         run = self.subject.run
         named = {"id": run.id if run else None, "name": run.name if run else self.subject.selector or None}
-        return to_document(self.ladder, self.remedies, self.next, run=named | {"chosen": self.subject.chosen})
+        found = to_document(self.ladder, self.remedies, self.next, run=named | {"chosen": self.subject.chosen})
+        return found | {
+            "procedure": self.recipe.document(self.ladder) if self.recipe else None,
+            "overfitting": self.use.document() if self.use else None,
+        }
 
 
 def diagnose_bias_variance(
-    run: "Trained | Searched | Recorded | Run | str | Path | None" = None,
+    run: "Trained | TrainedSeeds | Searched | Recorded | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     predictions: Path | None = None,
@@ -101,6 +111,8 @@ def diagnose_bias_variance(
         if opened:
             subject = replace(subject, head=subject.head.replace("(sealed)", "(opened)"))
         diagnosis = _judge(subject, given, metric, min_gap, label, opened)
+        if subjects.tracker is not None:
+            diagnosis = _with_context(diagnosis, subjects.tracker, given, opened)
         if picture is not None:
             _draw(diagnosis.ladder, picture)
         if subject.run is not None and subjects.tracker is not None:
@@ -142,6 +154,25 @@ def _judge(
     actions = remedies(ladder, project=told, run=trained, outcome=outcome, subject=subject.selector)
     words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
     return Diagnosis(subject, ladder, actions, words)
+
+
+def _with_context(
+    diagnosis: Diagnosis,
+    tracker: "AbstractTracker",
+    given: "Sequence[GivenRung]",
+    opened: "Mapping[str, GivenRung]",
+) -> Diagnosis:
+    """Adds what other seeds of the same spec say, or how to find out, and how often dev and test were asked."""
+    from mlproj.workflow.overfit import dev_use
+    from mlproj.workflow.procedure import recipe_of
+
+    ladder = diagnosis.ladder
+    recipe = recipe_of(tracker, diagnosis.subject, ladder, by_hand=[rung.name for rung in given])
+    notes = (*ladder.notes, *(recipe.notes if recipe else ()))
+    use = (
+        None if {"dev", "test"} & {rung.name for rung in given} else dev_use(tracker, diagnosis.subject, ladder, opened)
+    )
+    return replace(diagnosis, ladder=replace(ladder, notes=notes), recipe=recipe, use=use)
 
 
 def _check_options(min_gap: float | None, picture: Path | None) -> None:

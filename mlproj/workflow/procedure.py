@@ -37,17 +37,26 @@ class Recipe:
         """As JSON: `basis` says whether limits hold for the recipe or for this run alone."""
         from mlproj.diagnose.seeds_text import procedure_document
 
-        nothing = {"seeds": list(self.seeds), "gaps": [], "state": None, "named": None, "candidates": []}
+        nothing: dict[str, Any] = {
+            "seeds": list(self.seeds),
+            "gaps": [],
+            "state": None,
+            "named": None,
+            "candidates": [],
+        }
         nothing |= {"more_seeds": max(ENOUGH - len(self.seeds), 0) or None, "text": self.note}
         found = nothing if self.procedure is None else procedure_document(self.procedure, ladder)
         basis = "this run" if self.procedure is None else "seeds and examples"
         return {"basis": basis, **found, "command": self.command or None, "notes": list(self.notes)}
 
     def text(self, ladder: Ladder) -> str:
-        """The table of the recipe's gaps with its sentence; empty where there is none."""
+        """The table of the recipe's gaps with its sentence; how to get there where there are too few seeds."""
+        from mlproj.diagnose.render import wrap
         from mlproj.diagnose.seeds_text import procedure_text
 
-        return "" if self.procedure is None else procedure_text(self.procedure, ladder, self.command)
+        if self.procedure is not None:
+            return procedure_text(self.procedure, ladder, self.command)
+        return f"{wrap(self.note)}\n  {self.command}" if self.note else ""
 
     @property
     def note(self) -> str:
@@ -56,10 +65,12 @@ class Recipe:
 
         if self.procedure is not None or not self.command:
             return ""
-        return conditional_note(len(self.seeds), self.command)
+        return conditional_note(len(self.seeds))
 
 
-def recipe_of(tracker: "AbstractTracker", subject: Subject, ladder: Ladder, *, by_hand: Sequence[str] = ()) -> Recipe | None:
+def recipe_of(
+    tracker: "AbstractTracker", subject: Subject, ladder: Ladder, *, by_hand: Sequence[str] = ()
+) -> Recipe | None:
     """The ladder of a run's recipe, from all seeds of it that the store holds.
 
     A trial of a search is left out itself: it was chosen among others for its dev error, so only trainings made since,
