@@ -6,12 +6,13 @@ drawn anew, the choice is made again on the draw by the same rule, and what was 
 were not drawn. In a draw the choice profits from luck once more; the examples left out hold exactly the opposite luck,
 so that the mean over draws is what the chosen model does on fresh examples.
 
-    figures = {"error": mean_figure(losses)}
-    optimism(figures, "error", {}).value
+    units = units_of(len(dev))
+    optimism({"error": figure_of("error", trials, units)}, units, "error", {}).value
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlproj.diagnose.resampled import Figure, Finish
+from mlproj.diagnose.resampled import Figure, Finish, Units
 from mlproj.metrics.intervals import Floats, t_quantile
 from mlproj.metrics.limits import Limits, misses
 from mlproj.spec.goal import LOSSES
@@ -28,9 +29,8 @@ N_DRAWS = 2000
 _LEAST_DRAWS = 200
 _BUDGET = 4_000_000_000
 """Products at most: beyond some ten million answers there are fewer draws."""
-_MOST_UNITS = 20_000
-"""Above so many independent units, units are put together at random before they are drawn."""
-_BLOCKS = 20
+_BLOCKS, _FEWEST = 20, 5
+"""Blocks of the jackknife, and how many units there must be for its limits to say anything."""
 _AT_ONCE = 2_000_000
 _SEED = 31
 
@@ -62,13 +62,14 @@ class Optimism:
 
 def optimism(
     figures: Mapping[str, Figure],
+    units: Units,
     optimize: str,
     satisfy: Limits,
     *,
     score: str | None = None,
     tie: str | None = None,
-    group: NDArray[Any] | None = None,
     resources: Mapping[str, Floats] = MappingProxyType({}),
+    draws: int = N_DRAWS,
     seed: int = _SEED,
 ) -> Optimism:
     """By how much the dev figure of the trial that a contract chooses flatters.
@@ -80,99 +81,60 @@ def optimism(
 
     Args:
         figures: The optimised metric, every limited one that answers tell, and the one asked for, by name.
+        units: What is drawn: examples, or groups of them.
         optimize: The metric to optimise.
         satisfy: Limits by metric.
         score: Name of the figure whose optimism is asked for; the optimised metric when left out.
         tie: Name of the loss that decides between equals, if any.
-        group: Group of each example (N,); groups are drawn whole.
         resources: Measured resources by name (T,), as they are limited; no draw changes them.
+        draws: Draws at most; very large searches get fewer.
         seed: Seed of the draws.
 
     Example:
+        >>> from mlproj.diagnose.resampled import units_of
         >>> rng = np.random.default_rng(0)
-        >>> coins = Figure((rng.random((1, 30, 400)) < 0.2) * 1.0, np.ones(400), lambda sums: sums[0], "means")
-        >>> found = optimism({"error": coins}, "error", {})
+        >>> coins = Figure((rng.random((1, 30, 400)) < 0.2) * 1.0, np.ones((1, 400)), lambda sums: sums[0], "losses")
+        >>> found = optimism({"error": coins}, units_of(400), "error", {})
         >>> 0.02 < found.value < 0.06
         True
     """
     first = figures[score or optimize]
-    n_trials, n = first.parts.shape[1], int(np.count_nonzero(first.weight.reshape(-1, first.weight.shape[-1])[0]))
+    n_trials, n = first.parts.shape[1], len(units.unit)
     rng = np.random.default_rng(seed)
-    units = _gather(figures, group, rng)
     rule = _Rule(
         optimize, score or optimize, tie, satisfy, resources, {name: figure.finish for name, figure in figures.items()}
     )
-    chosen = int(rule.choose(_sums_of(units, np.ones((1, units.n))))[0])
+    chosen = int(rule.choose(_sums_of(figures, np.ones((1, units.n))))[0])
     how = f"nested bootstrap over {first.how}"
     if n_trials == 1:
         return Optimism(0.0, 0.0, 0.0, 0, 1.0, 1, n, "one trial: nothing was chosen")
     if units.n < 2:
         return Optimism(0.0, -np.inf, np.inf, chosen, 1.0, n_trials, n, "none: a single group bounds nothing")
-    n_draws = _draws_within_budget(units, n_trials)
-    each, stays = _nested(units, rule, n_draws, rng)
+    n_draws = min(draws, _draws_within_budget(figures, units.n))
+    each, stays = _nested(figures, units.n, rule, n_draws, rng)
     blocks = len(each) - 1
     value, without = float(each[0]), each[1:]
     error = sqrt((blocks - 1) / blocks * float(np.square(without - without.mean()).sum())) if blocks > 1 else np.inf
-    reach = t_quantile(blocks - 1, 0.95) * error if blocks > 1 else np.inf
+    reach = t_quantile(blocks - 1, 0.95) * error if blocks >= _FEWEST else np.inf
     method = f"{how}, {n_draws:,} draws of {units.n:,} {units.what}; jackknife over {blocks} blocks"
     return Optimism(value, value - reach, value + reach, chosen, stays, n_trials, n, method)
-
-
-@dataclass(frozen=True)
-class _Units:
-    """What is drawn: sums of each figure by unit.
-
-    Attributes:
-        parts: By metric (R, T, G).
-        weights: By metric (R or 1, G).
-        n: Units.
-        what: What they are called.
-    """
-
-    parts: Mapping[str, Floats]
-    weights: Mapping[str, Floats]
-    n: int
-    what: str
-
-    def keep(self, columns: NDArray[Any]) -> "_Units":
-        """Some of the units."""
-        parts = {name: part[..., columns] for name, part in self.parts.items()}
-        weights = {name: weight[..., columns] for name, weight in self.weights.items()}
-        return _Units(parts, weights, len(columns), self.what)
 
 
 Sums = Mapping[str, tuple[Floats, Floats]]
 """By metric: sums (R, T, B) and weights (R or 1, B)."""
 
 
-def _gather(figures: Mapping[str, Figure], group: NDArray[Any] | None, rng: np.random.Generator) -> _Units:
-    """Sums by unit, the units in random order, so that consecutive ones are a random block."""
-    n = next(iter(figures.values())).parts.shape[-1]
-    unit = np.arange(n) if group is None else np.unique(group, return_inverse=True)[1]
-    what = "examples" if group is None else "groups"
-    if unit.max() + 1 > _MOST_UNITS:
-        unit, what = rng.permutation(np.arange(unit.max() + 1) % _MOST_UNITS)[unit], f"random sets of {what}"
-    unit = rng.permutation(unit.max() + 1)[unit]
-    order = np.argsort(unit, kind="stable")
-    starts = np.flatnonzero(np.diff(unit[order], prepend=-1))
-    parts, weights = {}, {}
-    for name, figure in figures.items():
-        weight = np.atleast_2d(figure.weight)
-        parts[name] = np.add.reduceat(figure.parts[..., order], starts, axis=-1)
-        weights[name] = np.add.reduceat(weight[:, order], starts, axis=-1)
-    return _Units(parts, weights, len(starts), what)
+def _draws_within_budget(figures: Mapping[str, Figure], n_units: int) -> int:
+    products = 2 * n_units * sum(part.shape[0] * part.shape[1] for part in (f.parts for f in figures.values()))
+    return int(np.clip(_BUDGET // products, _LEAST_DRAWS, N_DRAWS))
 
 
-def _draws_within_budget(units: _Units, n_trials: int) -> int:
-    sums = sum(len(part) for part in units.parts.values())
-    return int(np.clip(_BUDGET // (sums * n_trials * units.n * 2), _LEAST_DRAWS, N_DRAWS))
-
-
-def _sums_of(units: _Units, counts: Floats) -> Sums:
-    """Sums of units that are counted so often (B, G)."""
+def _sums_of(figures: Mapping[str, Figure], counts: Floats, units: slice = slice(None)) -> Sums:
+    """Sums of some units that are counted so often (B, G)."""
+    often = counts[:, units].T
     return {
-        name: (np.asarray(part @ counts.T), np.asarray(units.weights[name] @ counts.T))
-        for name, part in units.parts.items()
+        name: (np.asarray(f.parts[..., units] @ often), np.asarray(f.weight[..., units] @ often))
+        for name, f in figures.items()
     }
 
 
@@ -215,20 +177,23 @@ class _Rule:
         return np.argmin(np.where(loss <= loss.min(axis=0), self.values(self.tie, sums), np.inf), axis=0)
 
 
-def _nested(units: _Units, rule: _Rule, n_draws: int, rng: np.random.Generator) -> tuple[Floats, float]:
+def _nested(
+    figures: Mapping[str, Figure], n_units: int, rule: _Rule, n_draws: int, rng: np.random.Generator
+) -> tuple[Floats, float]:
     """Optimism with all units, then without each block (1 + J,); and how often the same trial is chosen.
 
     Sums are kept by block, so that leaving one out is a subtraction and uses the same draws.
     """
-    n_blocks = min(_BLOCKS, units.n)
-    blocks = np.array_split(np.arange(units.n), n_blocks)
-    fixed = _without_each(_by_block(units, blocks, np.ones((1, units.n))), rule.choose)
+    n_blocks = min(_BLOCKS, n_units)
+    ends = np.linspace(0, n_units, n_blocks + 1).astype(int)
+    blocks = [slice(start, end) for start, end in pairwise(ends.tolist())]
+    fixed = _without_each([_sums_of(figures, np.ones((1, n_units)), block) for block in blocks], rule.choose)
     totals, counts, same = np.zeros(1 + n_blocks), np.zeros(1 + n_blocks), 0
-    for drawn in _draw_counts(units, n_draws, rng):
-        inside = _by_block(units, blocks, drawn)
-        outside = _by_block(units, blocks, (drawn == 0).astype(np.float64))
-        chosen = _without_each(inside, rule.choose)
-        losses = _without_each(outside, rule.loss)
+    n_trials = next(iter(figures.values())).parts.shape[1]
+    for drawn in _draw_counts(n_units, n_draws, max(1, _AT_ONCE // max(n_units, n_trials * _BLOCKS)), rng):
+        left_out = (drawn == 0).astype(np.float64)
+        chosen = _without_each([_sums_of(figures, drawn, block) for block in blocks], rule.choose)
+        losses = _without_each([_sums_of(figures, left_out, block) for block in blocks], rule.loss)
         for k, (picked, loss) in enumerate(zip(chosen, losses, strict=True)):
             gap = np.take_along_axis(loss, picked[None], axis=0)[0] - loss[fixed[k][0]]
             defined = np.isfinite(gap)  # nothing may be left out of a draw of very few groups
@@ -238,18 +203,12 @@ def _nested(units: _Units, rule: _Rule, n_draws: int, rng: np.random.Generator) 
     return totals / np.maximum(counts, 1), same / n_draws
 
 
-def _draw_counts(units: _Units, n_draws: int, rng: np.random.Generator) -> Iterator[Floats]:
+def _draw_counts(n_units: int, n_draws: int, step: int, rng: np.random.Generator) -> Iterator[Floats]:
     """How often each unit is drawn (B, G), some draws at a time."""
-    n_trials = next(iter(units.parts.values())).shape[1]
-    step = max(1, _AT_ONCE // max(units.n, n_trials * _BLOCKS))
     for start in range(0, n_draws, step):
         size = min(step, n_draws - start)
-        rows = rng.integers(0, units.n, (size, units.n)) + units.n * np.arange(size)[:, None]
-        yield np.bincount(rows.ravel(), minlength=size * units.n).reshape(size, units.n).astype(np.float64)
-
-
-def _by_block(units: _Units, blocks: Sequence[NDArray[Any]], counts: Floats) -> list[Sums]:
-    return [_sums_of(units.keep(block), counts[:, block]) for block in blocks]
+        rows = rng.integers(0, n_units, (size, n_units)) + n_units * np.arange(size)[:, None]
+        yield np.bincount(rows.ravel(), minlength=size * n_units).reshape(size, n_units).astype(np.float64)
 
 
 def _without_each(blocks: Sequence[Sums], of: Callable[[Sums], NDArray[Any]]) -> list[NDArray[Any]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlproj.diagnose.above_dev import AboveDev
     from mlproj.diagnose.overfitting import Optimism
     from mlproj.diagnose.overfitting_text import Look, Overfitting
-    from mlproj.diagnose.resampled import Figure
+    from mlproj.diagnose.resampled import Figure, Units
     from mlproj.searching import Matrix
     from mlproj.track import AbstractTracker
 
@@ -154,6 +154,7 @@ def _optimism(
 ) -> "tuple[Optimism | None, tuple[str, ...]]":
     """What the choice among the trials of a search flatters, from their stored answers."""
     from mlproj.diagnose.overfitting import optimism
+    from mlproj.diagnose.resampled import units_of
     from mlproj.diagnose.rungs import RELATIVE_LOSS
     from mlproj.searching.matrix import load_matrix
 
@@ -166,25 +167,25 @@ def _optimism(
     numbers = _usable(matrix)
     if not numbers or ladder.metric == RELATIVE_LOSS:
         return None, ()
-    metric = subject.project.metric
+    metric, units = subject.project.metric, units_of(len(matrix.arrays["id"]), matrix.arrays.get("group"))
     optimize = str(metric.optimize)
     figures = {
         name: figure
         for name in dict.fromkeys([optimize, *map(str, metric.satisfy)])
-        if (figure := _figure(matrix, numbers, name, matrix.labels)) is not None
+        if (figure := _figure(matrix, numbers, units, name, matrix.labels)) is not None
     }
-    asked = _figure(matrix, numbers, ladder.metric, (ladder.label,) if ladder.label else matrix.labels)
+    asked = _figure(matrix, numbers, units, ladder.metric, (ladder.label,) if ladder.label else matrix.labels)
     if asked is None or optimize not in figures:
         return None, ()
-    tie = _figure(matrix, numbers, "log_loss", matrix.labels)
+    tie = _figure(matrix, numbers, units, "log_loss", matrix.labels)
     scored = f"{ladder.metric} of {ladder.label}" if ladder.label else ladder.metric
     found = optimism(
         figures | {scored: asked} | ({} if tie is None else {"log_loss": tie}),
+        units,
         optimize,
         {str(name): limit for name, limit in metric.satisfy.items()},
         score=scored,
         tie=None if tie is None else "log_loss",
-        group=matrix.arrays.get("group"),
         resources=_resources(every, matrix, numbers),
     )
     return found, _notes(matrix, numbers[found.chosen], subject.run)
@@ -207,7 +208,9 @@ def _usable(matrix: "Matrix") -> list[int]:
     return found
 
 
-def _figure(matrix: "Matrix", numbers: Sequence[int], metric: str, labels: Sequence[str]) -> "Figure | None":
+def _figure(
+    matrix: "Matrix", numbers: Sequence[int], units: "Units", metric: str, labels: Sequence[str]
+) -> "Figure | None":
     """A metric of all trials, averaged over labels; None where the stored answers do not tell it."""
     from mlproj.diagnose.resampled import average, figure_of
     from mlproj.metrics.evidence import metric_problem
@@ -220,7 +223,7 @@ def _figure(matrix: "Matrix", numbers: Sequence[int], metric: str, labels: Seque
             return None
         if first.known.any():
             trials = (gather_for(metric, matrix.answers(number, label), weight) for number in numbers)
-            figures.append(figure_of(metric, trials, len(first.y_true)))
+            figures.append(figure_of(metric, trials, units))
     return average(figures) if figures else None
 
 
