@@ -193,8 +193,18 @@ def record() -> dict[str, str]:
         (home / "tumours" / "project.yaml").write_text(edited, encoding="utf-8")
         for line in ("check", "train --name first", "diagnose bias-variance", "search"):
             screens[line.split()[0]] = listen(line, home / "tumours")
+        screens["choosing"] = _block(listen("diagnose bias-variance search-1", home / "tumours"), "Choosing on dev")
+        screens["seeds"] = listen("train --like first --seeds 5 --name five", home / "tumours")
+        screens["recipe"] = _block(
+            listen("diagnose bias-variance five", home / "tumours"), "gap ", "\n\nChoosing on dev"
+        )
     halves = demo.partition("== mlproj-demo/blurry-digits")
     return screens | {"demo": halves[1] + halves[2]}
+
+
+def _block(screen: str, start: str, end: str = "\n\n") -> str:
+    """The part of a screen that begins with some words, up to others."""
+    return start + screen.partition(f"\n{start}")[2].partition(end)[0].rstrip()
 
 
 def listen(line: str, folder: Path) -> str:

@@ -38,8 +38,8 @@ class Overfitting:
         counted: Configurations that were compared on this dev set, by what they were: trials, trainings, records.
         error_sheets: Sheets of its wrong answers that were written for people to read.
         looks: Openings of the test set.
-        expected_at_most: What choosing the best of so many may flatter at most on average, were they independent and
-            equally good; None where nothing bounds the dev error.
+        expected_at_most: What choosing the best of so many may flatter at most on average, were they equally good; None
+            where nothing bounds the dev error.
         optimism: What it flatters by the stored answers of a search's trials; None without any.
         search: Name of that search.
         above: Whether the test error exceeds the dev error; None while test is sealed.
@@ -136,7 +136,7 @@ def _counts(found: Overfitting) -> str:
 def _flattery(found: Overfitting, numbers: Numbers, dev: float | None) -> Iterator[str]:
     if found.expected_at_most is not None and found.configurations > 1:
         yield (
-            f"The best of {found.configurations:,} equally good, unrelated ones would flatter by at most "
+            f"Were all {found.configurations:,} equally good, the best would flatter by at most "
             f"{numbers.difference(found.expected_at_most)} on average: a bound, not a finding."
         )
     optimism = found.optimism

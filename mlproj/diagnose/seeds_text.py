@@ -4,7 +4,7 @@ from typing import Any
 
 from mlproj.diagnose.render import align, finite, wrap
 from mlproj.diagnose.rungs import is_rate
-from mlproj.diagnose.seeds import ENOUGH, Procedure
+from mlproj.diagnose.seeds import ENOUGH, Procedure, ProcedureGap
 from mlproj.diagnose.words import TITLES, Numbers, choose_numbers, list_titles, show_chance
 from mlproj.records import Ladder
 
@@ -23,31 +23,45 @@ def procedure_text(procedure: Procedure, ladder: Ladder, command: str = "") -> s
     rows = [[f"recipe, {len(procedure.seeds)} seeds", unit, "95 % interval", "spread", "P(largest)", ""]]
     for gap in procedure.gaps:
         mark = "<- named" if gap.name == procedure.named else ""
-        cells = [TITLES[gap.name], *_numbers(gap.over.value, gap.over.low, gap.over.high, numbers)]
+        cells = [TITLES[gap.name], *_numbers(gap, numbers)]
         rows.append([*cells, numbers.bare(gap.over.spread), show_chance(gap.p_largest), mark])
     said = wrap(procedure_sentence(procedure, ladder))
     return "\n".join([align(rows, "lrlrrl"), "", said, *([f"  {command}"] if command else [])])
 
 
-def _numbers(value: float, low: float, high: float, numbers: Numbers) -> tuple[str, str]:
-    limits = f"[{numbers.bare(low, sign=True)}, {numbers.bare(high, sign=True)}]"
-    return numbers.bare(value, sign=True), limits
+def _numbers(gap: ProcedureGap, numbers: Numbers) -> tuple[str, str]:
+    """Size and limits, as the ladder writes them."""
+    value, low, high = gap.over.value, gap.over.low, gap.over.high
+    if gap.name == "avoidable_bias" and value < 0:
+        return "none", f"up to {numbers.bare(high, sign=True)}" if high > 0 else ""
+    return numbers.bare(value, sign=True), f"[{numbers.bare(low, sign=True)}, {numbers.bare(high, sign=True)}]"
 
 
 def procedure_sentence(procedure: Procedure, ladder: Ladder) -> str:
     """What holds of this run, what of the recipe, and what would tell where that is open."""
     run, recipe = _said(ladder.verdict.state, ladder.verdict.named), _said(procedure.state, procedure.named)
-    if procedure.state == "unresolved":
-        recipe = f"cannot tell yet between {list_titles(procedure.candidates)}"
-        if len(procedure.candidates) < 2:
-            recipe = f"cannot tell yet whether {list_titles(procedure.candidates) or 'any gap'} is worth closing"
     same = (ladder.verdict.state, ladder.verdict.named) == (procedure.state, procedure.named)
-    if same and procedure.state != "unresolved":
-        text = f"Of this run and of the recipe (any seed): {recipe}."
-    else:
-        text = f"Of this run: {run}. Of the recipe (any seed): {recipe}."
     if procedure.state != "unresolved":
-        return text
+        return (
+            f"Of this run and of the recipe (any seed): {recipe}."
+            if same
+            else f"Of this run: {run}. Of the recipe (any seed): {recipe}."
+        )
+    start = "Of this run and of the recipe (any seed): " if same else f"Of this run: {run}. Of the recipe (any seed): "
+    return f"{start}{_open(procedure)}"
+
+
+def _open(procedure: Procedure) -> str:
+    """What is open, and what would tell."""
+    names = procedure.candidates
+    if "training_error" in names:
+        return (
+            f"{'the training error outweighs the other gaps' if len(names) == 1 else 'unresolved'}; seeds cannot stand "
+            "in for a human level."
+        )
+    text = f"cannot tell yet between {list_titles(names)}."
+    if len(names) < 2:
+        text = f"cannot tell yet whether {list_titles(names) or 'any gap'} is worth closing."
     if procedure.more_seeds is None:
         return f"{text} More seeds alone would not tell: the sets are too small, or the gaps too much alike."
     plural = "s" * (procedure.more_seeds != 1)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlproj.records.matching import Matched
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
+    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
@@ -122,8 +123,8 @@ def _limits_document(found: "Paired") -> dict[str, float | None]:
 
 
 def compare(
-    a: "Trained | Searched | Run | str | Path",
-    b: "Trained | Searched | Run | str | Path",
+    a: "Trained | TrainedSeeds | Searched | Run | str | Path",
+    b: "Trained | TrainedSeeds | Searched | Run | str | Path",
     *,
     project: "Project | str | Path | None" = None,
     metric: str | None = None,

@@ -12,6 +12,7 @@ from mlproj.workflow.subject import Subject, Subjects, as_run, limits_of, nearby
 
 if TYPE_CHECKING:
     from mlproj.spec.project import Project
+    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
@@ -77,7 +78,7 @@ class Kept:
 
 
 def check_metric(
-    run: "Trained | Searched | Run | str | Path | None" = None,
+    run: "Trained | TrainedSeeds | Searched | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     satisfy: Sequence[str] = (),

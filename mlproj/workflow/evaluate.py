@@ -20,6 +20,7 @@ from mlproj.workflow.subject import Subject, Subjects, as_run, is_file, limits_o
 if TYPE_CHECKING:
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker, Store
+    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
@@ -80,7 +81,7 @@ class Evaluated:
 
 
 def evaluate(
-    run: "Trained | Searched | Run | str | Path | None" = None,
+    run: "Trained | TrainedSeeds | Searched | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     split: str = "test",

@@ -23,6 +23,7 @@ from mlproj.workflow.subject import is_file
 if TYPE_CHECKING:
     from mlproj.data.sources import Reading
     from mlproj.pyfunc import ProjectModel
+    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
 
@@ -133,7 +134,7 @@ class Predicted:
 
 
 def predict(
-    run: "Trained | Searched | Run | str | Path",
+    run: "Trained | TrainedSeeds | Searched | Run | str | Path",
     file: str | Path,
     *,
     out: str | Path,

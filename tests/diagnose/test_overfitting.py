@@ -139,8 +139,9 @@ def test_limits_rule_the_choice_before_the_metric_does() -> None:
 def test_equals_are_told_apart_by_the_loss() -> None:
     wrong = np.tile(np.arange(100) < 10, (3, 1))
     units = units_of(100)
-    loss = Figure(np.stack([np.full((3, 100), [[3.0], [1.0], [2.0]])]), np.ones((1, 100)), lambda sums: sums[0], "")
-    error = Figure(wrong[None] * 1.0, np.ones((1, 100)), lambda sums: sums[0], "")
+    rows = np.repeat(np.array([[3.0], [1.0], [2.0]]), 100, axis=1)[None]
+    loss = Figure(rows, np.ones((1, 100)), lambda sums: sums[0], "")
+    error = Figure(wrong[None].astype(np.float64), np.ones((1, 100)), lambda sums: sums[0], "")
     figures = {"error": error, "loss": loss}
     assert optimism(figures, units, "error", {}, tie="loss").chosen == 1
     assert optimism(figures, units, "error", {}).chosen == 0

@@ -52,7 +52,8 @@ def test_sizes_are_means_over_seeds_and_limits_hold_seeds_and_examples(seed: int
     }
     by_seed = wrong["train_dev"].mean(axis=1) - wrong["train"].mean(axis=1)
     variance = [gather_units(w.mean(axis=0)).variance for w in wrong.values()]
-    assert (gap.name, gap.over.value) == ("variance", pytest.approx(by_seed.mean()))
+    assert gap.name == "variance"
+    assert gap.over.value == pytest.approx(by_seed.mean())
     assert gap.over.spread == pytest.approx(by_seed.std(ddof=1))
     t = (gap.over.high - gap.over.value) / np.sqrt(by_seed.var(ddof=1) / 5 + sum(variance))
     assert 1.96 < t < 2.78  # between the normal and four degrees of freedom
