@@ -227,7 +227,7 @@ def _prepare(
     project = project.changed(search=None)
     dataset = load_dataset(project, store=store.splits, before_saving=partial(resolve, project))
     project = resolve(project, dataset)
-    fleet = _Fleet(tracker, store, project, dataset, capture_git(project.root), n)
+    fleet = _Fleet(tracker, store, project, dataset, capture_git(project.root), n, resume)
     if resume:
         fleet.find_earlier()
     groups = [each.run.tags[SEEDS] for each in fleet.done.values() if SEEDS in each.run.tags]
@@ -245,6 +245,7 @@ class _Fleet:
     dataset: "Dataset"
     git: "GitState"
     n: int
+    resumes: bool = False
     name: str = ""
     done: dict[int, TrainedSeed] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
@@ -307,6 +308,8 @@ class _Fleet:
         notes = []
         if self.done:
             notes.append(f"{len(self.done):,} of {self.n:,} seeds are there already; {len(todo):,} to train")
+        elif self.resumes:
+            notes.append("nothing of this spec is trained on these data yet: there is nothing to resume, all are new")
         return SeedsBegun(head, " · ".join(parts), tuple(notes), self.dataset.warnings, len(todo))
 
     # ---------------------------------------------------------------- training

@@ -83,14 +83,21 @@ def recipe_of(
         by_hand: Rungs that were given by hand; with any but human level there is nothing to say of other seeds.
 
     Returns:
-        None for what is no training of this project, or has nothing to name.
+        None for what is no training of this project, diverged, or has nothing to name.
     """
     run = subject.run
-    if run is None or run.kind not in ("train", "trial") or set(by_hand) - {"human"} or not ladder.gaps:
+    if (
+        run is None
+        or run.outcome == "diverged"
+        or run.kind not in ("train", "trial")
+        or set(by_hand) - {"human"}
+        or not ladder.gaps
+    ):
         return None
     found, diverged = _other_seeds(tracker, run)
     members = _read(tracker, subject, found)
-    notes = [f"{diverged} seed{'s' * (diverged != 1)} of this recipe diverged and are left out."] if diverged else []
+    n = len(diverged)
+    notes = [f"{n} seed{'s' * (n != 1)} of this recipe diverged and {'are' if n != 1 else 'is'} left out."] if n else []
     procedure = None
     if len(members) >= ENOUGH:
         from mlproj.diagnose.seeds import procedure_of
@@ -98,7 +105,7 @@ def recipe_of(
         differ = bool((subject.splits or {}).get("distributions_differ"))
         procedure = procedure_of(members, ladder, distributions_differ=differ)
     missing = ENOUGH - len(members) if procedure is None else procedure.more_seeds
-    taken = [*members, _seed_of(run)]
+    taken = [*found, *diverged, _seed_of(run)]
     command = _command(subject, run, max(taken) + 1, missing) if missing and missing > 0 else ""
     return Recipe(tuple(sorted(members)), procedure, command, tuple(notes))
 
@@ -108,10 +115,10 @@ def _seed_of(run: Run) -> int:
     return int(seed) if seed.isdigit() else 0
 
 
-def _other_seeds(tracker: "AbstractTracker", run: Run) -> tuple[dict[int, Run], int]:
-    """Finished trainings of the spec by seed, the newest of each, with the run itself; and how many seeds diverged."""
+def _other_seeds(tracker: "AbstractTracker", run: Run) -> tuple[dict[int, Run], set[int]]:
+    """Finished trainings of the spec by seed, the newest of each, with the run itself; and the seeds that diverged."""
     found: dict[int, Run] = {}
-    diverged = set()
+    diverged = set[int]()
     for other in reversed(tracker.runs(kinds=("train",), statuses=("FINISHED",))):
         if other.outcome in UNFINISHED or not is_same_spec(other, run):
             continue
@@ -119,9 +126,9 @@ def _other_seeds(tracker: "AbstractTracker", run: Run) -> tuple[dict[int, Run], 
             diverged.add(_seed_of(other))
         else:
             found[_seed_of(other)] = other
-    if run.kind == "train" and run.outcome not in (*UNFINISHED, "diverged"):
+    if run.kind == "train" and run.outcome not in UNFINISHED:
         found[_seed_of(run)] = run
-    return found, len(diverged - set(found))
+    return found, diverged - set(found)
 
 
 def _read(tracker: "AbstractTracker", subject: Subject, found: dict[int, Run]) -> dict[int, Predictions]:
