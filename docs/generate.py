@@ -64,6 +64,7 @@ EXAMPLES = {
     "check-metric": 'mlproj check-metric keras.csv --satisfy "recall>=0.95"',
     "evaluate": 'mlproj evaluate best --split test --reason "final check before release"',
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
+    "diagnose features": "mlproj diagnose features best --repeats 20",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
     "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.xlsx",
     "errors apply": "mlproj errors apply errors.xlsx --dry-run",
@@ -198,6 +199,10 @@ def record() -> dict[str, str]:
         screens["recipe"] = _block(
             listen("diagnose bias-variance five", home / "tumours"), "gap ", "\n\nChoosing on dev"
         )
+        screens["features"] = listen("diagnose features first", home / "tumours")
+        short = "train --set model.width=8 --set training.epochs=5 --name short"
+        for line in (short, "train --name longer", "diagnose bias-variance longer --series"):
+            screens["series"] = listen(line, home / "tumours")
     halves = demo.partition("== mlproj-demo/blurry-digits")
     return screens | {"demo": halves[1] + halves[2]}
 
