@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from mlproj.searching import Progress
     from mlproj.workflow.desk import Begun
-    from mlproj.workflow.fleet import SeedsBegun
     from mlproj.workflow.predict import Predicting
     from mlproj.workflow.train import Started
+    from mlproj.workflow.trained_seeds import SeedsBegun
 
 SECONDS_BETWEEN_LINES = 60.0
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mlproj.records.matching import Matched
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
-    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 Side = Literal["a", "b"]
 SPLITS = ("dev", "train", "train_dev")

@@ -12,9 +12,9 @@ from mlproj.workflow.subject import Subject, Subjects, as_run, limits_of, nearby
 
 if TYPE_CHECKING:
     from mlproj.spec.project import Project
-    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 Status = Literal["met", "violated", "unknown"]
 _ORDER: tuple[Status, ...] = ("violated", "unknown", "met")

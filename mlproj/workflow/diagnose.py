@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from mlproj.diagnose import GivenRung
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
-    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.foreign import Recorded
     from mlproj.workflow.overfit import DevUse
     from mlproj.workflow.procedure import Recipe
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 HAND_MADE = Subject("ladder of the rungs given", "", "rungs")
 

@@ -20,9 +20,9 @@ from mlproj.workflow.subject import Subject, Subjects, as_run, is_file, limits_o
 if TYPE_CHECKING:
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker, Store
-    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 _LONGEST_REASON = 1000
 

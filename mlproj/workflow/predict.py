@@ -23,9 +23,9 @@ from mlproj.workflow.subject import is_file
 if TYPE_CHECKING:
     from mlproj.data.sources import Reading
     from mlproj.pyfunc import ProjectModel
-    from mlproj.workflow.fleet import TrainedSeeds
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 MOST_REPORTED = 100
 """Unreadable cells that are kept for the report; the others are counted."""

@@ -31,7 +31,7 @@ from mlproj.workflow.runs import (
 if TYPE_CHECKING:
     from mlproj.data import Dataset
     from mlproj.track import AbstractTracker, GitState
-    from mlproj.workflow.fleet import TrainedSeeds
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 LONGEST_NAME = 100
 """Characters that a run's name may have."""

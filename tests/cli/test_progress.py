@@ -10,9 +10,9 @@ from mlproj.cli.progress import PredictProgress, SearchProgress, SeedsProgress, 
 from mlproj.cli.shell import Shell
 from mlproj.searching import Progress, Trial
 from mlproj.workflow.desk import Begun
-from mlproj.workflow.fleet import SeedsBegun
 from mlproj.workflow.predict import Predicting
 from mlproj.workflow.train import Started
+from mlproj.workflow.trained_seeds import SeedsBegun
 
 STARTED = Started("flowers · train 100 · dev 20", 8, ("a class is rare",))
 VALUES = {"train/loss": 0.5, "dev/loss": 0.6, "dev/error": 0.25}

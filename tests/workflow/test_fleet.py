@@ -23,10 +23,11 @@ from mlproj.records.files import read_predictions
 from mlproj.track import MlflowTracker, store_for
 from mlproj.track.memory import MemoryTracker
 from mlproj.training import fit
-from mlproj.workflow.fleet import TrainedSeeds, train_seeds
+from mlproj.workflow.fleet import train_seeds
 from mlproj.workflow.procedure import recipe_of
 from mlproj.workflow.subject import Subject
 from mlproj.workflow.train import Trained
+from mlproj.workflow.trained_seeds import TrainedSeeds
 
 SHORT = SPEC.replace("epochs: 6", "epochs: 3")
 
