@@ -7,7 +7,7 @@ same gaps get limits that hold for the recipe: over fresh seeds and fresh exampl
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from typing import Literal
 
@@ -31,6 +31,7 @@ ENOUGH = 3
 MOST_SEEDS = 50
 """Seeds beyond which none are asked for: then it is the examples that are too few."""
 _SEED = 23
+_ABOVE_HUMAN = Step("", "dev", "human")
 _MANY = 1e9
 """Degrees of freedom of what is taken at its word."""
 State = Literal["named", "unresolved", "nothing_to_close", "past_human"]
@@ -86,6 +87,7 @@ class _Measured:
         degrees: Degrees of freedom of that.
         draws: What the seed-averaged loss may be, by the choice of examples (D,).
         n: Examples behind it.
+        floor: By how much lower its other end lies, where it is only known to lie between two.
     """
 
     values: Floats
@@ -93,6 +95,7 @@ class _Measured:
     degrees: float
     draws: Floats
     n: int | None
+    floor: float | None = None
 
 
 def procedure_of(
@@ -118,11 +121,17 @@ def procedure_of(
     rungs = _measure_rungs(parts, ladder)
     human = ladder.rung("human")
     on_target = human is not None and human.distribution == "target"
-    samples = {rung.name: Sample(rung, rungs[rung.name].draws) for rung in ladder.rungs if rung.name in rungs}
+    samples = {rung.name: _as_sample(rung, rungs[rung.name]) for rung in ladder.rungs if rung.name in rungs}
     steps = find_steps(samples, distributions_differ=distributions_differ, human_on_target=on_target)
     if not steps:
         return None
     return _judge(seeds, steps, rungs, ladder)
+
+
+def _as_sample(rung: Rung, measured: _Measured) -> Sample:
+    """A rung as `find_steps` asks for it: there or not, with two ends or one."""
+    sample = Sample(rung, measured.draws)
+    return sample if measured.floor is None else replace(sample, floor=Sample(rung, measured.draws - measured.floor))
 
 
 def _measure_rungs(parts: Sequence[Predictions], ladder: Ladder) -> dict[str, _Measured]:
@@ -147,11 +156,15 @@ def _has_truth(part: Predictions) -> bool:
 def _constant(rung: Rung, metric: str, n_seeds: int) -> _Measured:
     """A rung that no training moves, with its own uncertainty."""
     assert rung.error is not None
-    limits = (rung.error if rung.low is None else rung.low, np.inf if rung.high is None else rung.high)
+    low, high = rung.error if rung.low is None else rung.low, np.inf if rung.high is None else rung.high
+    if rung.floor is not None:  # the lower limit is that of the other end
+        low = max(2 * rung.error - high, 0.0)
+    limits = low, high
     n = float(rung.n) if rung.n and is_rate(metric) else None
     sample = take(GivenRung(rung.name, rung.error, rung.n, limits=limits, n_effective=n), metric)
     degrees = float(rung.n - 1) if rung.n and rung.n > 1 else _MANY
-    return _Measured(np.full(n_seeds, rung.error), sample.variance, degrees, sample.draws, rung.n)
+    floor = None if rung.floor is None else rung.error - rung.floor
+    return _Measured(np.full(n_seeds, rung.error), sample.variance, degrees, sample.draws, rung.n, floor)
 
 
 def _measure(name: str, parts: Sequence[Predictions], metric: str, scales: Mapping[str, float]) -> _Measured:
@@ -256,12 +269,17 @@ def _difference(step: Step, rungs: Mapping[str, _Measured]) -> OverSeeds:
         return found if found.low >= 0 else _floored(found)
     upper = rungs[step.upper]
     parts = [(side.variance, side.degrees) for side in (lower, upper) if side.variance > 0]
-    return crossed_interval((lower.values - upper.values).tolist(), parts)
+    found = crossed_interval((lower.values - upper.values).tolist(), parts)
+    if not step.bracket:
+        return found
+    if step.mixed or upper.floor is None:  # without any human error the whole loss could be avoided
+        return replace(found, high=max(found.high, _difference(Step("", step.lower, None), rungs).high))
+    return replace(found, high=found.high + upper.floor)
 
 
 def _floored(found: OverSeeds) -> OverSeeds:
     """An error cannot lie below 0."""
-    return OverSeeds(found.value, 0.0, found.high, found.spread, found.seeds, found.degrees, found.method)
+    return replace(found, low=0.0)
 
 
 def _judge(seeds: tuple[int, ...], steps: Sequence[Step], rungs: Mapping[str, _Measured], ladder: Ladder) -> Procedure:
@@ -271,7 +289,7 @@ def _judge(seeds: tuple[int, ...], steps: Sequence[Step], rungs: Mapping[str, _M
     drawn = np.stack([_gap_draws(joint, step) for step in steps])
     chances = share_largest(drawn)
     if any(step.bracket for step in steps):
-        chances = np.minimum(chances, share_largest(np.stack([_gap_draws(joint, s, whole=True) for s in steps])))
+        chances = np.minimum(chances, share_largest(np.stack([_gap_draws(joint, s, rungs) for s in steps])))
     gaps = tuple(
         ProcedureGap(step.name, over, float(p), {name: rungs[name].n for name in (step.upper, step.lower) if name})
         for step, over, p in zip(steps, overs, chances, strict=True)
@@ -282,7 +300,7 @@ def _judge(seeds: tuple[int, ...], steps: Sequence[Step], rungs: Mapping[str, _M
     candidates = tuple(steps[k].name for k in likely if steps[k].name)
     best = order[0]
     state: State = "unresolved"
-    if "human" in rungs and _difference(Step("", "dev", "human"), rungs).high < 0:
+    if "human" in rungs and _difference(_ABOVE_HUMAN, rungs).high + (rungs["human"].floor or 0.0) < 0:
         state = "past_human"
     elif steps[best].nameable and chances[best] >= SURE and reaches(overs[best].low, worth):
         state, candidates = "named", (steps[best].name,)
@@ -293,11 +311,15 @@ def _judge(seeds: tuple[int, ...], steps: Sequence[Step], rungs: Mapping[str, _M
     return Procedure(seeds, gaps, state, named, candidates, more, worth)
 
 
-def _gap_draws(joint: Mapping[str, Floats], step: Step, *, whole: bool = False) -> Floats:
-    """Draws (D,) of a gap; `whole` takes the other end of a bracket, a human error of zero."""
-    if step.upper is None or (whole and step.bracket):
+def _gap_draws(joint: Mapping[str, Floats], step: Step, ends: Mapping[str, _Measured] | None = None) -> Floats:
+    """Draws (D,) of a gap; with `ends` at the other end of a bracket: its floor, else a human error of zero."""
+    if step.upper is None:
         return joint[step.lower]
-    return joint[step.lower] - joint[step.upper]
+    gap = joint[step.lower] - joint[step.upper]
+    if ends is None or not step.bracket:
+        return gap
+    floor = ends[step.upper].floor
+    return joint[step.lower] if step.mixed or floor is None else gap + floor
 
 
 def _more_seeds(
