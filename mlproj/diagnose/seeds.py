@@ -8,23 +8,18 @@ same gaps get limits that hold for the recipe: over fresh seeds and fresh exampl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, sqrt
+from math import sqrt
 from typing import Literal
 
 import numpy as np
 
-from mlproj.diagnose.draws import N_DRAWS, draw_rate
 from mlproj.diagnose.gaps import SURE, Step, find_steps, reaches, share_largest
-from mlproj.diagnose.rungs import RELATIVE_LOSS, RUNGS, GivenRung, is_rate
-from mlproj.diagnose.samples import Sample, take
-from mlproj.diagnose.several import constant_losses, of_label, own_metric
-from mlproj.metrics import as_loss, measure
-from mlproj.metrics.evidence import gather
-from mlproj.metrics.influence import influence
+from mlproj.diagnose.samples import Sample
+from mlproj.diagnose.seed_rungs import MANY, SeedRung, measure_rungs
+from mlproj.diagnose.several import of_label
 from mlproj.metrics.intervals import Floats, t_quantile
 from mlproj.metrics.seeds import OverSeeds, crossed_interval, satterthwaite
-from mlproj.records import Answers, Ladder, Predictions, Rung
-from mlproj.spec.goal import LOSSES
+from mlproj.records import Ladder, Predictions, Rung
 
 ENOUGH = 3
 """Seeds from which limits for the recipe are computed; of two the limits would span everything."""
@@ -32,8 +27,6 @@ MOST_SEEDS = 50
 """Seeds beyond which none are asked for: then it is the examples that are too few."""
 _SEED = 23
 _ABOVE_HUMAN = Step("", "dev", "human")
-_MANY = 1e9
-"""Degrees of freedom of what is taken at its word."""
 State = Literal["named", "unresolved", "nothing_to_close", "past_human"]
 
 
@@ -77,27 +70,6 @@ class Procedure:
     min_gap: float
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """A rung in every seed.
-
-    Attributes:
-        values: Its loss by seed (S,); of a rung that no training moves, such as human level, all equal.
-        variance: Variance of the mean over the seeds by the choice of examples.
-        degrees: Degrees of freedom of that.
-        draws: What the seed-averaged loss may be, by the choice of examples (D,).
-        n: Examples behind it.
-        floor: By how much lower its other end lies, where it is only known to lie between two.
-    """
-
-    values: Floats
-    variance: float
-    degrees: float
-    draws: Floats
-    n: int | None
-    floor: float | None = None
-
-
 def procedure_of(
     members: Mapping[int, Predictions], ladder: Ladder, *, distributions_differ: bool = False
 ) -> Procedure | None:
@@ -118,7 +90,7 @@ def procedure_of(
         return None
     seeds = tuple(sorted(members))
     parts = [of_label(members[seed], ladder.label) if ladder.label else members[seed] for seed in seeds]
-    rungs = _measure_rungs(parts, ladder)
+    rungs = measure_rungs(parts, ladder)
     human = ladder.rung("human")
     on_target = human is not None and human.distribution == "target"
     samples = {rung.name: _as_sample(rung, rungs[rung.name]) for rung in ladder.rungs if rung.name in rungs}
@@ -128,127 +100,13 @@ def procedure_of(
     return _judge(seeds, steps, rungs, ladder)
 
 
-def _as_sample(rung: Rung, measured: _Measured) -> Sample:
+def _as_sample(rung: Rung, measured: SeedRung) -> Sample:
     """A rung as `find_steps` asks for it: there or not, with two ends or one."""
     sample = Sample(rung, measured.draws)
     return sample if measured.floor is None else replace(sample, floor=Sample(rung, measured.draws - measured.floor))
 
 
-def _measure_rungs(parts: Sequence[Predictions], ladder: Ladder) -> dict[str, _Measured]:
-    """The rungs that every seed has, in ladder order; human level and rungs given by hand stand as they are."""
-    scales = constant_losses(parts[0]) if ladder.metric == RELATIVE_LOSS else {}
-    found = {}
-    for name in RUNGS:
-        rung = ladder.rung(name)
-        if rung is None or rung.error is None:
-            continue
-        if name == "human":
-            found[name] = _constant(rung, ladder.metric, len(parts))
-        elif all(_has_truth(part.part(name)) for part in parts):
-            found[name] = _measure(name, [part.part(name) for part in parts], ladder.metric, scales)
-    return found
-
-
-def _has_truth(part: Predictions) -> bool:
-    return any(answers.known.any() for answers in part.labels.values())
-
-
-def _constant(rung: Rung, metric: str, n_seeds: int) -> _Measured:
-    """A rung that no training moves, with its own uncertainty."""
-    assert rung.error is not None
-    low, high = rung.error if rung.low is None else rung.low, np.inf if rung.high is None else rung.high
-    if rung.floor is not None:  # the lower limit is that of the other end
-        low = max(2 * rung.error - high, 0.0)
-    limits = low, high
-    n = float(rung.n) if rung.n and is_rate(metric) else None
-    sample = take(GivenRung(rung.name, rung.error, rung.n, limits=limits, n_effective=n), metric)
-    degrees = float(rung.n - 1) if rung.n and rung.n > 1 else _MANY
-    floor = None if rung.floor is None else rung.error - rung.floor
-    return _Measured(np.full(n_seeds, rung.error), sample.variance, degrees, sample.draws, rung.n, floor)
-
-
-def _measure(name: str, parts: Sequence[Predictions], metric: str, scales: Mapping[str, float]) -> _Measured:
-    values = np.array([_loss(part, metric, scales) for part in parts])
-    variance, degrees = _sampling(parts, metric, scales)
-    rng = np.random.default_rng([_SEED, RUNGS.index(name)])
-    n = int(np.logical_or.reduce([answers.known for answers in parts[0].labels.values()]).sum())
-    return _Measured(values, variance, degrees, _draw(float(values.mean()), variance, metric, rng), n)
-
-
-def _loss(part: Predictions, metric: str, scales: Mapping[str, float]) -> float:
-    """A metric as a loss; with several labels the mean over them."""
-    if metric != RELATIVE_LOSS:
-        return as_loss(metric, measure([metric], part.labels, part.weight)[metric])
-    labels = {name: answers for name, answers in part.labels.items() if answers.known.any()}
-    each = [measure([own], a, part.weight)[own] / scales[name] for name, a, own in _with_metric(labels, metric)]
-    return float(np.mean(each))
-
-
-def _with_metric(labels: Mapping[str, Answers], metric: str) -> list[tuple[str, Answers, str]]:
-    return [(name, answers, own_metric(metric, answers)) for name, answers in labels.items()]
-
-
-def _sampling(parts: Sequence[Predictions], metric: str, scales: Mapping[str, float]) -> tuple[float, float]:
-    """Variance of the seed-averaged loss by the choice of examples, and its degrees of freedom.
-
-    That of the mean influence over the seeds (infinitesimal jackknife, Jaeckel 1972), summed within groups; for an
-    error rate the linearised variance of the seed-averaged errors. Where seeds were examined on different samples of a
-    large training set, the mean of their own variances stands in, which is no smaller.
-    """
-    same = all(np.array_equal(part.ids, parts[0].ids) for part in parts[1:])
-    moves = np.stack([_moves(part, metric, scales) for part in parts]) if same else None
-    if moves is not None:
-        units = _by_unit(moves.mean(axis=0), parts[0])
-        return max(_variance(units), _least(parts[0], metric)), float(max(len(units) - 1, 1))
-    each = [_variance(_by_unit(_moves(part, metric, scales), part)) for part in parts]
-    return max(float(np.mean(each)), _least(parts[0], metric)), float(max(len(parts[0]) - 1, 1))
-
-
-def _moves(part: Predictions, metric: str, scales: Mapping[str, float]) -> Floats:
-    """How far each example moves the metric (N,); 0 for examples without a label."""
-    labels = {name: answers for name, answers in part.labels.items() if answers.known.any()}
-    total = np.zeros(len(part))
-    for name, answers, own in _with_metric(labels, metric):
-        evidence = gather(own, answers, part.weight)
-        total[evidence.known] += influence(own, evidence) / scales.get(name, 1.0) / len(labels)
-    return total
-
-
-def _by_unit(moves: Floats, part: Predictions) -> Floats:
-    """Sums over independent units: groups, or labelled examples."""
-    if part.group is not None:
-        _, unit = np.unique(part.group, return_inverse=True)
-        return np.bincount(unit, moves).astype(np.float64)
-    return moves[np.logical_or.reduce([answers.known for answers in part.labels.values()])]
-
-
-def _variance(units: Floats) -> float:
-    return float(len(units) / (len(units) - 1) * np.square(units).sum()) if len(units) > 1 else np.inf
-
-
-def _least(part: Predictions, metric: str) -> float:
-    """For shares the variance of Jeffreys' posterior when no error was seen: none seen is not none there."""
-    if not is_rate(metric):
-        return 0.0
-    weight = np.ones(len(part)) if part.weight is None else part.weight
-    if part.group is not None:
-        _, unit = np.unique(part.group, return_inverse=True)
-        weight = np.bincount(unit, weight).astype(np.float64)
-    n = float(weight.sum() ** 2 / np.square(weight).sum()) if weight.any() else 1.0
-    return 0.5 * (n + 0.5) / ((n + 1) ** 2 * (n + 2))
-
-
-def _draw(value: float, variance: float, metric: str, rng: np.random.Generator) -> Floats:
-    """Draws (D,) of a seed-averaged loss by the choice of examples alone."""
-    if not isfinite(variance):
-        variance = value**2 + 1.0
-    if is_rate(metric) and 0 < value < 1 and 0 < variance < value * (1 - value):
-        return draw_rate(value, value * (1 - value) / variance, rng)
-    draws = value + sqrt(variance) * rng.standard_normal(N_DRAWS)
-    return np.maximum(draws, 0.0) if metric in LOSSES or is_rate(metric) else draws
-
-
-def _joint(rungs: Mapping[str, _Measured], n_seeds: int) -> dict[str, Floats]:
+def _joint(rungs: Mapping[str, SeedRung], n_seeds: int) -> dict[str, Floats]:
     """Joint draws (D,) of the recipe's rungs: examples by rung, seeds for all rungs together.
 
     Seeds are drawn from the multivariate t whose marginals are the t-intervals over seeds: normal combinations of the
@@ -261,7 +119,7 @@ def _joint(rungs: Mapping[str, _Measured], n_seeds: int) -> dict[str, Floats]:
     return {name: rung.draws + chance @ (rung.values - rung.values.mean()) for name, rung in rungs.items()}
 
 
-def _difference(step: Step, rungs: Mapping[str, _Measured]) -> OverSeeds:
+def _difference(step: Step, rungs: Mapping[str, SeedRung]) -> OverSeeds:
     """A gap over the seeds: its value in each from the rungs of that seed."""
     lower = rungs[step.lower]
     if step.upper is None:
@@ -282,7 +140,7 @@ def _floored(found: OverSeeds) -> OverSeeds:
     return replace(found, low=0.0)
 
 
-def _judge(seeds: tuple[int, ...], steps: Sequence[Step], rungs: Mapping[str, _Measured], ladder: Ladder) -> Procedure:
+def _judge(seeds: tuple[int, ...], steps: Sequence[Step], rungs: Mapping[str, SeedRung], ladder: Ladder) -> Procedure:
     """The naming rule of the ladder, for the recipe."""
     joint, worth = _joint(rungs, len(seeds)), ladder.verdict.min_gap
     overs = [_difference(step, rungs) for step in steps]
@@ -311,7 +169,7 @@ def _judge(seeds: tuple[int, ...], steps: Sequence[Step], rungs: Mapping[str, _M
     return Procedure(seeds, gaps, state, named, candidates, more, worth)
 
 
-def _gap_draws(joint: Mapping[str, Floats], step: Step, ends: Mapping[str, _Measured] | None = None) -> Floats:
+def _gap_draws(joint: Mapping[str, Floats], step: Step, ends: Mapping[str, SeedRung] | None = None) -> Floats:
     """Draws (D,) of a gap; with `ends` at the other end of a bracket: its floor, else a human error of zero."""
     if step.upper is None:
         return joint[step.lower]
@@ -325,7 +183,7 @@ def _gap_draws(joint: Mapping[str, Floats], step: Step, ends: Mapping[str, _Meas
 def _more_seeds(
     steps: Sequence[Step],
     order: Sequence[int],
-    rungs: Mapping[str, _Measured],
+    rungs: Mapping[str, SeedRung],
     worth: float,
 ) -> int | None:
     """How many further seeds would name the likeliest gap, if means and spreads stay what they are.
@@ -348,11 +206,11 @@ def _more_seeds(
     return None
 
 
-def _by_seed(step: Step, rungs: Mapping[str, _Measured]) -> Floats:
+def _by_seed(step: Step, rungs: Mapping[str, SeedRung]) -> Floats:
     return rungs[step.lower].values - (0.0 if step.upper is None else rungs[step.upper].values)
 
 
-def _examples(steps: Sequence[Step], rungs: Mapping[str, _Measured]) -> float:
+def _examples(steps: Sequence[Step], rungs: Mapping[str, SeedRung]) -> float:
     """Variance over examples of a gap, or of the difference of two, as combinations of independent rungs."""
     weights: dict[str, float] = {}
     for sign, step in zip((1.0, -1.0), steps, strict=False):
@@ -364,5 +222,5 @@ def _examples(steps: Sequence[Step], rungs: Mapping[str, _Measured]) -> float:
 
 def _is_clear(values: Floats, p: float, sampling: float, n: int) -> bool:
     """Whether a contrast would be above 0 with probability p, were there n seeds of the same mean and spread."""
-    total, free = satterthwaite([(float(values.var(ddof=1)) / n, float(n - 1)), (sampling, _MANY)])
+    total, free = satterthwaite([(float(values.var(ddof=1)) / n, float(n - 1)), (sampling, MANY)])
     return float(values.mean()) > t_quantile(free, 2 * p - 1) * sqrt(total)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlproj.diagnose import ladder_of
-from mlproj.diagnose.rungs import parse_rungs
+from mlproj.diagnose.rungs import GivenRung, parse_rungs
 from mlproj.diagnose.seeds import Procedure, procedure_of
 from mlproj.diagnose.seeds_text import procedure_document, procedure_sentence, procedure_text
 from mlproj.metrics.intervals import gather_units
@@ -71,7 +71,7 @@ def test_limits_of_a_gap_cover_what_the_recipe_does_on_average(
     """Seeds move each rate by .02, one answer in five is a seed's own luck; groups of four err together."""
     rng, held = np.random.default_rng(n_seeds), []
     ladder = ladder_of(make_seeds(1, rng)[0], distributions_differ=True)
-    for room in ("draws", "seeds", "samples"):  # joint draws name a gap; limits need none
+    for room in ("draws", "seed_rungs", "samples"):  # joint draws name a gap; limits need none
         monkeypatch.setattr(f"mlproj.diagnose.{room}.N_DRAWS", 50)
     for _ in range(160):
         found = procedure_of(make_seeds(n_seeds, rng, spread=0.02, group=group), ladder, distributions_differ=True)
@@ -154,3 +154,17 @@ def test_the_document_holds_every_number_with_its_n_and_method(seed: int) -> Non
         assert gap["seeds"] == 3
         assert gap["method"].startswith("Student's t over seeds")
     assert document["gaps"][0]["n"] == {"human": 500, "train": 3000}
+
+
+def test_a_human_level_between_two_ends_keeps_both(seed: int) -> None:
+    """People err in 1 % to 3 %: the avoidable bias of the recipe may be two points larger than at the upper end."""
+    members = make_seeds(4, np.random.default_rng(seed))
+    given = [GivenRung("human", 0.03, 900, floor=GivenRung("human", 0.01, 900))]
+    ladder = ladder_of(members[0], given=given, distributions_differ=True)
+    found, plain = procedure_of(members, ladder, distributions_differ=True), judge(members, human="human=0.03:900")[1]
+    assert found is not None
+    both = found.gaps[0].over, plain.gaps[0].over
+    assert both[0].value == pytest.approx(both[1].value)
+    assert both[0].high == pytest.approx(both[1].high + 0.02, abs=0.002)
+    assert both[0].low == pytest.approx(both[1].low, abs=0.002)
+    assert found.gaps[0].p_largest <= plain.gaps[0].p_largest + 0.01
