@@ -244,12 +244,22 @@ def record() -> dict[str, str]:
         for line in ("check", "train --name first", "diagnose bias-variance", "search"):
             screens[line.split()[0]] = listen(line, home / "tumours")
         screens["doctor"] = listen("diagnose doctor first", home / "tumours")
+        screens["choosing"] = _block(listen("diagnose bias-variance search-1", home / "tumours"), "Choosing on dev")
+        screens["seeds"] = listen("train --like first --seeds 5 --name five", home / "tumours")
+        screens["recipe"] = _block(
+            listen("diagnose bias-variance five", home / "tumours"), "gap ", "\n\nChoosing on dev"
+        )
         screens["features"] = listen("diagnose features first", home / "tumours")
         short = "train --set model.width=8 --set training.epochs=5 --name short"
         for line in (short, "train --name longer", "diagnose bias-variance longer --series"):
             screens["series"] = listen(line, home / "tumours")
     halves = demo.partition("== mlproj-demo/blurry-digits")
     return screens | {"demo": halves[1] + halves[2]}
+
+
+def _block(screen: str, start: str, end: str = "\n\n") -> str:
+    """The part of a screen that begins with some words, up to others."""
+    return start + screen.partition(f"\n{start}")[2].partition(end)[0].rstrip()
 
 
 def listen(line: str, folder: Path) -> str:

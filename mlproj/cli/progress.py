@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.desk import Begun
     from mlproj.workflow.predict import Predicting
     from mlproj.workflow.train import Started
+    from mlproj.workflow.trained_seeds import SeedsBegun
 
 SECONDS_BETWEEN_LINES = 60.0
 
@@ -137,6 +138,22 @@ class DoctorProgress(_Progress):
             return
         self._line = f"{self.unit} {number:,} of {checks:,}, {code}"
         self._print()
+
+
+class SeedsProgress(_Progress):
+    """Says which seeds are trained, then how many are done and what the last one reached."""
+
+    unit = "seed"
+
+    def start(self, begun: "SeedsBegun") -> None:
+        """Prints the first lines, and opens the bar on a terminal."""
+        self._open((begun.head, begun.plan, *(f"note: {note}" for note in begun.notes)), begun.warnings, begun.todo)
+
+    def seed(self, done: int, total: int, values: Mapping[str, float]) -> None:
+        """Shows how many seeds are done."""
+        left = (time.monotonic() - self._began) / done * (total - done)
+        shown = ", ".join(f"dev {name} {figure(name, value)}" for name, value in list(values.items())[:2])
+        self._move(done, total, shown or "no dev set", left, most="about")
 
 
 class PredictProgress(_Progress):
