@@ -27,14 +27,14 @@ def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: s
     """
     errors = [rung.error for rung in ladder.rungs if rung.error is not None]
     numbers = choose_numbers(errors, is_rate=is_rate(ladder.metric))
-    blocks = [_align(_rung_rows(ladder, numbers), "lrlrl")]
+    blocks = [align(_rung_rows(ladder, numbers), "lrlrl")]
     if ladder.gaps:
-        blocks.append(_align(_gap_rows(ladder, numbers), "lrlrrl"))
+        blocks.append(align(_gap_rows(ladder, numbers), "lrlrrl"))
     if ladder.labels:
-        blocks.append(_align(_label_rows(ladder), "lr" + "r" * len(_measured(ladder)) + "ll"))
-    blocks.append(_wrap(f"Verdict: {ladder.verdict.text}"))
+        blocks.append(align(_label_rows(ladder), "lr" + "r" * len(_measured(ladder)) + "ll"))
+    blocks.append(wrap(f"Verdict: {ladder.verdict.text}"))
     if ladder.notes and not brief:
-        blocks.append("\n".join(_wrap(f"- {note}", "  ") for note in ladder.notes))
+        blocks.append("\n".join(wrap(f"- {note}", "  ") for note in ladder.notes))
     if remedies and not brief:
         blocks.append(_remedy_block(ladder, remedies))
     if next_command:
@@ -104,7 +104,7 @@ def _gap_numbers(gap: Gap, numbers: Numbers) -> tuple[str, str]:
     ), f"[{numbers.bare(gap.low, sign=True)}, {numbers.bare(gap.high, sign=True)}]"
 
 
-def _align(rows: Sequence[Sequence[str]], sides: str) -> str:
+def align(rows: Sequence[Sequence[str]], sides: str) -> str:
     """Rows as columns two blanks apart, each flush left (l) or right (r)."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(sides))]
     lines = []
@@ -118,14 +118,15 @@ def _remedy_block(ladder: Ladder, remedies: Sequence[Remedy]) -> str:
     lines = ["What helps:"]
     for remedy in remedies[:_SHOWN]:
         against = "" if remedy.gap == ladder.verdict.named else f" against {TITLES[remedy.gap]}"
-        lines.append(_wrap(f"- {remedy.action}{against}: {remedy.why}", "  "))
+        lines.append(wrap(f"- {remedy.action}{against}: {remedy.why}", "  "))
         lines += [f"    {remedy.command}"] if remedy.command else []
     if len(remedies) > _SHOWN:
         lines.append(f"- {len(remedies) - _SHOWN} more in the JSON document (--json)")
     return "\n".join(lines)
 
 
-def _wrap(text: str, indent: str = "") -> str:
+def wrap(text: str, indent: str = "") -> str:
+    """A paragraph in lines of `WIDTH` columns, all but the first after `indent`."""
     return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
