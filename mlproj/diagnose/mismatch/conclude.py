@@ -114,8 +114,6 @@ def _conclude_inputs(found: Mismatch) -> Action:
             "nothing about how the model does there.",
         )
     if seen.p < _CLEAR_P:
-        text = (
-            f"Look at what differs: {second} is told apart from {first}, but no part of it worth a word is surely so."
-        )
+        text = f"Look at what differs: {second} is told apart from {first}, but no large part of it is surely unlike."
         return Action("look", text)
     return Action("nothing", f"Nothing to do: the inputs of {second} cannot be told apart from those of {first}.")

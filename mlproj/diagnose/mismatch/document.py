@@ -91,7 +91,8 @@ def _effect(effect: Effect) -> dict[str, Any]:
         "feature": effect.feature, "kind": effect.kind, "effect": finite(effect.size),
         "effect_method": "Cliff's delta" if effect.kind == "number" else "Jensen-Shannon divergence, bits",
         "auc": finite(effect.auc), "importance": finite(effect.importance), "p": finite(effect.p),
-        "q": finite(effect.q), "first": effect.first, "second": effect.second, "n": list(effect.n), "method": effect.test,
+        "q": finite(effect.q), "first": effect.first, "second": effect.second, "n": list(effect.n),
+        "method": effect.test,
     }  # fmt: skip
 
 

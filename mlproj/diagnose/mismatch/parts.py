@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mlproj.metrics.intervals import Floats
 
-N_DRAWS = 2000
-_MOST_UNITS = 1000
+N_DRAWS = 1000
+MOST_UNITS = 500
 _PSEUDO_COUNTS = 2.0
 """Pseudo-counts per set in all, as in the intervals of the confusion matrix: a part without an error is not certain."""
 _SEED = 19_550_601
@@ -178,14 +178,22 @@ def _gather(
         counts = (tally + _PSEUDO_COUNTS / (2 * n_parts)).astype(np.float64)
         cells = counts[:, None] * np.repeat(np.eye(n_parts), 2, axis=0)[seen]
         return _Side(counts, cells, cells * np.tile([0.0, 1.0], n_parts)[seen, None])
-    unit = np.arange(len(loss)) if group is None else np.unique(group, return_inverse=True)[1]
-    n_units = int(unit.max()) + 1
-    block = unit if n_units <= _MOST_UNITS else np.random.default_rng(_SEED).permutation(n_units)[unit] % _MOST_UNITS
+    block = find_units(len(loss), group)
     size = int(block.max()) + 1
-    at = block * n_parts + part
-    count = np.bincount(np.unique(np.column_stack([block, unit]), axis=0)[:, 0], minlength=size).astype(np.float64)
-    table = [np.bincount(at, values, size * n_parts).reshape(size, n_parts) for values in (w, w * loss)]
-    return _Side(count, table[0].astype(np.float64), table[1].astype(np.float64))
+    table = [_total(block * n_parts + part, values, size * n_parts).reshape(size, n_parts) for values in (w, w * loss)]
+    return _Side(np.ones(size), table[0], table[1])
+
+
+def find_units(n: int, group: NDArray[Any] | None) -> NDArray[np.int64]:
+    """The unit of each example (N,) that draws move as a whole: itself or its group.
+
+    Above 500 they are put together at random, which leaves the variance of their sums as it is.
+    """
+    unit = np.arange(n) if group is None else np.unique(group, return_inverse=True)[1]
+    n_units = int(unit.max()) + 1
+    if n_units <= MOST_UNITS:
+        return unit.astype(np.int64)
+    return np.asarray(np.random.default_rng(_SEED).permutation(n_units)[unit] % MOST_UNITS, dtype=np.int64)
 
 
 def _n_units(side: _Side) -> float:

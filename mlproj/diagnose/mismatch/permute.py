@@ -118,7 +118,7 @@ def judge_aucs(
 
 
 def merge_p(p_values: Sequence[float]) -> float:
-    """One p-value from those of several splits of the same data: twice their median.
+    """One p-value from those of several splits of the same data: twice their median; a single one is itself.
 
     Valid however they depend on each other (Meinshausen, Meier & Bühlmann 2009, with γ = ½).
 
@@ -126,7 +126,7 @@ def merge_p(p_values: Sequence[float]) -> float:
         >>> merge_p([0.01, 0.02, 0.5])
         0.04
     """
-    return min(1.0, 2 * float(np.median(p_values)))
+    return float(p_values[0]) if len(p_values) == 1 else min(1.0, 2 * float(np.median(p_values)))
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:

@@ -364,7 +364,7 @@ def _out_of_bag(x: Floats, is_b: NDArray[np.bool_], seed: int) -> Floats:
     """Probability of the second set (N,) by the trees that did not see the example."""
     from sklearn.ensemble import RandomForestClassifier
 
-    forest = RandomForestClassifier(n_estimators=30, min_samples_leaf=2, oob_score=True, random_state=seed)
+    forest = RandomForestClassifier(n_estimators=20, min_samples_leaf=2, oob_score=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         forest.fit(x, is_b)

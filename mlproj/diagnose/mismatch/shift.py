@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlproj.diagnose.mismatch.parts import N_DRAWS, Term, sqrt_of_t
+from mlproj.diagnose.mismatch.parts import N_DRAWS, Term, find_units, sqrt_of_t
 from mlproj.metrics.intervals import Floats
 
 LEAST_OVERLAP = 50
 """Examples' worth of overlap that each set needs for the split to mean anything."""
-_MOST_UNITS = 1000
 _SEED = 20_230_303
 
 
@@ -129,9 +128,7 @@ def _overlap(weight: Floats, share: Floats, group: NDArray[Any] | None) -> float
 def _sums(loss: Floats, own: Floats, shared: Floats, group: NDArray[Any] | None) -> Floats:
     """Weights and weighted losses of each unit, on the set's own inputs and on the shared ones (U, 4)."""
     rows = np.column_stack([own, own * loss, shared, shared * loss])
-    if group is None:
-        return np.asarray(rows, dtype=np.float64)
-    unit = np.unique(group, return_inverse=True)[1]
+    unit = find_units(len(loss), group)
     return np.column_stack([np.bincount(unit, column) for column in rows.T]).astype(np.float64)
 
 
@@ -142,13 +139,8 @@ def _terms(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _draw(units: Floats, rng: np.random.Generator) -> Floats:
-    """Sums (D, 4) of the units, each weighing what a Dirichlet draw says; many units in random blocks."""
-    count = np.ones(len(units))
-    if len(units) > _MOST_UNITS:
-        block = np.random.default_rng(_SEED).permutation(len(units)) % _MOST_UNITS
-        count = np.bincount(block).astype(np.float64)
-        units = np.column_stack([np.bincount(block, column) for column in units.T])
-    return np.asarray((rng.standard_gamma(count, (N_DRAWS, len(count))) / count) @ units, dtype=np.float64)
+    """Sums (D, 4) of the units, each weighing what a Dirichlet draw says."""
+    return np.asarray(rng.standard_exponential((N_DRAWS, len(units))) @ units, dtype=np.float64)
 
 
 def _as_term(value: float, drawn: Floats, widen: Floats) -> Term:
