@@ -114,7 +114,7 @@ def _compare(subject: Subject, metric: str | None, min_gap: float | None, label:
 
     assert subject.predictions is not None
     predictions = subject.predictions if label is None else of_label(subject.predictions, label)
-    _require_both(subject, predictions)
+    require_both(subject, predictions)
     gap = _measure_gap(subject, predictions, metric, min_gap, is_one=label is not None)
     first, second = (_labelled(predictions.part(split)) for split in TITLES)
     sides, sources, notes = _gather_sides(subject, first, second)
@@ -128,8 +128,12 @@ def _labelled(part: Predictions) -> Predictions:
     return part.select(np.logical_or.reduce([answers.known for answers in part.labels.values()]))
 
 
-def _require_both(subject: Subject, predictions: Predictions) -> None:
-    """Train-dev and dev have to be there with labels.
+def require_both(subject: Subject, predictions: Predictions) -> None:
+    """Makes sure that train-dev and dev are there with labels.
+
+    Args:
+        subject: What is spoken of.
+        predictions: Its predictions, of the label that was asked for.
 
     Raises:
         InvalidInput: Naming what is missing, and the command that makes it.

@@ -22,7 +22,7 @@ def conclude(found: Mismatch) -> Action:
     first, second = found.names
     if found.gap.state == "small":
         more = " The inputs differ all the same, so look again when the model changes." if found.inputs_differ else ""
-        return Action("nothing", f"Nothing to do: the error does not differ by as much as is worth closing.{more}")
+        return Action("nothing", f"Nothing to do: {second} is not worse by as much as is worth closing.{more}")
     if found.gap.state == "unclear":
         text = "Nothing to do yet: with so few examples nobody can tell whether the gap matters."
         return Action("grow", f"{text} Grow {first} and {second} first.")
@@ -58,7 +58,7 @@ def _conclude_shift(found: Mismatch) -> Action:
         return Action(
             "collect",
             f"Collect or synthesise training data like {second}: the two sets share hardly any inputs "
-            f"({min(shift.overlap):.0f} examples' worth), so the gap cannot be split further.",
+            f"({int(min(shift.overlap))} examples' worth), so the gap cannot be split further.",
         )
     terms = _terms(shift, first, second)
     largest, action = max(terms, key=lambda pair: pair[0].value)

@@ -14,11 +14,11 @@ from mlproj.diagnose.render import align, wrap
 from mlproj.diagnose.rungs import is_rate
 from mlproj.diagnose.words import Numbers, choose_numbers
 
-MOST_PARTS, MOST_EFFECTS, MOST_SLICES, MOST_ANSWERS = 4, 8, 8, 6
+MOST_PARTS, MOST_EFFECTS, LEAST_EFFECTS, MOST_SLICES, MOST_ANSWERS = 4, 8, 3, 8, 6
 CHANCE = 0.05
 _STATES = {
     "matters": "It matters: surely more than the {worth} worth closing.",
-    "small": "It is small: surely less than the {worth} worth closing.",
+    "small": "It does not matter: surely less than the {worth} worth closing.",
     "unclear": "Nobody can tell yet whether it reaches the {worth} worth closing.",
 }
 
@@ -75,6 +75,7 @@ def _gap_block(gap: GapView, names: tuple[str, str]) -> str:
 
 
 def _indent(text: str) -> str:
+    """Lines under the heading of a block."""
     return "\n".join(f"   {line}" if line else "" for line in text.splitlines())
 
 
@@ -138,12 +139,12 @@ def _say_mix(by: By, numbers: Numbers) -> str:
 def _separation_block(found: Mismatch, seen: Separation) -> str:
     first, second = found.names
     if seen.p is None or seen.auc is None:
-        return f"Inputs\n   Not tested: {seen.n[0]:,} and {seen.n[1]:,} examples, or no feature that varies."
+        text = f"Not tested: {seen.n[0]:,} and {seen.n[1]:,} examples are too few, or no feature varies."
+        return f"Are the inputs different\n{_indent(wrap(text))}"
     told = f"can be told apart from {first}" if seen.p < CHANCE else f"cannot be told apart from {first}"
     limits = "" if seen.low is None else f" [{seen.low:.2f}, {seen.high:.2f}]"
-    lines = [
-        f"The inputs of {second} {told}: p = {seen.p:.3g}, area {seen.auc:.2f}{limits} of ½ to 1, by {seen.classifier}."
-    ]
+    figures = f"p = {seen.p:.3g}, AUC {seen.auc:.2f}{limits} (0.5 for equal inputs)"
+    lines = [f"The inputs of {second} {told}: {figures}, by {seen.classifier}."]
     if seen.variation is not None:
         share = f"{100 * seen.variation:.0f} %"
         lines.append(f"At least {share} of {second} examples are unlike {first}." if round(100 * seen.variation) else
@@ -151,19 +152,20 @@ def _separation_block(found: Mismatch, seen: Separation) -> str:
     if found.is_flagged:
         lines.append("Flagged: the inputs differ, and the gap matters.")
     elif found.inputs_differ and found.gap is not None:
-        lines.append("The inputs differ, but the gap is not known to matter." if found.gap.state == "unclear" else
-                     "The inputs differ, and the error does not: nothing has to follow from that.")  # fmt: skip
+        small = f"{second} is not worse for it: nothing has to follow from that"
+        lines.append(f"The inputs differ, but {'the gap may not matter' if found.gap.state == 'unclear' else small}.")
     return "Are the inputs different, and how much\n" + _indent(wrap(" ".join(lines)))
 
 
 def _effects_block(found: Mismatch) -> str:
     first, second = found.names
     rows = [["feature", "importance", "difference", "q", first, second]]
-    rows += [_effect_cells(effect) for effect in found.effects[:MOST_EFFECTS]]
     sure = sum(effect.q < CHANCE for effect in found.effects)
+    clear = [effect for effect in found.effects if effect.q < CHANCE] or found.effects[:LEAST_EFFECTS]
+    rows += [_effect_cells(effect) for effect in clear[:MOST_EFFECTS]]
     tests = ", ".join(dict.fromkeys(effect.test for effect in found.effects))
     head = f"What differs: {sure} of {len(found.effects)} tested at q < {CHANCE} ({tests}; Benjamini-Hochberg)"
-    rest = len(found.effects) - MOST_EFFECTS
+    rest = len(found.effects) - len(clear[:MOST_EFFECTS])
     more = [f"   {rest} more in the JSON document (--json)"] if rest > 0 else []
     return "\n".join([wrap(head, "   "), _indent(align(rows, "lrlrll")), *more])
 
@@ -201,8 +203,9 @@ def _shift_block(found: Mismatch) -> str:
     assert shift is not None
     first, second = found.names
     if not shift.is_split:
-        worth = f"{min(shift.overlap):.0f} examples' worth, {LEAST_OVERLAP} are needed"
-        return f"What shifted\n   No overlap; cannot split: {first} and {second} share too few inputs ({worth})."
+        worth = f"{int(min(shift.overlap))} examples' worth, {LEAST_OVERLAP} are needed"
+        text = f"No overlap; cannot split: {first} and {second} share too few inputs ({worth})."
+        return f"What shifted\n{_indent(wrap(text))}"
     assert shift.harder is not None
     assert shift.answers is not None
     assert shift.unseen is not None
@@ -221,7 +224,7 @@ def _shift_block(found: Mismatch) -> str:
 
 def _sources_block(found: Mismatch) -> str:
     second = found.names[1]
-    rows = [["training data from", f"area against {second}", "95 % interval", "unlike, at least", "n"]]
+    rows = [["training data from", f"AUC against {second}", "95 % interval", "unlike, at least", "n"]]
     if found.separation is not None and found.separation.auc is not None:
         rows.append([found.names[0], *_source_cells(found.separation)])
     rows += [[source.name, *_source_cells(source.separation)] for source in found.sources]
@@ -240,7 +243,7 @@ def _source_cells(seen: Separation) -> list[str]:
 
 def _warn_source(source: SourceView, second: str) -> Iterator[str]:
     if source.is_far:
-        yield (f"Warning: {source.name} is told apart from {second} with an area above {FAR_APART}: what is learned "
+        yield (f"Warning: {source.name} is told apart from {second} with an AUC above {FAR_APART}: what is learned "
                "there may not be what is needed.")  # fmt: skip
     for pool in source.pools[:2]:
         yield f"Warning: {source.name} repeats a small pool: {say_pool(pool, second)}"
