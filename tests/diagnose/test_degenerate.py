@@ -1,9 +1,11 @@
 """Every metric on every degenerate set: intervals hold their value, and a handful of examples proves nothing."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mlproj.diagnose import ladder_of, render_text, to_document
 from mlproj.errors import InvalidInput
@@ -29,7 +31,7 @@ def predictions(case: str, n_train: int, n: int, *, numbers: bool) -> Prediction
     size, dev = len(split), split == "dev"
     y = np.zeros(size, dtype=int) if case == "one class" else rng.integers(0, 2, size)
     y = np.where(dev, 0, y) if case == "one class on dev" else y
-    p = np.clip(0.2 + 0.6 * y + rng.normal(0, 0.2, size), 0, 1)
+    p: NDArray[Any] = np.clip(0.2 + 0.6 * y + rng.normal(0, 0.2, size), 0, 1)
     p = np.where(dev, 1.0 - y, p) if case == "all wrong on dev" else y * 1.0 if case == "all right" else p
     answers = Answers(y, (p > 0.5).astype(int), ("no", "yes"), np.stack([1 - p, p], axis=1))
     if numbers:
