@@ -1,7 +1,7 @@
 """What to do about a mismatch: collect, reweight, relabel, synthesise, grow the sets, or nothing."""
 
 from mlproj.diagnose.mismatch.parts import Term
-from mlproj.diagnose.mismatch.report import Action, Mismatch
+from mlproj.diagnose.mismatch.report import Action, By, Mismatch
 from mlproj.diagnose.mismatch.shift import SplitShift
 
 _HALF = 0.5
@@ -26,14 +26,12 @@ def conclude(found: Mismatch) -> Action:
     if found.gap.state == "unclear":
         text = "Nothing to do yet: with so few examples nobody can tell whether the gap matters."
         return Action("grow", f"{text} Grow {first} and {second} first.")
-    return _conclude_mix(found) if _is_mix(found) else _conclude_shift(found)
+    return _conclude_mix(found) if found.parts and is_mix(found.parts[0]) else _conclude_shift(found)
 
 
-def _is_mix(found: Mismatch) -> bool:
-    """Whether the mix by label makes half of the gap or more, and surely something."""
-    if not found.parts:
-        return False
-    split = found.parts[0].split
+def is_mix(by: By) -> bool:
+    """Whether the mix of parts makes half of the gap or more, and surely something."""
+    split = by.split
     return split.gap > 0 and split.mix.low > 0 and split.mix.value >= _HALF * split.gap
 
 
@@ -62,9 +60,24 @@ def _conclude_shift(found: Mismatch) -> Action:
         )
     terms = _terms(shift, first, second)
     largest, action = max(terms, key=lambda pair: pair[0].value)
+    if action.name == "collect":
+        action = Action("collect", action.text + _name_slices(found))
     if largest.low > 0:
         return action
     return Action(action.name, f"{action.text} This is the largest part of the gap, but its interval reaches zero.")
+
+
+def _name_slices(found: Mismatch) -> str:
+    """The slices that make the gap by being more frequent, with their shares."""
+    first, second = found.names
+    named = []
+    for by in found.parts:
+        if by.name.startswith("slice ") and is_mix(by):
+            shares = {row.name: row.shares for row in by.split.rows}.get(by.name.removeprefix("slice "), (0.0, 0.0))
+            named.append(
+                f"{by.name.removeprefix('slice ')} is {100 * shares[0]:.0f} % of {first} and {100 * shares[1]:.0f} % of {second}"
+            )
+    return f" Of the slices, {', '.join(named)}." if named else ""
 
 
 def _terms(shift: SplitShift, first: str, second: str) -> list[tuple[Term, Action]]:

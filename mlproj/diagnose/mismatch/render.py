@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from textwrap import shorten
 
+from mlproj.diagnose.mismatch.conclude import is_mix
 from mlproj.diagnose.mismatch.effects import Effect
 from mlproj.diagnose.mismatch.gap import GapView
 from mlproj.diagnose.mismatch.parts import PartRow, Term
@@ -105,8 +106,8 @@ def _parts_block(found: Mismatch) -> str:
     lines += [_indent(_table_of_parts(by, found.names, numbers)) for by in found.parts[:1] if len(by.split.rows) > 1]
     left = len(found.parts) - MOST_SLICES - 1
     lines += [f"   {left} more in the JSON document (--json)"] if left > 0 else []
-    first = found.parts[0]
-    lines.append(_indent(wrap(_say_mix(first, numbers), "")))
+    said = [_say_mix(found.parts[0], numbers), *(_say_mix(by, numbers) for by in found.parts[1:] if is_mix(by))]
+    lines.append(_indent(wrap(" ".join(said))))
     return "\n".join(lines)
 
 
