@@ -97,8 +97,8 @@ def _sides(
         assert dev is not None
         return *_by_columns(dev, reading, file, notes), ()
     from mlproj.workflow.arrays import open_dataset
-    from mlproj.workflow.mismatch import may_show
     from mlproj.workflow.mismatch_inputs import check_new, features_of, name_rows, rows_of_part
+    from mlproj.workflow.mismatch_sides import may_show
 
     dataset = open_dataset(told, save=False)
     if "dev" not in dataset.parts:

@@ -36,7 +36,7 @@ def plant(kind: Kind, n: int, seed: int) -> tuple[Planted, Planted]:
         x = rng.normal(size=(n, 3))
         x[:, 0] += moved
         x[:, 2] += 1.5 * y
-        rate = np.where(y == 1, 0.30, 0.06) if kind == "labels" else 0.1 + 0.15 * (x[:, 0] > 0.5)
+        rate = np.where(y == 1, 0.30, 0.06) if kind == "labels" else 0.1 + 0.25 * (x[:, 0] > 0.5)
         return Planted(x, y, rng.random(n) < rate + more)
 
     second: dict[Kind, dict[str, float]] = {

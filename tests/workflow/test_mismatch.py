@@ -16,7 +16,7 @@ from mlproj.diagnose import ladder_of
 from mlproj.error_analysis.sample import eyeball
 from mlproj.errors import InvalidInput
 from mlproj.records.files import read_predictions
-from mlproj.spec.load import make_project
+from mlproj.spec.load import load_project
 from mlproj.workflow.mismatch import Comparison, require_both
 from mlproj.workflow.subject import Subject
 from mlproj.workflow.train import Trained
@@ -78,25 +78,15 @@ def test_dev_examples_that_are_shown_are_of_the_half_that_may_be_looked_at(compa
     assert eyeball(np.array([shown.id for shown in compared.found.only_second])).all()
 
 
-def test_the_command_prints_one_document_and_says_what_is_wrong(shifted: Path) -> None:
-    result = CliRunner().invoke(app, ["diagnose", "mismatch", "--json", "--project", str(shifted)])
+def test_the_command_prints_one_document_and_says_what_is_wrong() -> None:
+    predictions(100, 0).to_csv("keras.csv", index=False)
+    result = CliRunner().invoke(app, ["diagnose", "mismatch", "keras.csv", "--json"])
     assert result.exit_code == 0
     assert json.loads(result.stdout)["sets"] == ["train-dev", "dev"]
     Path("keras.csv").write_text("split,y_true,y_pred\ndev,1,1\n", encoding="utf-8")
     result = CliRunner().invoke(app, ["diagnose", "mismatch", "keras.csv"])
     assert result.exit_code == 2
     assert "Add rows whose split is train_dev" in result.output
-
-
-def test_without_a_train_dev_set_the_command_that_carves_one_out_is_named(make_flowers: Callable[..., Path]) -> None:
-    home = make_flowers(SPEC.replace("train_dev: 150", "train_dev: 0"))
-    mlproj.train(home, name="without")
-    with pytest.raises(InvalidInput, match=r"without holds no labelled train-dev.*(?s:.*)--set splits\.train_dev="):
-        mlproj.diagnose_mismatch(project=home)
-    flowers(200, shift=3, start=9 * 10**6, seed=5).drop(columns="kind").to_csv("new.csv", index=False)
-    found = mlproj.diagnose_mismatch(project=home, against="new.csv").found
-    assert found.gap is None
-    assert found.inputs_differ
 
 
 def test_new_data_without_labels_are_held_against_dev(trained: Trained, home: Path) -> None:
@@ -203,13 +193,21 @@ def test_numbers_are_split_by_fifths_and_several_labels_each_by_its_own() -> Non
     assert [by.name for by in mlproj.diagnose_mismatch("tags.csv", label="dog").found.parts] == ["dog"]
 
 
-def test_of_one_distribution_nothing_is_carved_out() -> None:
+@pytest.mark.parametrize(
+    ("differ", "said"),
+    [
+        (True, r"one holds no labelled train-dev.*(?s:.*)split --redraw --set splits\.train_dev=15 && mlproj train"),
+        (False, r"one distribution here.*(?s:.*)mlproj diagnose mismatch --against FILE"),
+    ],
+)
+def test_what_is_missing_and_how_to_make_it(differ: bool, said: str) -> None:
     frame = predictions(60, 0)
-    frame[frame["split"] == "dev"].to_csv("one.csv", index=False)
+    frame["split"] = np.repeat(["dev", "train"], [0, 60])
+    pd.concat([frame, predictions(60, 1).query("split == 'dev'").assign(id=range(30))]).to_csv("one.csv", index=False)
     run = read_predictions("one.csv")
-    project = make_project({"name": "i", "data": {"source": "sklearn:iris"}})
-    subject = Subject("head", "one", "latest", run, project, None, {"distributions_differ": False})
-    with pytest.raises(InvalidInput, match=r"one distribution here.*(?s:.*)--against FILE"):
+    Path("project.yaml").write_text("name: i\ndata: {source: 'sklearn:iris'}\n", encoding="utf-8")
+    subject = Subject("head", "one", "latest", run, load_project("."), None, {"distributions_differ": differ})
+    with pytest.raises(InvalidInput, match=said):
         require_both(subject, run)
 
 

@@ -74,9 +74,8 @@ def _name_slices(found: Mismatch) -> str:
     for by in found.parts:
         if by.name.startswith("slice ") and is_mix(by):
             shares = {row.name: row.shares for row in by.split.rows}.get(by.name.removeprefix("slice "), (0.0, 0.0))
-            named.append(
-                f"{by.name.removeprefix('slice ')} is {100 * shares[0]:.0f} % of {first} and {100 * shares[1]:.0f} % of {second}"
-            )
+            name = by.name.removeprefix("slice ")
+            named.append(f"{name} is {100 * shares[0]:.0f} % of {first} and {100 * shares[1]:.0f} % of {second}")
     return f" Of the slices, {', '.join(named)}." if named else ""
 
 

@@ -22,7 +22,7 @@ from mlproj.diagnose.samples import measure
 from mlproj.records import Answers, Predictions
 
 
-def judge(kind: Kind, n: int = 1200, seed: int = 1, **options: Any) -> Mismatch:
+def judge(kind: Kind, n: int = 900, seed: int = 1, **options: Any) -> Mismatch:
     first, second = (as_side(name, made) for name, made in zip(("train-dev", "dev"), plant(kind, n, seed), strict=True))
     assert first.predictions is not None
     assert second.predictions is not None

@@ -9,16 +9,9 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from mlproj.diagnose.mismatch.permute import benjamini_hochberg, judge_auc, merge_p, rank
-from mlproj.diagnose.mismatch.separation import (
-    FEW_UNITS,
-    bound_variation,
-    choose_cut,
-    clopper_pearson,
-    fit_classifier,
-    separate,
-    split_halves,
-)
+from mlproj.diagnose.mismatch.separation import FEW_UNITS, fit_classifier, separate, split_halves
 from mlproj.diagnose.mismatch.table import Design, Feature, cut_rare, design, join
+from mlproj.diagnose.mismatch.variation import bound_variation, choose_cut, clopper_pearson
 
 Floats = NDArray[np.float64]
 
