@@ -2,7 +2,7 @@
 
 from mlproj.diagnose.mismatch.parts import Term
 from mlproj.diagnose.mismatch.report import Action, By, Mismatch
-from mlproj.diagnose.mismatch.shift import SplitShift
+from mlproj.diagnose.mismatch.shift import LEAST_OVERLAP, SplitShift
 
 _HALF = 0.5
 _CLEAR_P = 0.05
@@ -50,7 +50,7 @@ def _conclude_shift(found: Mismatch) -> Action:
     shift, look = found.shift, f"Look at wrong answers of {second}:"
     if shift is None and found.separation is None:
         return Action("look", f"{look} the gap is not the mix, and without features nothing more can be said.")
-    if shift is None or (not shift.is_split and (found.separation is None or found.separation.p is None)):
+    if shift is None or min(shift.n) < LEAST_OVERLAP:
         return Action("look", f"{look} there are too few examples to compare inputs.")
     if not shift.is_split:
         return Action(

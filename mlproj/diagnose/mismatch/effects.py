@@ -113,7 +113,7 @@ def _test_numbers(values: Floats, is_b: NDArray[np.bool_], group: NDArray[Any] |
     if group is not None:
         rng = np.random.default_rng(_SEED)
         [(_, p)] = judge_aucs([values], is_b, group, rng, two_sided=True)
-        return p, "permuted groups"
+        return p, "rank sum by permuted groups"
     from scipy.stats import ks_2samp
 
     return float(ks_2samp(values[~is_b], values[is_b], method="asymp").pvalue), "Kolmogorov-Smirnov"
@@ -131,7 +131,7 @@ def _words(feature: Feature, is_b: NDArray[np.bool_], group: NDArray[Any] | None
     found = _categories(feature.name, np.where(there[:, word], "yes", "no"), is_b, group)
     shown = [f"{named!r} in {100 * share:.3g} %" for share in shares[:, word]]
     return [row | {"p": min(1.0, row["p"] * there.shape[1]), "first": shown[0], "second": shown[1],
-                   "test": f"{row['test']} of {there.shape[1]} words (Bonferroni)"} for row in found]  # fmt: skip
+                   "test": f"{row['test']} for {there.shape[1]} words, Bonferroni"} for row in found]  # fmt: skip
 
 
 def _categories(
@@ -191,5 +191,5 @@ def _test_categories(
     seen = float(distance(label.astype(np.float64) @ table))
     rng = np.random.default_rng(_SEED)
     drawn = np.concatenate([distance(rows @ table) for rows in shuffled(label, rng)])
-    named = "χ², permuted groups" if group is not None else "χ², permuted"
+    named = "χ² by permuted groups" if group is not None else "χ² by permutation"
     return float((1 + (drawn >= seen - 1e-9).sum()) / (1 + len(drawn))), named

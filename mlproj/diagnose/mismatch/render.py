@@ -11,6 +11,7 @@ from mlproj.diagnose.mismatch.pools import ROWS, Pool
 from mlproj.diagnose.mismatch.report import FAR_APART, By, Mismatch, Shown, SourceView
 from mlproj.diagnose.mismatch.separation import Separation
 from mlproj.diagnose.mismatch.shift import LEAST_OVERLAP
+from mlproj.diagnose.prevalence import prevalence_note
 from mlproj.diagnose.render import align, wrap
 from mlproj.diagnose.rungs import is_rate
 from mlproj.diagnose.words import Numbers, choose_numbers
@@ -72,7 +73,8 @@ def _gap_block(gap: GapView, names: tuple[str, str]) -> str:
     limits = f"[{numbers.bare(gap.low, sign=True)}, {numbers.bare(gap.high, sign=True)}]"
     rows.append(["gap", numbers.bare(gap.size, sign=True), limits, ""])
     said = _STATES[gap.state].format(worth=numbers.difference(gap.min_gap))
-    return f"The gap\n{_indent(align(rows, 'lrlr'))}\n   {said}"
+    said = " ".join([said, *prevalence_note(gap.matched, gap.scale)])
+    return f"The gap\n{_indent(align(rows, 'lrlr'))}\n{_indent(wrap(said))}"
 
 
 def _indent(text: str) -> str:
@@ -164,8 +166,8 @@ def _effects_block(found: Mismatch) -> str:
     sure = sum(effect.q < CHANCE for effect in found.effects)
     clear = [effect for effect in found.effects if effect.q < CHANCE] or found.effects[:LEAST_EFFECTS]
     rows += [_effect_cells(effect) for effect in clear[:MOST_EFFECTS]]
-    tests = ", ".join(dict.fromkeys(effect.test for effect in found.effects))
-    head = f"What differs: {sure} of {len(found.effects)} tested at q < {CHANCE} ({tests}; Benjamini-Hochberg)"
+    tests = "; ".join(dict.fromkeys(effect.test for effect in found.effects))
+    head = f"What differs: {sure} of {len(found.effects)} tested at q < {CHANCE} by Benjamini-Hochberg ({tests})"
     rest = len(found.effects) - len(clear[:MOST_EFFECTS])
     more = [f"   {rest} more in the JSON document (--json)"] if rest > 0 else []
     return "\n".join([wrap(head, "   "), _indent(align(rows, "lrlrll")), *more])
@@ -205,6 +207,8 @@ def _shift_block(found: Mismatch) -> str:
     first, second = found.names
     if not shift.is_split:
         worth = f"{int(min(shift.overlap))} examples' worth, {LEAST_OVERLAP} are needed"
+        if min(shift.n) < LEAST_OVERLAP:
+            return f"What shifted\n   Too few examples to split the gap: {LEAST_OVERLAP} are needed in each set."
         text = f"No overlap; cannot split: {first} and {second} share too few inputs ({worth})."
         return f"What shifted\n{_indent(wrap(text))}"
     assert shift.harder is not None

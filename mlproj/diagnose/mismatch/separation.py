@@ -21,8 +21,8 @@ from mlproj.metrics.intervals import Floats
 from mlproj.records import Answers
 
 N_SPLITS = 5
-FEW_UNITS = 50
-"""With fewer independent examples in a set half of them cannot teach a classifier: out-of-bag forests serve instead."""
+FEW_UNITS, FEW_GROUPS = 50, 20
+"""With fewer examples or groups in a set half of them cannot teach a classifier: out-of-bag forests serve instead."""
 LEAST_UNITS = 8
 """With fewer in a set nothing is tested: no permutation could be rare enough."""
 _FOREST_PERMUTATIONS, _FOREST_ROWS = 99, 200
@@ -105,7 +105,7 @@ def separate(
     units = _count_units(is_b, group)
     if min(units) < LEAST_UNITS or not made.x.shape[1]:
         return Separation(n, score=np.full(len(is_b), np.nan))
-    if min(units) < FEW_UNITS:
+    if min(units) < (FEW_UNITS if group is None else FEW_GROUPS):
         return _forest(made, is_b, group, seed)
     allowed = [kind for kind in kinds if kind != "trees" or made.x.shape[1] <= _MOST_COLUMNS_OF_TREES] or kinds[:1]
     halves, scores = [], np.zeros((2, len(is_b)))
@@ -274,25 +274,29 @@ def _merge(halves: Sequence[_Half], n: tuple[int, int], score: Floats, n_permuta
 def _forest(made: Design, is_b: NDArray[np.bool_], group: NDArray[Any] | None, seed: int) -> Separation:
     """The test for few examples: out-of-bag area of a random forest, fitted anew for every permutation.
 
-    Hediger, Michel & Naef (hypoRF, arXiv 1903.06287). No split is needed, so no example is lost.
+    Hediger, Michel & Naef (hypoRF, arXiv 1903.06287). No split is needed, so no example is lost. Of a group the mean
+    inputs are taken, because a tree that saw some of its examples knows the others.
     """
     rng = np.random.default_rng([_SEED, seed])
-    rows = np.concatenate([_some(np.flatnonzero(is_b == side), rng) for side in (False, True)])
-    x, own = made.x[rows], None if group is None else group[rows]
-    block, label = find_blocks(is_b[rows], own)
-    seen_score = _out_of_bag(x, label[block], seed)
-    seen = _area(seen_score, label[block])
+    block, label = find_blocks(is_b, group)
+    size = np.bincount(block)[:, None]
+    x = made.x if group is None else np.column_stack([np.bincount(block, column) for column in made.x.T]) / size
+    rows = np.concatenate([_some(np.flatnonzero(label == side), rng) for side in (False, True)])
+    own, told = np.asarray(x[rows], dtype=np.float64), label[rows]
+    seen_score = _out_of_bag(own, told, seed)
+    seen = _area(seen_score, told)
     beaten = 0
     for _ in range(_FOREST_PERMUTATIONS):
-        shuffled = rng.permutation(label)[block]
-        beaten += _area(_out_of_bag(x, shuffled, seed), shuffled) >= seen - 1e-12
-    score = np.full(len(is_b), np.nan)
-    score[rows] = seen_score
+        shuffled = rng.permutation(told)
+        beaten += _area(_out_of_bag(own, shuffled, seed), shuffled) >= seen - 1e-12
+    of_block = np.full(len(label), np.nan)
+    of_block[rows] = seen_score
+    score = of_block[block]
     return Separation(
         (int((~is_b).sum()), int(is_b.sum())),
         (1 + beaten) / (1 + _FOREST_PERMUTATIONS),
         seen,
-        classifier="random forest, out of bag",
+        classifier="random forest, out of bag" + (" by group" if group is not None else ""),
         method=f"out-of-bag area, p from {_FOREST_PERMUTATIONS} permutations, each fitted anew",
         score=score,
         n_permutations=_FOREST_PERMUTATIONS,

@@ -38,7 +38,7 @@ def test_categories_have_a_divergence_and_the_p_value_of_scipy() -> None:
 def test_rare_categories_are_permuted() -> None:
     kind = np.array(["a"] * 38 + ["b"] * 2 + ["a"] * 39 + ["c"])
     [effect] = measure_effects([Feature("kind", kind)], np.repeat([False, True], 40))
-    assert effect.test == "χ², permuted"
+    assert effect.test == "χ² by permutation"
     assert effect.p > 0.1
 
 

@@ -113,6 +113,19 @@ def test_few_examples_are_judged_by_forests_out_of_bag() -> None:
     assert len(is_b) // 2 < FEW_UNITS
 
 
+def test_few_groups_are_judged_as_wholes() -> None:
+    """Ten groups of thirty in each set that differ by nothing but who they are: examples would be told apart surely."""
+    group = np.repeat(np.arange(20), 30)
+    x = np.random.default_rng(1).normal(size=(20, 3))[group]
+    made = design([Feature(f"x{i}", x[:, i]) for i in range(3)])
+    found = separate(made, group >= 10, group)
+    assert found.classifier == "random forest, out of bag by group"
+    assert found.p is not None
+    assert found.auc is not None
+    assert found.p > 0.05
+    assert found.auc < 0.8
+
+
 def test_three_rows_are_not_tested() -> None:
     found = separate(*inputs(3, 0))
     assert (found.p, found.auc, found.n) == (None, None, (3, 3))
