@@ -34,10 +34,10 @@ def next_after_mismatch(
         label: The label that was asked for.
     """
     labelled = ["--label", label] if label else []
-    if found.action.name == "nothing":
-        return commands.join(project, "diagnose", "bias-variance", subject, *labelled)
     if found.action.name == "grow" and project is not None and run and (sizes := _grown(found, project, predictions)):
         return commands.redraw(project, **sizes)
+    if found.action.name in ("nothing", "grow"):  # the ladder says which set has to grow, and what else there is
+        return commands.join(project, "diagnose", "bias-variance", subject, *labelled)
     if found.action.name == "reweight" and project is not None and run and (weights := _class_weights(predictions)):
         return commands.train(project, run, {"training.class_weight": weights}, f"{run}-reweighted")
     return commands.join(project, "errors", "export", subject, *labelled, "--out", "errors.xlsx")

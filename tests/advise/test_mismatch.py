@@ -69,7 +69,7 @@ def test_what_cannot_be_told_is_dealt_anew_with_larger_sets_where_they_fit() -> 
     command = next_after_mismatch(found, project(MORE), "base", "base", predictions)
     assert command.startswith("mlproj split --redraw --set splits.train_dev=")
     kept = predictions.select(predictions.split != "train")
-    assert next_after_mismatch(found, project(MORE), "base", "base", kept).startswith("mlproj errors export base")
+    assert next_after_mismatch(found, project(MORE), "base", "base", kept) == ("mlproj diagnose bias-variance base")
 
 
 def test_new_data_are_answered_for_or_trained_for() -> None:

@@ -36,7 +36,13 @@ def is_mix(by: By) -> bool:
 
 
 def _conclude_mix(found: Mismatch) -> Action:
-    by, second = found.parts[0], found.names[1]
+    by, (first, second) = found.parts[0], found.names
+    new = [row for row in by.split.rows if not row.n[0]]
+    if sum(row.mix for row in new) >= _HALF * by.split.gap:
+        named = ", ".join(row.name for row in new[:4]) + (", …" if len(new) > 4 else "")
+        return Action(
+            "collect", f"Collect: {second} holds {named}, which {first} lacks, and that makes most of the gap."
+        )
     share = f"{100 * min(by.split.mix.value / by.split.gap, 1.0):.0f} %"
     return Action(
         "reweight",

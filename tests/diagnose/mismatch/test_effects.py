@@ -108,6 +108,8 @@ def test_a_small_pool_is_found_and_a_rich_source_is_not_blamed() -> None:
     assert (pool.feature, pool.distinct, pool.n, pool.at) == ("noise", 12, 900, 300)
     assert pool.dev == 300
     assert find_pools(rich, design(rich), dev, design(dev)) == []
+    thinner = [Feature("speech", speech), Feature("noise", rng.choice(rng.normal(size=400), 900))]
+    assert find_pools(thinner, design(thinner), dev, design(dev)) == []
     again = rng.integers(0, 80, 900)
     twice = [feature.select(again) for feature in rich]
     assert ROWS in {found.feature for found in find_pools(twice, design(twice), dev, design(dev))}

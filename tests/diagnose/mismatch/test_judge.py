@@ -62,6 +62,27 @@ def test_a_label_shift_is_all_mix(found: dict[Kind, Mismatch]) -> None:
     assert found["labels"].action.name == "reweight"
 
 
+def test_a_class_that_only_dev_has_is_collected_not_weighted() -> None:
+    first, second = (
+        as_side(name, made) for name, made in zip(("train-dev", "dev"), plant("null", 400, 0), strict=True)
+    )
+    assert first.predictions is not None
+    assert second.predictions is not None
+
+    def blind(part: Predictions) -> Predictions:
+        """Always no: right wherever there is nothing else."""
+        answers = part.answers
+        return replace(part, labels={"": Answers(answers.y_true, np.zeros_like(answers.y_true), ("no", "yes"))})
+
+    one = blind(first.predictions.select(first.predictions.answers.y_true == 0))
+    two = blind(second.predictions)
+    gap = judge_gap(measure("train_dev", one, "error"), measure("dev", two, "error"), "error", "error")
+    sides = Side("train-dev", one.ids, predictions=one), Side("dev", two.ids, predictions=two)
+    found = judge_mismatch(*sides, gap=gap)
+    assert found.action.name == "collect"
+    assert "dev holds yes, which train-dev lacks" in found.action.text
+
+
 def test_other_answers_to_the_same_inputs_leave_the_classifier_quiet_and_fire_within(
     found: dict[Kind, Mismatch],
 ) -> None:
