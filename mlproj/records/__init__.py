@@ -4,6 +4,10 @@ A `Fit` is all that came out of a training; a `Run` is a fit that lies in the st
 predictions alone, ours or a foreign framework's.
 """
 
+from mlproj.records.features import FeatureReport as FeatureReport
+from mlproj.records.features import FeatureState as FeatureState
+from mlproj.records.features import Importance as Importance
+from mlproj.records.features import LeakSuspect as LeakSuspect
 from mlproj.records.fit import Fit as Fit
 from mlproj.records.fit import History as History
 from mlproj.records.fit import Outcome as Outcome
@@ -25,3 +29,6 @@ from mlproj.records.predictions import Answers as Answers
 from mlproj.records.predictions import Predictions as Predictions
 from mlproj.records.predictions import SplitName as SplitName
 from mlproj.records.predictions import Texts as Texts
+from mlproj.records.series import Entry as Entry
+from mlproj.records.series import GapChange as GapChange
+from mlproj.records.series import Series as Series
