@@ -224,7 +224,10 @@ def _shift_block(found: Mismatch) -> str:
     rows = [["points" if numbers.is_rate else "size", "95 % interval", "of the gap that is"]]
     rows += [[*_signed(term, numbers), text] for term, text in terms]
     rows.append([numbers.bare(shift.gap, sign=True), "", f"together ({metric})"])
-    return "What shifted\n" + _indent(align(rows, "rll"))
+    seen, same = found.separation, ""
+    if seen is not None and seen.p is not None and seen.p >= CHANCE:
+        same = "\n   The inputs cannot be told apart, so the gap is put down to other answers to them."
+    return "What shifted\n" + _indent(align(rows, "rll")) + same
 
 
 def _sources_block(found: Mismatch) -> str:

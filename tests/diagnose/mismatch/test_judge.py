@@ -96,6 +96,8 @@ def test_other_answers_to_the_same_inputs_leave_the_classifier_quiet_and_fire_wi
     assert answers.parts[0].split.within.low > 0.1
     assert answers.parts[0].split.mix.low <= 0.005
     assert answers.action.name == "relabel"
+    assert "the gap is put down to other answers" in render_mismatch(answers)
+    assert "the gap is put down to other answers" not in render_mismatch(found["inputs"])
 
 
 def test_other_inputs_are_flagged_and_their_feature_comes_first(found: dict[Kind, Mismatch]) -> None:
