@@ -69,6 +69,7 @@ EXAMPLES = {
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
     "diagnose doctor": "mlproj diagnose doctor best --ignore shuffled-labels",
     "diagnose features": "mlproj diagnose features best --repeats 20",
+    "diagnose mismatch": "mlproj diagnose mismatch best",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
     "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.xlsx",
     "errors apply": "mlproj errors apply errors.xlsx --dry-run",

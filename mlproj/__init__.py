@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
     from mlproj.workflow.evaluate import evaluate as evaluate
     from mlproj.workflow.foreign import record as record
+    from mlproj.workflow.mismatch import diagnose_mismatch as diagnose_mismatch
     from mlproj.workflow.predict import predict as predict
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
@@ -65,6 +66,7 @@ _HOMES = {
     "diagnose_bias_variance": "mlproj.workflow.diagnose",
     "diagnose_doctor": "mlproj.workflow.doctor",
     "diagnose_features": "mlproj.workflow.diagnose_features",
+    "diagnose_mismatch": "mlproj.workflow.mismatch",
     "errors_export": "mlproj.workflow.errors_export",
     "errors_summarize": "mlproj.workflow.errors_summarize",
     "errors_apply": "mlproj.workflow.errors_apply",

@@ -92,21 +92,22 @@ def _remedy(
         return (
             plain
             if action.tail or action.cost == "a search"
-            else replace(plain, command=_data_command(gap, ladder, project, subject))
+            else replace(plain, command=_data_command(action, ladder, project, subject))
         )
     if action.cost == "a search":
         return replace(plain, command=commands.join(project, "search", "--like", run))
     if not changes:
         return replace(
-            plain, command=None if action.cost == "new data" else _data_command(gap, ladder, project, subject)
+            plain, command=None if action.cost == "new data" else _data_command(action, ladder, project, subject)
         )
     shown = ", ".join(f"{path} {value}" for path, value in changes.items())
     name = f"{run}-{action.tail}"
     return Remedy(f"{action.text}: {shown}", gap, why, commands.train(project, run, changes, name))
 
 
-def _data_command(gap: str, ladder: Ladder, project: Project, subject: str | None) -> str | None:
+def _data_command(action: Action, ladder: Ladder, project: Project, subject: str | None) -> str | None:
     """Commands for gaps that call for other sets, not for another model."""
+    gap = action.gap
     if gap == "variance_or_data_mismatch":
         wanted = _wanted(ladder, "train_dev") or 500
         return commands.redraw(project, train_dev=min(wanted, max((_n_of(ladder, "train") or wanted) // 4, 1)))
@@ -114,7 +115,10 @@ def _data_command(gap: str, ladder: Ladder, project: Project, subject: str | Non
         return commands.redraw(project, dev=2 * n_dev)
     if gap != "data_mismatch":
         return None
-    return commands.look_at_errors(project, subject, ladder) if subject else commands.join(project, "check")
+    if not subject:
+        return commands.join(project, "check")
+    look = commands.mismatch if action.diagnosis else commands.look_at_errors
+    return look(project, subject, ladder)
 
 
 def next_command(

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     command(group, "bias-variance", short_help="The ladder and the gap to work on.")(bias_variance)
     command(group, "doctor", short_help="Is anything broken? Sanity checks within a minute.")(doctor)
     command(group, "features", short_help="The columns that a model lives on, and leaks.")(features)
+    command(group, "mismatch", short_help="How dev differs from train-dev, or new data from dev.")(mismatch)
     app.add_typer(group, name="diagnose")
 
 
@@ -139,3 +140,32 @@ def features(
     )
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())
+
+
+def mismatch(
+    shell: Shell,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="Id, prefix, name, latest, best, or a predictions file (.csv, .parquet)."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="New data without labels, any source: their inputs against those of dev."),
+    ] = None,
+    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric of the gap.")] = None,
+    min_gap: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Smallest gap worth closing. [default: a tenth of the dev error, at least 0.005]"),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which label, where there are several; without it their mean.")
+    ] = None,
+) -> None:
+    """Say how dev differs from train-dev, what makes the gap between them, and what to do about it."""
+    from mlproj.workflow.mismatch import diagnose_mismatch
+
+    compared = diagnose_mismatch(
+        run, project=shell.project, against=against, metric=metric, min_gap=min_gap, label=label
+    )
+    shell.say(compared.head)
+    shell.result(compared.text(), compared.document())
