@@ -132,6 +132,13 @@ class Dropout(nn.Module):
         self._masks: Tensor | None = None
         self._used = 0
 
+    def keep(self, members: Sequence[int]) -> None:
+        """Goes on with some members, by position, and with their streams of masks."""
+        self.rates = tuple(self.rates[m] for m in members)
+        self.seeds = tuple(self.seeds[m] for m in members)
+        self._generators = [self._generators[m] for m in members] if self._generators else []
+        self._masks = None if self._masks is None else self._masks[list(members)]
+
     def forward(self, x: Units) -> Units:
         """The values with some units switched off, of the same shape."""
         return x * self._take(x) if self.training and any(self.rates) else x
