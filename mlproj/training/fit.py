@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlproj.data import Dataset
 from mlproj.records import Fit, History, Outcome, OutcomeKind
-from mlproj.spec.model import MLP, Python
+from mlproj.spec.model import MLP, Model, Python
 from mlproj.spec.project import Project
 from mlproj.training import outcome
 from mlproj.training.device import choose_device, few_threads
@@ -23,7 +23,7 @@ from mlproj.training.resolve import resolve
 from mlproj.training.resources import measure_resources
 from mlproj.training.step import make_learner
 from mlproj.training.targets import loss_weights, make_examples, make_objective, to_tensor
-from mlproj.zoo import OwnEstimator, StackedModel, build, build_model, seeded, unstack
+from mlproj.zoo import OwnEstimator, StackedModel, build, build_model, build_padded, cut_out, seeded, unstack
 
 
 def fit(
@@ -103,10 +103,11 @@ def _on_rows(dataset: Dataset, rows: NDArray[Any]) -> Dataset:
 
 def _build_stack(members: Sequence[Member], dataset: Dataset) -> StackedModel:
     shape = {"n_features": dataset.parts["train"].x.shape[1], "n_outputs": dataset.target.n_outputs}
-    model = build(members[0].project.model, **shape, seeds=[member.seed for member in members])
-    if isinstance(members[0].project.model, MLP):
-        model.set_dropout([cast(MLP, member.project.model).dropout for member in members])
-    return model
+    seeds, specs = [member.seed for member in members], [member.project.model for member in members]
+    perceptrons = [spec for spec in specs if isinstance(spec, MLP)]
+    if len(set(specs)) > 1 and len(perceptrons) == len(specs):
+        return build_padded(perceptrons, **shape, seeds=seeds)
+    return build(specs[0], **shape, seeds=seeds)
 
 
 def _objective_of(members: Sequence[Member], dataset: Dataset, device: torch.device) -> Objective:
@@ -141,19 +142,20 @@ class _Finish:
 
     def __init__(self, members: Sequence[Member], dataset: Dataset, examiner: Examiner, begin: float) -> None:
         self._members, self._dataset, self._examiner, self._begin = members, dataset, examiner, begin
-        self._model: StackedModel | None = None
-        self._resources: Mapping[str, float] = {}
+        self._models: dict[Model, tuple[StackedModel, Mapping[str, float]]] = {}
 
     def __call__(self, m: int, course: Course) -> Fit:
         member, best, device = self._members[m], course.best, self._examiner.device
-        if self._model is None:
-            self._model = _build_stack([member], self._dataset).to(device)
-        model, dataset = self._model, self._dataset
-        model.load_state_dict({name: value.unsqueeze(0) for name, value in best.state.items()})
-        if not self._resources:  # those of the architecture, which the members share
-            self._resources = measure_resources(model, to_tensor(dataset.parts["train"].x[:64], device))
+        dataset, spec = self._dataset, member.project.model
+        shape = spec.model_copy(update={"dropout": 0.0}) if isinstance(spec, MLP) else spec
+        if shape not in self._models:  # what it costs to use is that of the architecture
+            alone = _build_stack([member], dataset).to(device)
+            x = to_tensor(dataset.parts["train"].x[:64], device)
+            self._models[shape] = alone, measure_resources(alone, x)
+        model, resources = self._models[shape]
+        model.load_state_dict(cut_out(best.state, model))
         own = dataset if member.rows is None else _on_rows(dataset, member.rows)
-        return make_fit(model, course, member.project, self._examiner, own, self._resources, self._begin)
+        return make_fit(model, course, member.project, self._examiner, own, resources, self._begin)
 
 
 def _fit_own(project: Project, dataset: Dataset, seed: int, on_epoch: OnEpoch | None, begin: float) -> Fit:
