@@ -54,7 +54,7 @@ def fit(
         InvalidInput: When spec and data do not go together.
     """
     begin = time.perf_counter()
-    own = dataset if rows is None else _on_rows(dataset, rows)
+    own = dataset if rows is None else on_rows(dataset, rows)
     project = resolve(project, own)
     seed = project.seed if seed is None else seed
     if isinstance(project.model, Python):
@@ -97,7 +97,8 @@ def fit_stack(
             yield m, finish(m, course)
 
 
-def _on_rows(dataset: Dataset, rows: NDArray[Any]) -> Dataset:
+def on_rows(dataset: Dataset, rows: NDArray[Any]) -> Dataset:
+    """The data set with some of its training examples, by position."""
     return replace(dataset, parts={**dataset.parts, "train": take_rows(dataset.parts["train"], rows)})
 
 
@@ -154,7 +155,7 @@ class _Finish:
             self._models[shape] = alone, measure_resources(alone, x)
         model, resources = self._models[shape]
         model.load_state_dict(cut_out(best.state, model))
-        own = dataset if member.rows is None else _on_rows(dataset, member.rows)
+        own = dataset if member.rows is None else on_rows(dataset, member.rows)
         return make_fit(model, course, member.project, self._examiner, own, resources, self._begin)
 
 

@@ -70,7 +70,7 @@ def kill_at_rung(pool: Pool, epoch: int, times: int, how: signal.Signals = signa
     killed: list[int] = []
 
     def ask(reached: int, values: Any) -> set[int]:
-        worker = next((each for each in pool._running if each.task.position == 1), None)
+        worker = next((each for each in pool._running if 1 in each.tasks), None)
         if reached == epoch and 1 in values and worker and worker.pid not in killed and len(killed) < times:
             killed.append(worker.pid)
             os.kill(worker.pid, how)
