@@ -110,7 +110,7 @@ def test_a_worker_that_dies_twice_is_a_failure_that_says_how(
 
 def test_a_retry_gets_the_time_that_is_left(pool: Pool, make_job: MakeJob) -> None:
     jobs = [make_job(seed, training=LONG, budget=0.6) for seed in range(2)]
-    ask, killed = kill_at_rung(pool, 60, times=1)
+    ask, killed = kill_at_rung(pool, 10, times=1)
     begin = time.monotonic()
     results = dict(pool.evaluate(jobs, on_epoch=ask))
     assert len(killed) == 1
