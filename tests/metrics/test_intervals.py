@@ -14,6 +14,7 @@ from mlproj.metrics.intervals import (
     gather_units,
     mean_loss,
     mover,
+    unit_mean,
     weighted_rate,
     wilson,
 )
@@ -221,11 +222,18 @@ def test_coverage_of_grouped_rates_with_few_groups() -> None:
     assert covered / 1500 >= 0.92
 
 
-def test_a_mean_of_few_losses_uses_students_t() -> None:
+def test_a_mean_of_few_losses_uses_students_t_on_the_logarithm() -> None:
     losses = np.array([1.0, 2.0, 4.0, 3.0])
-    expected = stats.t.interval(0.95, 3, loc=losses.mean(), scale=stats.sem(losses))
+    expected = stats.t.interval(0.95, 3, loc=np.log(losses.mean()), scale=stats.sem(losses) / losses.mean())
     found = mean_loss(losses)
-    assert (found.low, found.high) == pytest.approx((max(expected[0], 0.0), expected[1]))
+    assert (found.low, found.high) == pytest.approx(tuple(np.exp(expected)))
+
+
+def test_a_mean_of_few_differences_which_may_be_negative_uses_plain_students_t() -> None:
+    differences = np.array([1.0, -2.0, 4.0, 3.0])
+    expected = stats.t.interval(0.95, 3, loc=differences.mean(), scale=stats.sem(differences))
+    found = unit_mean(gather_units(differences), floor=-inf)
+    assert (found.low, found.high) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("n", "least"), [(60, 0.92), (150, 0.92), (600, 0.92)])
