@@ -226,7 +226,7 @@ def unit_mean(units: Units, level: float = 0.95, floor: float = 0.0) -> Estimate
     error = sqrt(variance)
     if g < _FEW and floor == 0 < value:
         # losses pile up at 0 and have a tail: for 5 exponential ones t itself covered .89, on the logarithm .94
-        reach = exp(t_quantile(g - 1, level) * error / value)
+        reach = exp(min(t_quantile(g - 1, level) * error / value, 300.0))  # beyond, the upper limit would overflow
         return Estimate(value, value / reach, value * reach, units.n_kish, f"Student's t on the logarithm, {g} units")
     lower, upper, method = _studentised_quantiles(units, level)
     return Estimate(value, max(value - upper * error, floor), value - lower * error, units.n_kish, method)
