@@ -86,46 +86,6 @@ def test_mover_keeps_an_unbounded_limit_unbounded() -> None:
     assert high == inf
 
 
-def _newcombe_coverage(n1: int, n2: int, p: Floats) -> Floats:
-    """Exact coverage (P, P) of the difference of two rates, summed over all outcomes."""
-    x1, x2 = np.arange(n1 + 1) / n1, np.arange(n2 + 1) / n2
-    low1, high1 = wilson(x1, n1)
-    low2, high2 = wilson(x2, n2)
-    low, high = mover((x1[:, None], low1[:, None], high1[:, None]), (x2[None, :], low2[None, :], high2[None, :]))
-    mass1 = np.asarray(stats.binom.pmf(np.arange(n1 + 1), n1, p[:, None]))
-    mass2 = np.asarray(stats.binom.pmf(np.arange(n2 + 1), n2, p[:, None]))
-    covered = np.empty((len(p), len(p)))
-    for i in range(len(p)):
-        for j in range(len(p)):
-            truth = p[i] - p[j]
-            covered[i, j] = mass1[i] @ ((low <= truth + 1e-12) & (truth - 1e-12 <= high)) @ mass2[j]
-    return covered
-
-
-def test_coverage_of_gaps_by_exact_enumeration() -> None:
-    p = np.array([0.001, 0.005, 0.02, 0.05, 0.1, 0.3])
-    covered, ordinary = [], []
-    for n1 in (20, 100, 500):
-        for n2 in (20, 100, 500):
-            table = _newcombe_coverage(n1, n2, p)
-            covered.append(table)
-            ordinary.append((n1 * p >= 1)[:, None] & (n2 * p >= 1)[None, :])
-    coverage, regular = np.stack(covered), np.stack(ordinary)
-    assert 0.95 <= coverage.mean() <= 0.985
-    assert 0.95 <= coverage[regular].mean() <= 0.97
-    assert coverage[regular].min() >= 0.93
-    assert coverage.min() >= 0.86
-
-
-def test_coverage_of_a_gap_to_a_constant_by_exact_enumeration() -> None:
-    for n in (20, 100, 1000, 5000):
-        x = np.arange(n + 1)
-        low, high = wilson(x / n, n)
-        for p in (0.001, 0.01, 0.05, 0.3):
-            inside = (low - 0.01 <= p - 0.01) & (p - 0.01 <= high - 0.01)
-            assert stats.binom.pmf(x, n, p)[inside].sum() >= 0.86
-
-
 def test_a_plain_error_rate_is_wilson_at_n() -> None:
     wrong = np.repeat([1.0, 0.0], [31, 969])
     found = weighted_rate(wrong)
