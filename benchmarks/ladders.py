@@ -106,7 +106,7 @@ def draw(world: World, n: int, rng: np.random.Generator, shift: Shift | None = N
     shift = shift or Shift()
     shares = world.shares if shift.shares is None else shift.shares
     k, m, d = world.means.shape
-    xs, ys, ps, hs = [], [], [], []
+    parts: list[tuple[NDArray[Any], ...]] = []
     for start in range(0, n, _CHUNK):
         size = min(_CHUNK, n - start)
         centre = world.means[rng.choice(k, size, p=shares), rng.integers(0, m, size)]
@@ -114,9 +114,8 @@ def draw(world: World, n: int, rng: np.random.Generator, shift: Shift | None = N
         p = world.posterior(x, shares)
         y = _sample(p, rng)
         human = np.where(rng.random(size) < world.lapse, rng.integers(0, k, size), p.argmax(axis=1))
-        for kept, column in zip((xs, ys, ps, hs), (x, y, p.astype(np.float32), human.astype(np.int8)), strict=True):
-            kept.append(column)
-    return Pool(np.concatenate(xs), np.concatenate(ys), np.concatenate(ps), np.concatenate(hs))
+        parts.append((x, y, p.astype(np.float32), human.astype(np.int8)))
+    return Pool(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _sample(p: Floats, rng: np.random.Generator) -> NDArray[np.int8]:
