@@ -1,6 +1,6 @@
 """Can the diagnosis be trusted? Thousands of ladders whose truth is known; writes docs/calibration.md and its figures.
 
-python benchmarks/calibrate.py [--worlds 12] [--draws 4000] [--pool 1000000]
+python benchmarks/calibrate.py [--worlds 10] [--draws 4000] [--pool 1000000] [--repeats 1000]
 
 Takes some minutes on two cores. With skore installed (benchmarks/requirements.txt) its own checks are run as well.
 """
@@ -274,10 +274,10 @@ def tally(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     """Runs everything on two cores and writes the page and its figures."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--worlds", type=int, default=12)
+    parser.add_argument("--worlds", type=int, default=10)
     parser.add_argument("--draws", type=int, default=4000)
     parser.add_argument("--pool", type=int, default=1_000_000)
-    parser.add_argument("--repeats", type=int, default=2000)
+    parser.add_argument("--repeats", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     asked = parser.parse_args()
     began = time.perf_counter()

@@ -106,8 +106,8 @@ comes on top. What counts as planted is not the dial but the true gaps: one of 3
 With 2,000 examples for each of human level, train-dev, dev and test (60 for dev where it was chosen on):
 
 {table(head, rows)}
-*Unresolved* is the honest answer where sets are too small. *Past human level* comes from a target that is easier than
-the training data, where human level was measured. The best of 300 models on 60 examples looks 8 to 10 points better
+*Unresolved* is the honest answer where sets are too small. *Past human level* is said where dev is easier than the
+training data, on which human level was measured. The best of 300 models on 60 examples looks 8 to 10 points better
 than it is, and the interval of 60 examples is wider than that: overfitting to dev hides in the smallness of the set
 that caused it, and it takes a larger dev set to see it as well as to cure it.
 """
@@ -159,12 +159,13 @@ def _p_largest(found: Mapping[str, Any]) -> str:
 Stated probability → how often that gap was the largest indeed (ladders). To the right, gaps drawn without networks:
 
 {table(head, lines)}
-Where gaps of all sizes occur, the statement can be taken at its word. **Where all gaps are small against their
-intervals it overstates**: beforehand it holds any size of gap for equally likely, and takes the luckiest for the
-largest. A prior that draws four gaps together (Stein's harmonic one) takes away between a tenth and a half of the
-excess, does nothing for three gaps or two, and costs up to an eighth of the right names; so the plain one stayed. This
-is why a name takes more than P(largest): the lower limit of the gap must also exceed what is worth closing. Under such
-conditions mlproj names a gap in few ladders, and the wrong one in no more than 2 of 100 (`tests/diagnose`).
+Above 0.95, and where gaps of all sizes occur, the statement can be taken at its word. **Where all gaps are small
+against their intervals it overstates**, and so it does a little on the ladders above, many of which hold two near
+equals: beforehand it holds any size of gap for equally likely, and takes the luckiest for the largest. A prior that
+draws four gaps together (Stein's harmonic one) takes away between a tenth and a half of the excess, does nothing for
+three gaps or two, and costs up to an eighth of the right names; so the plain one stayed. This is why a name takes more
+than P(largest): the lower limit of the gap must also exceed what is worth closing. Under such conditions mlproj names a
+gap in few ladders, and the wrong one in no more than 2 of 100 (`tests/diagnose`).
 
 At a near tie the lesser gap is named in at most 6 of 100 ladders. At an exact tie one of the two is named in one ladder
 of ten, and either is as right as the other.

@@ -2,7 +2,7 @@
 
 * error, accuracy, recall, precision, specificity: Wilson on their own examples, at an effective n where there are
   weights or groups.
-* Other functions of the confusion matrix: bootstrap of its cells with pseudo-counts, further by the bias of drawing anew.
+* Other functions of the confusion matrix: bootstrap of its cells with pseudo-counts, wider by the bias of drawing anew.
 * roc_auc, average_precision: Wilson at the effective n that their linearised variance (DeLong's for the area) implies;
   with few groups Student's t on the log odds where that is wider.
 * log_loss, brier, mae, mse, rmse, mape, r2: studentised bootstrap, or the expansion that it approximates.
@@ -211,7 +211,7 @@ def _ranking_limits(name: str, value: float, evidence: Evidence, group: NDArray[
         n = min(n, value * (1 - value) / units.variance)
     low, high = wilson(min(max(value, 0.0), 1.0), n, level)
     if group is not None and 0 < value < 1 and 2 <= len(units) < _FEW_GROUPS:
-        # with few groups Wilson alone covered .89 to .91 where groups differ in difficulty, the wider of both .92 to .97
+        # with few groups that differ in difficulty Wilson alone covered .89 to .91, the wider of both .92 to .97
         odds = value / (1 - value)
         error = math.sqrt(units.variance) / (value * (1 - value))
         reach = math.exp(min(t_quantile(len(units) - 1, level) * error, _LARGEST_EXPONENT))

@@ -198,7 +198,8 @@ def mean_loss(
     """A mean loss with limits that follow its skewness, for absolute and squared errors, log loss and the like.
 
     Studentised bootstrap (Efron & Tibshirani 1993, section 12.5) with 1,999 resamples of the units; below 20 units
-    Student's t on the logarithm, value · exp(± t · error / value) by the delta method; above 500 the Edgeworth correction that the bootstrap estimates (Hall 1992, eq. 2.16).
+    Student's t on the logarithm, value · exp(± t · error / value) by the delta method; above 500 the Edgeworth
+    correction that the bootstrap estimates (Hall 1992, eq. 2.16).
 
     Args:
         loss: Loss of each example (N,), not negative.
