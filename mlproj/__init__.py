@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
     from mlproj.workflow.evaluate import evaluate as evaluate
     from mlproj.workflow.foreign import record as record
+    from mlproj.workflow.learning_curve import diagnose_learning_curve as diagnose_learning_curve
     from mlproj.workflow.predict import predict as predict
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
@@ -60,6 +61,7 @@ _HOMES = {
     "compare": "mlproj.workflow.compare",
     "demo": "mlproj.workflow.demo",
     "diagnose_bias_variance": "mlproj.workflow.diagnose",
+    "diagnose_learning_curve": "mlproj.workflow.learning_curve",
     "errors_export": "mlproj.workflow.errors_export",
     "errors_summarize": "mlproj.workflow.errors_summarize",
     "errors_apply": "mlproj.workflow.errors_apply",

@@ -27,11 +27,11 @@ def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: s
     """
     errors = [rung.error for rung in ladder.rungs if rung.error is not None]
     numbers = choose_numbers(errors, is_rate=is_rate(ladder.metric))
-    blocks = [_align(_rung_rows(ladder, numbers), "lrlrl")]
+    blocks = [align(_rung_rows(ladder, numbers), "lrlrl")]
     if ladder.gaps:
-        blocks.append(_align(_gap_rows(ladder, numbers), "lrlrrl"))
+        blocks.append(align(_gap_rows(ladder, numbers), "lrlrrl"))
     if ladder.labels:
-        blocks.append(_align(_label_rows(ladder), "lr" + "r" * len(_measured(ladder)) + "ll"))
+        blocks.append(align(_label_rows(ladder), "lr" + "r" * len(_measured(ladder)) + "ll"))
     blocks.append(_wrap(f"Verdict: {ladder.verdict.text}"))
     if ladder.notes and not brief:
         blocks.append("\n".join(_wrap(f"- {note}", "  ") for note in ladder.notes))
@@ -104,7 +104,7 @@ def _gap_numbers(gap: Gap, numbers: Numbers) -> tuple[str, str]:
     ), f"[{numbers.bare(gap.low, sign=True)}, {numbers.bare(gap.high, sign=True)}]"
 
 
-def _align(rows: Sequence[Sequence[str]], sides: str) -> str:
+def align(rows: Sequence[Sequence[str]], sides: str) -> str:
     """Rows as columns two blanks apart, each flush left (l) or right (r)."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(sides))]
     lines = []

@@ -94,14 +94,14 @@ def show_run(project: Project | str | Path = ".", *, run: str | None = None) -> 
     store, tracker = open_tracker(project, must_exist=True, writes=False)
     with tracker:
         found = find_run(tracker, run)
-        ladder = tracker.fetch(found.id, "ladder.txt") if found.kind == "diagnosis" else None
+        found_text = _text_of(tracker, found) if found.kind == "diagnosis" else ""
         spec = stored_spec(tracker, found) if _has_spec(found) else None
         insight = tracker.fetch(found.id, "search.json") if found.kind == "search" and spec else None
         parts = _parts_of(tracker, found) if found.kind in ("train", "record") and spec else None
-        yaml, text = (file.read_text(encoding="utf-8") if file else "" for file in (spec, ladder))
+        yaml = spec.read_text(encoding="utf-8") if spec else ""
         search = json.loads(insight.read_text(encoding="utf-8")) if insight else None
     more = join(project, "runs", found.name, "--yaml") if yaml else ""
-    return Shown(found, yaml, f"{speak(found)}{store_note(store)}", text.rstrip("\n"), more, search, parts)
+    return Shown(found, yaml, f"{speak(found)}{store_note(store)}", found_text, more, search, parts)
 
 
 def _parts_of(tracker: "AbstractTracker", run: Run) -> Mapping[str, Any] | None:
@@ -112,6 +112,12 @@ def _parts_of(tracker: "AbstractTracker", run: Run) -> Mapping[str, Any] | None:
         return None
     found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
+
+
+def _text_of(tracker: "AbstractTracker", run: Run) -> str:
+    """What a diagnosis found, for people: the one text among its files."""
+    texts = sorted(tracker.fetch(run.id, "").glob("*.txt"))
+    return texts[0].read_text(encoding="utf-8").rstrip("\n") if texts else ""
 
 
 def _has_spec(run: Run) -> bool:
