@@ -1,4 +1,4 @@
-"""Real learning curves with their tails hidden: the data behind tests/diagnose/real_curves.json.
+"""Real learning curves with their tails hidden: the data behind tests/diagnose/curve/real_curves.json.
 
     python benchmarks/real_curves.py            measures them anew (two minutes) and writes the file
 
@@ -33,23 +33,23 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from mlproj.diagnose.curve.subsets import nested_order
 
-FILE = Path(__file__).resolve().parents[1] / "tests" / "diagnose" / "real_curves.json"
+FILE = Path(__file__).resolve().parents[1] / "tests" / "diagnose" / "curve" / "real_curves.json"
 Learner = Callable[[int], Any]
 CLASSES: dict[str, Learner] = {
-    "logistic": lambda seed: LogisticRegression(max_iter=500),
-    "naive_bayes": lambda seed: GaussianNB(),
-    "neighbours": lambda seed: KNeighborsClassifier(3),
+    "logistic": lambda _: LogisticRegression(max_iter=500),
+    "naive_bayes": lambda _: GaussianNB(),
+    "neighbours": lambda _: KNeighborsClassifier(3),
     "tree": lambda seed: DecisionTreeClassifier(random_state=seed),
     "forest": lambda seed: RandomForestClassifier(30, random_state=seed),
-    "svm": lambda seed: SVC(),
+    "svm": lambda _: SVC(),
 }
 NUMBERS: dict[str, Learner] = {
-    "linear": lambda seed: LinearRegression(),
-    "ridge": lambda seed: Ridge(10.0),
-    "neighbours": lambda seed: KNeighborsRegressor(3),
+    "linear": lambda _: LinearRegression(),
+    "ridge": lambda _: Ridge(10.0),
+    "neighbours": lambda _: KNeighborsRegressor(3),
     "tree": lambda seed: DecisionTreeRegressor(random_state=seed, min_samples_leaf=5),
     "forest": lambda seed: RandomForestRegressor(30, random_state=seed),
-    "svm": lambda seed: SVR(C=100.0),
+    "svm": lambda _: SVR(C=100.0),
 }
 SETS = {"digits": CLASSES, "breast_cancer": CLASSES, "wine": CLASSES, "diabetes": NUMBERS}
 N_SIZES, N_REPEATS, N_DRAWS, N_BEYOND = 7, 3, 3, 5
@@ -122,8 +122,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     found = [curve for name, learners in SETS.items() for curve in curves(name, learners)]
     head = {
-        "about": "Measured by benchmarks/real_curves.py (run it to measure anew); errors on a fixed dev set by training "
-        "size, three repeats each, and what came later at 2 and 4 times the largest size.",
+        "about": "Measured by benchmarks/real_curves.py (run it to measure anew): errors on a fixed dev set by "
+        "training size, three repeats each, and what came later at 2 and 4 times the largest size.",
         "scikit-learn": sklearn.__version__,
         "python": platform.python_version(),
     }

@@ -12,8 +12,8 @@ def next_for_curve(
 ) -> str:
     """The one command to run next, as it stands.
 
-    Unfinished: the same again, which goes on. More data: the errors, which say what to collect. Not by data: the ladder,
-    which says what else. Left open: more repeats. A curve that rises: a search, which regularises.
+    Unfinished: the same again, which goes on. More data: the errors, which say what to collect. Not by data: the
+    ladder, which says what else. Left open: more repeats. A curve that rises: a search, which regularises.
 
     Args:
         curve: The curve.
@@ -27,15 +27,13 @@ def next_for_curve(
         return commands.join(project, *again, *(["--repeats", str(repeats)] if repeats != 3 else []))
     if curve.state == "more_data":
         return commands.join(project, "errors", "export", run, "--out", "errors.xlsx")
-    if curve.state in ("reached", "not_by_data"):
+    if curve.state in ("reached", "not_by_data") or (curve.shape == "too_few" and len(curve.anchors) < 5):
         return commands.join(project, "diagnose", "bias-variance", run)
-    if curve.shape in ("rising", "double_descent"):
+    if curve.state == "refused" and curve.shape in ("rising", "double_descent"):
         return commands.join(project, "search", "--like", run)
-    if curve.shape == "not_convex":
+    if curve.state == "refused" and curve.shape == "not_convex":
         later = [str(anchor.n) for anchor in curve.anchors if anchor.n >= curve.shape_at[1]]
-        return commands.join(project, "diagnose", "learning-curve", run, "--sizes", ",".join(_closer(later)))
-    if curve.shape == "too_few" and len(curve.anchors) < 5:
-        return commands.join(project, "diagnose", "bias-variance", run)
+        again = ["diagnose", "learning-curve", run, "--sizes", ",".join(_closer(later))]
     return commands.join(project, *again, "--repeats", str(min(2 * repeats, 100)))
 
 

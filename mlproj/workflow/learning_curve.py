@@ -133,10 +133,10 @@ def diagnose_learning_curve(
         MlprojError: When no training succeeds.
     """
     check_curve_options(repeats, workers, picture)
-    run, project = as_run(run, project)
+    meant, home = as_run(run, project)
     with ExitStack() as stack:
         subjects = stack.enter_context(Subjects())
-        subject = _trained_here(subjects, run, project)
+        subject = _trained_here(subjects, meant, home)
         tracker, spec, trained = subjects.tracker, subject.project, subject.run
         assert tracker is not None
         assert spec is not None
@@ -172,8 +172,8 @@ def _trained_here(
     subject = subjects.find(run, project)
     if subject.is_foreign or subject.run is None:
         raise InputError(
-            f"{subject.spoken} was trained elsewhere: a learning curve trains anew on parts of the data, and mlproj does "
-            "not know how.\nName a training: mlproj runs"
+            f"{subject.spoken} was trained elsewhere: a learning curve trains anew on parts of the data, and mlproj "
+            "does not know how.\nName a training: mlproj runs"
         )
     assert subject.predictions is not None
     if "dev" not in subject.predictions.splits:
@@ -319,7 +319,7 @@ def _judge(
     missing = len(plan.trainings) - len(made.fits) - len(made.failures)
     failed = (len(made.failures), made.failures[0] if made.failures else "")
     notes = [*plan.notes, *_data_notes(subject, dataset)]
-    held_out = {name: len(part) for name, part in dataset.parts.items() if name != "train"}
+    held_out = {str(name): len(part) for name, part in dataset.parts.items() if name != "train"}
     curve = judge_curve(made.fits, aim.asked, held_out, notes=notes, failed=failed, missing=missing)
     following = next_for_curve(curve, subject.project, subject.selector, repeats=plan.repeats, options=plan.options)
     return CurveDiagnosis(subject, curve, tuple(made.fits), following, is_interrupted, made.run_id)
@@ -330,7 +330,8 @@ def _data_notes(subject: Subject, dataset: "Dataset") -> list[str]:
     if run is None or run.tags.get("mlproj.data_hash") == dataset.data_hash:
         return []
     return [
-        f"The data, their splits or corrections changed since {run.name} was trained: the curve speaks of the data of today."
+        f"The data, their splits or corrections changed since {run.name} was trained: the curve speaks of the data "
+        "of today."
     ]
 
 

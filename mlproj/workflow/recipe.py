@@ -19,9 +19,9 @@ WORDS = (
 def same_updates(project: Project, n: int, n_full: int) -> Project:
     """The project for a training on n of its examples, with as many updates as on all of them.
 
-    With constant epochs a set of an eighth would get an eighth of the updates: the curve would mix "less data" with "less
-    training", fall too steeply, and promise too much. What counts epochs (patience, and schedules that fall per epoch) is
-    stretched alike, so that it acts after as many updates.
+    With constant epochs a set of an eighth would get an eighth of the updates: the curve would mix "less data" with
+    "less training", fall too steeply, and promise too much. What counts epochs (patience, and schedules that fall per
+    epoch) is stretched alike, so that it acts after as many updates.
 
     Args:
         project: A run's resolved spec.

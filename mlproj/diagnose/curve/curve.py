@@ -2,9 +2,9 @@
 
 A sizes, R repeats (another subset and another seed each), G independent dev units (examples, or groups).
 
-Two kinds of chance are kept apart. Repeats scatter because another subset and another seed give another model: only this
-matters for how the curve goes on *on this dev set*, because dev is the same at every size. That dev itself is a sample
-adds a second part, which moves all sizes together; it widens the bands that are shown, not the forecast.
+Two kinds of chance are kept apart. Repeats scatter because another subset and another seed give another model: only
+this matters for how the curve goes on *on this dev set*, because dev is the same at every size. That dev itself is a
+sample adds a second part, which moves all sizes together; it widens the bands that are shown, not the forecast.
 """
 
 from collections.abc import Sequence

@@ -36,7 +36,7 @@ def curve_document(
         "points": [_anchor(anchor, curve) for anchor in curve.anchors],
         "trainings": [_training(fit, curve.metric) for fit in sorted(fits, key=lambda fit: (fit.size, fit.repeat))],
         "shape": {"kind": curve.shape, "at": list(curve.shape_at), "method": curve.shape_method},
-        "ahead": None if far is None else _ahead(far, curve),
+        "ahead": None if far is None else _ahead(far),
         "not_extrapolated": curve.why_not or None,
         "doubling": None
         if probe is None
@@ -98,7 +98,7 @@ def _training(fit: CurveFit, metric: str) -> dict[str, Any]:
     }
 
 
-def _ahead(far: Extrapolation, curve: LearningCurve) -> dict[str, Any]:
+def _ahead(far: Extrapolation) -> dict[str, Any]:
     needed = None
     if far.needed is not None:
         low, middle, high = far.needed

@@ -1,10 +1,10 @@
 """Families of learning curves, and their fit in error space. A sizes, B curves fitted at once, G shapes, J places.
 
-Every family is e(n) = c + a·φ(n; θ) with a decreasing shape φ: an asymptote c between 0 and the last error, an amplitude
-a ≥ 0 and one or two shape parameters θ. For given θ the best (c, a) is a small quadratic problem with a closed form, so
-that a fit is a search over θ alone: a dense grid in the logarithms of θ, every point of which is a start that is solved
-exactly. Nothing depends on where an optimiser begins, which is what makes such fits brittle (Turan et al. 2025), and
-hundreds of resampled curves are fitted by a few matrix products.
+Every family is e(n) = c + a·φ(n; θ) with a decreasing shape φ: an asymptote c between 0 and the last error, an
+amplitude a ≥ 0 and one or two shape parameters θ. For given θ the best (c, a) is a small quadratic problem with a
+closed form, so that a fit is a search over θ alone: a dense grid in the logarithms of θ, every point of which is a
+start that is solved exactly. Nothing depends on where an optimiser begins, which is what makes such fits brittle
+(Turan et al. 2025), and hundreds of resampled curves are fitted by a few matrix products.
 
 Names are those of the Learning Curve Database (Mohr, Viering, Loog & van Rijn 2022).
 
@@ -123,8 +123,8 @@ def solve(
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Floats, Floats]:
     """The best shape (position in the grid), asymptote c and amplitude a of each curve, all (B,).
 
-    For each shape the minimum of a convex quadratic in (c, a) on 0 ≤ c ≤ last error, a ≥ 0 lies inside or on an edge;
-    all candidates are computed and the best kept.
+    For each shape the loss is a convex quadratic in (c, a) on 0 ≤ c ≤ last error, a ≥ 0. Minimised over a ≥ 0 it is
+    convex in c alone, so that the best c is the free one, moved into its bounds.
 
     Args:
         family: The family.
@@ -135,32 +135,17 @@ def solve(
     phi = _basis(family.name, tuple((sizes / sizes[0]).tolist()))
     w = weights / weights.sum()
     s_f, s_ff = (phi @ w)[:, None], (phi**2 @ w)[:, None]
-    s_y, s_yy = errors @ w, errors**2 @ w
-    s_fy = phi @ (errors * w).T  # (G, B)
-    most = np.maximum(errors[:, -1], 0.0) if family.has_asymptote else np.zeros(len(errors))
-
-    def loss(c: Floats, a: Floats) -> Floats:
-        return np.asarray(s_yy - 2 * c * s_y - 2 * a * s_fy + c * c + 2 * c * a * s_f + a * a * s_ff)
-
-    def on_edge(c: Floats) -> tuple[Floats, Floats]:
-        return c + 0 * s_fy, np.maximum((s_fy - c * s_f) / s_ff, 0.0)
-
-    tries = [on_edge(np.zeros_like(most))]
+    s_y, s_fy = errors @ w, phi @ (errors * w).T  # (B,), (G, B)
     if family.has_asymptote:
-        level = np.clip(s_y, 0.0, most) + 0 * s_fy
-        tries += [on_edge(most), (level, 0 * s_fy)]
-        spread = np.maximum(s_ff - s_f**2, _TINY)
-        slope = (s_fy - s_f * s_y) / spread
-        inside = s_y - slope * s_f
-        fits = (slope >= 0) & (inside >= 0) & (inside <= most)
-        tries.append((np.where(fits, inside, level), np.where(fits, slope, 0.0)))
-    losses = np.stack([loss(c, a) for c, a in tries])
-    best = losses.min(axis=0).argmin(axis=0)
-    row = np.arange(len(errors))
-    which = losses[:, best, row].argmin(axis=0)
-    c = np.stack([found for found, _ in tries])[which, best, row]
-    a = np.stack([found for _, found in tries])[which, best, row]
-    return best, c, a
+        slope = (s_fy - s_f * s_y) / np.maximum(s_ff - s_f**2, _TINY)
+        c = np.clip(s_y - np.maximum(slope, 0.0) * s_f, 0.0, np.maximum(errors[:, -1], 0.0))
+        a = np.maximum(s_fy - c * s_f, 0.0) / s_ff
+        loss = c * (c - 2 * s_y + 2 * a * s_f) + a * (a * s_ff - 2 * s_fy)  # without Σ w y², the same for all
+    else:
+        a = np.maximum(s_fy, 0.0) / s_ff
+        c, loss = np.zeros_like(a), a * (a * s_ff - 2 * s_fy)
+    best, row = loss.argmin(axis=0), np.arange(len(errors))
+    return best, c[best, row], a[best, row]
 
 
 @lru_cache(maxsize=64)

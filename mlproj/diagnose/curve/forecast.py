@@ -1,8 +1,9 @@
-"""How a falling curve goes on: families weighed by how well they foretold what was measured. A sizes, D draws, J places.
+"""How a falling curve goes on, by families that foretold what was measured. A sizes, D draws, J places.
 
-The largest one and two sizes are hidden in turn and foretold from the rest. A family counts only where it foretells them
-better than the last error seen; where none does, nothing is extrapolated (Kielhöfer, Mohr & van Rijn 2024 found that with
-few sizes the last observation is hard to beat). Those that count are averaged with weights 1/(mean squared miss + noise).
+The largest one and two sizes are hidden in turn and foretold from the rest. A family counts only where it foretells
+them better than the last error seen; where none does, nothing is extrapolated (Kielhöfer, Mohr & van Rijn 2024 found
+that with few sizes the last observation is hard to beat). Those that count are averaged with weights 1/(mean squared
+miss + noise).
 
 The interval joins two sources: the curve may have come out otherwise (a parametric bootstrap over repeats, in which
 families are weighed anew each time), and no family is true (the misses of the backtest, growing with the root of the

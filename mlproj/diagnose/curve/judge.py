@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlproj.diagnose.curve.brackets import halving_probe, most_gain, train_falls, training_error_forbids
+from mlproj.diagnose.curve.brackets import halving_probe, most_gain, training_error_forbids
 from mlproj.diagnose.curve.curve import Curve
 from mlproj.diagnose.curve.forecast import FARTHEST, N_DRAWS, SHOWN, Forecast, forecast
 from mlproj.diagnose.curve.measured import curve_of
@@ -27,7 +27,7 @@ from mlproj.errors import MlprojError
 from mlproj.records import Anchor, Band, CurveFit, CurveState, Extrapolation, LearningCurve, Reach
 from mlproj.spec.goal import LOSSES
 
-LIKELY, UNLIKELY = 0.5, 0.05
+LIKELY, UNLIKELY = 0.5, 0.1
 """Probability at four times the data from which a target is worth collecting for, and up to which it is given up."""
 SPLITS = ("train", "train_dev", "dev")
 
@@ -97,20 +97,21 @@ def judge_curve(
     told = forecast(dev, n_draws) if shape.kind == "falling" else None
     trusted = told if told is not None and told.is_better_than_last else None
     same = train_dev if train_dev is not None else None if asked.distributions_differ else dev
+    gain = None if same is None else most_gain(same, train)
+    now = _band(dev, len(dev) - 1)
     findings = Findings(
         numbers=choose_numbers(dev.mean.tolist(), is_rate=is_rate(asked.metric)),
-        dev=_band(dev, len(dev) - 1),
-        n=int(round(dev.sizes[-1])),
+        dev=now,
+        n=round(float(dev.sizes[-1])),
         target=asked.target,
         target_from=asked.target_from,
         floor=asked.floor,
         shape=shape,
         why_not=why_refused(shape, len(dev)) if told is None else "" if trusted else why_refused(None, len(dev)),
         probe=halving_probe(dev),
-        most_gain=None if same is None else most_gain(same, train),
+        most_gain=gain,
         train=None if train is None else _band(train, len(train) - 1),
-        train_falls=train is not None and train_falls(train),
-        train_forbids=asked.target is not None and training_error_forbids(train, asked.target),
+        forbidden_by=_forbidden_by(asked, now, train, gain),
         extrapolation=None if trusted is None else _extrapolate(trusted, dev, asked.target, n_draws),
         worth=smallest_worth_closing(float(dev.mean[-1]), is_rate=is_rate(asked.metric)),
     )
@@ -141,34 +142,39 @@ def judge_curve(
     )
 
 
-def _state(found: Findings) -> CurveState:
-    """What can be said: first what needs no fit, then what the fit says.
+def _forbidden_by(asked: Asked, dev: Band, train: Curve | None, gain: tuple[float, float, float] | None) -> str:
+    """What forbids the target, whatever a fit says; empty where nothing does."""
+    if asked.target is None:
+        return ""
+    if training_error_forbids(train, asked.target):
+        return "train"
+    if asked.floor is not None and asked.target < asked.floor:
+        return "floor"
+    return "gap" if gain is not None and dev.low - gain[2] > asked.target else ""
 
-    Without a target the question is whether the next doubling is worth it: whether it gains what would be worth closing
-    in a ladder.
-    """
-    far = found.extrapolation
-    if found.target is not None:
-        if found.dev.error <= found.target:
-            return "reached"
-        if found.train_forbids or (found.floor is not None and found.target < found.floor):
-            return "not_by_data"
-        if found.most_gain is not None and found.dev.low - found.most_gain[2] > found.target:
-            return "not_by_data"
-        if far is None:
-            return "not_by_data" if found.is_too_little else "refused"
-        chance = far.reaches[-1].p_target or 0.0
-        return "more_data" if chance >= LIKELY else "not_by_data" if chance <= UNLIKELY else "unresolved"
-    if found.is_too_little:
+
+def _state(found: Findings) -> CurveState:
+    """What can be said: first what needs no fit, then what the fit says."""
+    if found.target is not None and found.dev.error <= found.target:
+        return "reached"
+    if found.forbidden_by:
         return "not_by_data"
-    if far is None:
-        return "refused"
-    gain = found.dev.error - far.reaches[0].error
-    if gain >= found.worth and far.reaches[0].high < found.dev.error:
-        return "more_data"
-    if found.dev.error - far.reaches[0].low < found.worth:
+    if found.extrapolation is None:
+        return "not_by_data" if found.is_too_little else "refused"
+    double, fourfold = found.extrapolation.reaches
+    if found.target is None:
+        return _worth_it(found, double)
+    chance = fourfold.p_target or 0.0
+    return "more_data" if chance >= LIKELY else "not_by_data" if chance <= UNLIKELY else "unresolved"
+
+
+def _worth_it(found: Findings, double: Reach) -> CurveState:
+    """Without a target: whether the next doubling gains what would be worth closing in a ladder."""
+    if found.is_too_little or found.dev.error - double.low < found.worth:
         return "not_by_data"
-    return "unresolved"
+    return (
+        "more_data" if found.dev.error - double.error >= found.worth and double.high < found.dev.error else "unresolved"
+    )
 
 
 def _band(curve: Curve, k: int) -> Band:

@@ -42,9 +42,8 @@ def _draw_split(axes: Any, curve: LearningCurve, split: str, scale: float) -> No
     bands = [anchor.bands[split] for anchor in curve.anchors]
     sizes = [anchor.n for anchor in curve.anchors]
     errors = [scale * band.error for band in bands]
-    axes.fill_between(
-        sizes, [scale * b.low for b in bands], [scale * b.high for b in bands], color=_COLOURS[split], alpha=0.15, linewidth=0
-    )  # fmt: skip
+    limits = [scale * band.low for band in bands], [scale * band.high for band in bands]
+    axes.fill_between(sizes, *limits, color=_COLOURS[split], alpha=0.15, linewidth=0)
     axes.plot(sizes, errors, "o-", color=_COLOURS[split], markersize=5, label=TITLES[split])
 
 

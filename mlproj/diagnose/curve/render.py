@@ -75,9 +75,10 @@ def _bounds(curve: LearningCurve, numbers: Numbers) -> list[str]:
     if curve.probe is not None:
         gain, low, high = curve.probe.gain
         said.append(
-            f"From {curve.probe.n_half:,} to {curve.n_train:,} examples the dev error fell by {numbers.difference(gain)} "
-            f"({numbers.bare(low)} to {numbers.bare(high)}). Under a power law the next doubling gains half to all of that: "
-            f"{numbers.bare(curve.probe.next_gain[0])} to {numbers.difference(curve.probe.next_gain[1])}."
+            f"From {curve.probe.n_half:,} to {curve.n_train:,} examples the dev error fell by "
+            f"{numbers.difference(gain)} ({numbers.bare(low)} to {numbers.bare(high)}). Under a power law the next "
+            f"doubling gains half to all of that: {numbers.bare(curve.probe.next_gain[0])} to "
+            f"{numbers.difference(curve.probe.next_gain[1])}."
         )
     if curve.most_gain is not None:
         gain, low, high = curve.most_gain
@@ -115,9 +116,9 @@ def _how(curve: LearningCurve) -> str:
         f"{name} {share:.2f}" for name, share in sorted(far.weights.items(), key=lambda each: -each[1])
     )
     return (
-        f"Extrapolated by {families}: weights by how well each foretold the largest sizes while they were hidden, all better "
-        "than the last error seen. Intervals are about this dev set and the mean over trainings; further away than 4x nothing "
-        "but a bound is said."
+        f"Extrapolated by {families}: weights by how well each foretold the largest sizes while they were hidden, "
+        "all better than the last error seen. Intervals are about this dev set and the mean over trainings; beyond 4x "
+        "there is a bound only."
     )
 
 

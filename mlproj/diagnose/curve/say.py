@@ -1,12 +1,11 @@
 """The conclusion of a learning curve in words: what the curve says, why nothing is extrapolated, what to do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlproj.diagnose.curve.shape import FEWEST_SIZES, Shape
 from mlproj.diagnose.words import Numbers, show_chance
 from mlproj.records import Band, CurveState, Extrapolation, Probe
-
-ROUNDS = "in two to five rounds, asking again after each"
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class Findings:
         probe: The halving probe.
         most_gain: Bound on what more data can gain, with limits.
         train: The training error at the present size.
-        train_falls: Whether the training error falls with more data.
-        train_forbids: Whether the training error forbids the target.
+        forbidden_by: What forbids the target whatever a fit says: train (its error), floor, or gap (to the training
+            error); empty where nothing does.
         extrapolation: How the curve goes on.
         worth: Smallest gain that is worth a doubling.
     """
@@ -42,10 +41,14 @@ class Findings:
     probe: Probe | None
     most_gain: tuple[float, float, float] | None
     train: Band | None
-    train_falls: bool
-    train_forbids: bool
+    forbidden_by: str
     extrapolation: Extrapolation | None
     worth: float
+
+    @property
+    def is_surely_reached(self) -> bool:
+        """Whether the dev error is below the target by its upper limit too."""
+        return self.target is not None and self.dev.high <= self.target
 
     @property
     def is_too_little(self) -> bool:
@@ -86,52 +89,51 @@ def why_refused(shape: Shape | None, n_sizes: int) -> str:
 
 
 def conclude(found: Findings, state: CurveState) -> str:
-    """The conclusion in the user's units."""
-    if found.target is not None and state == "reached":
-        sure = (
-            "" if found.dev.high <= found.target else f", though it may be up to {found.numbers.value(found.dev.high)}"
-        )
-        return f"The target is met: the dev error is {found.numbers.value(found.dev.error)}{sure}."
-    parts = [*_forbidden(found), *_foretold(found)] if found.target is not None else _foretold(found)
-    if not parts:
-        parts = [f"Nothing is extrapolated: {found.why_not}.", *_fit_free(found)]
-    return " ".join(parts)
+    """The conclusion in the user's units.
+
+    Args:
+        found: What was found out.
+        state: What can be said.
+    """
+    if state == "reached":
+        show = found.numbers
+        doubt = "" if found.is_surely_reached else f", though it may be up to {show.value(found.dev.high)}"
+        return f"The target is met: the dev error is {show.value(found.dev.error)}{doubt}."
+    if parts := [*_forbidden(found), *_foretold(found)]:
+        return " ".join(parts)
+    return " ".join([f"Nothing is extrapolated: {found.why_not}.", *_last_doubling(found)])
 
 
 def _forbidden(found: Findings) -> list[str]:
     """What forbids the target, whatever a fit says."""
-    assert found.target is not None
-    target = found.numbers.value(found.target)
-    if found.train_forbids and found.train is not None:
-        return [
-            f"More data will not bring the dev error to {target}: the training error is {found.numbers.value(found.train.error)} "
-            "and does not fall with more data."
-        ]  # fmt: skip
-    if found.floor is not None and found.target < found.floor:
-        floor = found.numbers.value(found.floor)
-        return [
-            f"Nothing will bring the dev error to {target}: the annotators disagree so much that {floor} is the floor."
-        ]
-    if found.most_gain is not None and found.dev.low - found.most_gain[2] > found.target:
-        most = found.numbers.difference(found.most_gain[2])
-        return [
-            f"More data will not bring the dev error to {target}: it can gain at most {most}, the gap to the training error."
-        ]
-    return []
+    if found.target is None or not found.forbidden_by:
+        return []
+    show = found.numbers
+    target = show.value(found.target)
+    if found.forbidden_by == "floor":
+        floor = show.value(found.floor or 0.0)
+        return [f"Nothing will bring the dev error to {target}: annotators disagree so much that {floor} is the floor."]
+    if found.forbidden_by == "train" and found.train is not None:
+        reason = f"the training error is {show.value(found.train.error)} and does not fall with more data"
+    else:
+        most = show.difference(found.most_gain[2] if found.most_gain else 0.0)
+        reason = f"it can gain at most {most}, the gap to the training error"
+    return [f"More data will not bring the dev error to {target}: {reason}."]
 
 
 def _foretold(found: Findings) -> list[str]:
     """What the curve foretells, in the user's units."""
-    far = found.extrapolation
+    far, show = found.extrapolation, found.numbers
     if far is None:
         return []
-    show, double, fourfold = found.numbers, *far.reaches
+    double, fourfold = far.reaches
     if found.target is None:
-        return [
-            f"With twice the data ({double.n:,} examples) the dev error goes from {show.value(found.dev.error)} to about "
-            f"{show.value(double.error)} ({show.bare(double.low)} to {show.value(double.high)}), with four times to about "
-            f"{show.value(fourfold.error)} ({show.bare(fourfold.low)} to {show.value(fourfold.high)})."
-        ]  # fmt: skip
+        ahead = [
+            f"with {words} ({reach.n:,} examples) to about {show.value(reach.error)} "
+            f"({show.bare(reach.low)} to {show.bare(reach.high)})"
+            for words, reach in (("twice the data", double), ("four times", fourfold))
+        ]
+        return [f"From {show.value(found.dev.error)} now the dev error goes {', '.join(ahead)}."]
     text = (
         f"P(dev ≤ {show.value(found.target)} at 2× the data) = {show_chance(double.p_target or 0.0)}, "
         f"at 4× {show_chance(fourfold.p_target or 0.0)}."
@@ -140,25 +142,35 @@ def _foretold(found: Findings) -> list[str]:
 
 
 def _needed(far: Extrapolation) -> str:
+    """How many examples it takes.
+
+    Example:
+        >>> _needed(Extrapolation((), (1000, 0.0), (150, 400, None), {}, {}, (), 3, 1))
+        'It takes about 400 examples in all, between 150 and more than 1,000.'
+    """
     low, middle, high = far.needed or (None, None, None)
     most = f"more than {far.bound[0]:,}"
     if low is None:
-        return f"It takes {most} examples."
-    between = f"between {low:,} and {most if high is None else f'{high:,}'} examples"
-    return f"It takes {between}, about {most if middle is None else f'{middle:,}'}."
+        return f"It takes {most} examples in all."
+    if middle is None:
+        return f"It takes {low:,} examples in all at the very least, and probably {most}."
+    return f"It takes about {middle:,} examples in all, between {low:,} and {most if high is None else f'{high:,}'}."
 
 
-def _fit_free(found: Findings) -> list[str]:
-    """What can be said without a fit."""
-    said = []
-    if found.probe and found.shape.kind in ("falling", "flat"):
-        gain, high = found.numbers.difference(found.probe.gain[0]), found.numbers.difference(found.probe.next_gain[1])
-        said.append(f"The last doubling gained {gain}; the next one gains at most about {high}.")
-    return said
+def _last_doubling(found: Findings) -> list[str]:
+    if found.probe is None or found.shape.kind not in ("falling", "flat"):
+        return []
+    gain, high = found.numbers.difference(found.probe.gain[0]), found.numbers.difference(found.probe.next_gain[1])
+    return [f"The last doubling gained {gain}; the next one gains at most about {high}."]
 
 
 def advise(found: Findings, state: CurveState) -> str:
-    """What to do."""
+    """What to do.
+
+    Args:
+        found: What was found out.
+        state: What can be said.
+    """
     match state:
         case "reached":
             return "Stop collecting for this target; prove it on fresh examples, or set a stricter one."
@@ -168,38 +180,41 @@ def advise(found: Findings, state: CurveState) -> str:
             return _other_ways(found)
         case "unresolved":
             return (
-                "The curve leaves it open. More repeats make it sharper where the repeats scatter; collecting pays only if "
-                "the chance above is good enough for its price."
+                "The curve leaves it open. More repeats sharpen it where single trainings scatter; collect only if the "
+                "chance is worth the price."
             )
         case _:
-            return _after_refusal(found)
+            return _AFTER_REFUSAL.get(
+                found.shape.kind, "More repeats sharpen the curve; until then trust the last error."
+            )
 
 
 def _collect(found: Findings) -> str:
     far = found.extrapolation
-    first = None if far is None or far.needed is None else far.needed[0]
-    more = found.n if first is None else max(first - found.n, 1)
-    return f"Collect more examples of the same kind, about {more:,} first, {ROUNDS}: one large order is spent before it is known."
+    least = far.needed[0] if far is not None and far.needed is not None else None
+    more = found.n if least is None else max(least - found.n, 1)
+    return (
+        f"Collect more examples of the same kind, about {more:,} first, and ask again before the next order: two to "
+        "five rounds waste less than one large one. The errors say what kind is missing."
+    )
 
 
 def _other_ways(found: Findings) -> str:
-    if found.train_forbids or (found.train and found.most_gain and found.most_gain[0] < found.train.error / 2):
+    if found.forbidden_by == "floor":
+        return "Make the labels more certain (clearer rules, several annotators), or choose another target."
+    if found.forbidden_by:
         return "Work on the training error first: a bigger network, longer training, better inputs."
     return "Spend the effort elsewhere than on more data of this kind: other inputs, another model, cleaner labels."
 
 
-def _after_refusal(found: Findings) -> str:
-    match found.shape.kind:
-        case "rising" | "double_descent":
-            return (
-                "Such a curve usually means that the model fits noise at some sizes: regularise (l2, dropout, early stopping) "
-                "and measure the curve again; or measure more sizes in between."
-            )  # fmt: skip
-        case "not_convex":
-            return "Measure the curve again from the size on where the fall has settled, with --sizes."
-        case "too_few":
-            return "Measure more sizes or repeats."
-        case "flat":
-            return "More repeats or a larger dev set would tell a slow fall from none; until then do not pay for more data."
-        case _:
-            return "More repeats make the curve sharper; until then trust the last error seen."
+_RISES = (
+    "Such a curve usually means that the model fits noise at some sizes: regularise (l2, dropout, early stopping) and "
+    "measure again."
+)
+_AFTER_REFUSAL: Mapping[str, str] = {
+    "rising": _RISES,
+    "double_descent": _RISES,
+    "not_convex": "Measure the curve again from the size on where its fall has settled.",
+    "too_few": "Measure more sizes or repeats; with so few examples every new one helps more than a curve does.",
+    "flat": "More repeats or a larger dev set would tell a slow fall from none; until then do not pay for more data.",
+}

@@ -38,8 +38,8 @@ def find_shape(curve: Curve) -> Shape:
     """Judges the shape of a curve.
 
     Rises and wrong bends are tested one-sidedly at 5 % over all pairs (triples) of sizes together (Bonferroni); a curve
-    whose slope over log n is not significantly below 0 at 5 % is flat. Convexity is judged in n, where every power law is
-    convex.
+    whose slope over log n is not significantly below 0 at 5 % is flat. Convexity is judged in n, where every power law
+    is convex.
 
     Args:
         curve: The curve.

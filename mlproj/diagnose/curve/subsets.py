@@ -1,9 +1,9 @@
 """Which examples a smaller training set holds: nested, stratified, groups whole. N examples, U units, A sizes.
 
-An order of all examples is drawn once per repeat, and every size takes its beginning, so that a smaller set lies within
-every larger one of the same repeat. Within a stratum (class, combination of labels, bin of a quantity; each source apart)
-examples are put at even distances from a random start, so that every beginning holds its share of every stratum, give or
-take one.
+An order of all examples is drawn once per repeat, and every size takes its beginning, so that a smaller set lies
+within every larger one of the same repeat. Within a stratum (class, combination of labels, bin of a quantity; each
+source apart) examples are put at even distances from a random start, so that every beginning holds its share of every
+stratum, give or take one.
 
 >>> order = nested_order(np.array([0, 0, 0, 0, 1, 1]), np.random.default_rng(0))
 >>> sorted(order.tolist()), np.isin(order[:3], [4, 5]).sum().item()
