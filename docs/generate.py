@@ -64,6 +64,7 @@ EXAMPLES = {
     "check-metric": 'mlproj check-metric keras.csv --satisfy "recall>=0.95"',
     "evaluate": 'mlproj evaluate best --split test --reason "final check before release"',
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
+    "diagnose learning-curve": "mlproj diagnose learning-curve best --target 5% --repeats 5",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
     "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.xlsx",
     "errors apply": "mlproj errors apply errors.xlsx --dry-run",

@@ -132,7 +132,7 @@ def aim_of(subject: Subject, target: str | float | None, metric: str | None) -> 
     level = None
     if human is not None and metric_of_level(human, predictions) == chosen:
         level = as_given(human).value
-    wanted = None if target is None else _read_target(target, chosen)
+    wanted = None if target is None else read_target(target, chosen)
     asked = Asked(
         chosen,
         target=level if wanted is None else wanted,
@@ -149,7 +149,20 @@ def aim_of(subject: Subject, target: str | float | None, metric: str | None) -> 
     return Aim(asked, tuple(dict.fromkeys(known)), scales)
 
 
-def _read_target(target: str | float, metric: str) -> float:
+def read_target(target: str | float, metric: str) -> float:
+    """A target as it was written.
+
+    Args:
+        target: An error as a fraction or in percent; of numbers a value.
+        metric: Metric that it is in.
+
+    Raises:
+        InvalidInput: When it is no error.
+
+    Example:
+        >>> read_target("6%", "error"), read_target(2500, "rmse")
+        (0.06, 2500.0)
+    """
     from mlproj.diagnose.rungs import is_rate
 
     text = str(target).strip()

@@ -8,6 +8,7 @@ whatever had become of the earlier diagnosis.
 import hashlib
 import json
 import tempfile
+import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -122,13 +123,13 @@ def write_fit(fit: CurveFit, path: Path) -> None:
 def read_fit(path: Path) -> CurveFit | None:
     """A training that was written earlier; None where there is none that can be read."""
     try:
-        with np.load(path) as file:
+        with path.open("rb") as opened, np.load(opened) as file:
             meta: Mapping[str, Any] = json.loads(bytes(file["meta"]).decode())
             moves: dict[str, dict[str, NDArray[Any]]] = {}
             for name in file.files:
                 if name != "meta":
                     split, _, metric = name.partition(":")
                     moves.setdefault(metric, {})[split] = file[name].astype(np.float64)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     return CurveFit(**meta, moves=moves)

@@ -14,7 +14,7 @@ from mlproj.records import CurveFit, Failure, Fit, Job, LearningCurve, Run
 from mlproj.spec.project import Project
 from mlproj.workflow.curve_plan import Aim, Plan, Training, aim_of, check_curve_options, plan_curve
 from mlproj.workflow.curve_store import CURVE, Shelf, recipe_hash
-from mlproj.workflow.subject import Subject, Subjects, as_run
+from mlproj.workflow.subject import Subject, Subjects, as_run, is_file
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
@@ -169,12 +169,15 @@ def _trained_here(
     Raises:
         InputError: When it was trained elsewhere, or without a dev set.
     """
+    elsewhere = (
+        " was trained elsewhere: a learning curve trains anew on parts of the data, and mlproj does not know how.\n"
+        "Name a training: mlproj runs"
+    )
+    if is_file(run):
+        raise InputError(f"{run}{elsewhere}")
     subject = subjects.find(run, project)
     if subject.is_foreign or subject.run is None:
-        raise InputError(
-            f"{subject.spoken} was trained elsewhere: a learning curve trains anew on parts of the data, and mlproj "
-            "does not know how.\nName a training: mlproj runs"
-        )
+        raise InputError(f"{subject.spoken}{elsewhere}")
     assert subject.predictions is not None
     if "dev" not in subject.predictions.splits:
         raise InputError(

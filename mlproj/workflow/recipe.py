@@ -10,9 +10,8 @@ from mlproj.spec.training import EarlyStopping, Exponential, InverseSqrt, Invers
 MOST_EPOCHS = 20
 """How many times the run's epochs a small set is seen at most: beyond, looking at dev after each takes all the time."""
 WORDS = (
-    "Same number of updates at every size (as the run's at the full size; at most {most}× its epochs), patience and "
-    "schedule stretched alike, so that small sets are not trained less. Nothing is tuned again: a size that would want "
-    "other hyperparameters does not get them."
+    "As many updates at every size as the run may make on all (at most {most}× its epochs), patience and schedule "
+    "stretched alike, so that small sets are not trained less. Nothing is tuned again."
 )
 
 
@@ -66,7 +65,4 @@ def recipe_words(project: Project) -> str:
     training = project.training
     if isinstance(training.epochs, int) and isinstance(training.batch_size, int):
         return WORDS.format(most=MOST_EPOCHS)
-    return (
-        "Same epochs at every size (one update each with batch_size full). Nothing is tuned again: a size that would "
-        "want other hyperparameters does not get them."
-    )
+    return "Same epochs at every size, one update each (batch_size full). Nothing is tuned again."

@@ -6,7 +6,7 @@ from mlproj.diagnose.curve.plot import plot_text
 from mlproj.diagnose.render import WIDTH, align
 from mlproj.diagnose.rungs import is_rate
 from mlproj.diagnose.words import TITLES, Numbers, choose_numbers, show_chance
-from mlproj.records import Band, LearningCurve
+from mlproj.records import Band, LearningCurve, Probe
 
 
 def render_curve(curve: LearningCurve, next_command: str = "") -> str:
@@ -73,13 +73,7 @@ def _bounds(curve: LearningCurve, numbers: Numbers) -> list[str]:
     """What holds without a fit."""
     said = []
     if curve.probe is not None:
-        gain, low, high = curve.probe.gain
-        said.append(
-            f"From {curve.probe.n_half:,} to {curve.n_train:,} examples the dev error fell by "
-            f"{numbers.difference(gain)} ({numbers.bare(low)} to {numbers.bare(high)}). Under a power law the next "
-            f"doubling gains half to all of that: {numbers.bare(curve.probe.next_gain[0])} to "
-            f"{numbers.difference(curve.probe.next_gain[1])}."
-        )
+        said.append(_last_doubling(curve.probe, curve.n_train, numbers))
     if curve.most_gain is not None:
         gain, low, high = curve.most_gain
         said.append(
@@ -87,6 +81,19 @@ def _bounds(curve: LearningCurve, numbers: Numbers) -> list[str]:
             f"{numbers.bare(max(high, 0.0))}): the gap to the training error, which does not fall with more data."
         )
     return said
+
+
+def _last_doubling(probe: Probe, n: int, numbers: Numbers) -> str:
+    gain, low, high = probe.gain
+    begin = f"From {probe.n_half:,} to {n:,} examples the dev error"
+    if gain < 0:
+        return f"{begin} rose by {numbers.difference(-gain)} ({numbers.bare(-high)} to {numbers.bare(-low)})."
+    least, most = probe.next_gain
+    ahead = numbers.difference(most) if least <= 0 else f"{numbers.bare(least)} to {numbers.difference(most)}"
+    return (
+        f"{begin} fell by {numbers.difference(gain)} ({numbers.bare(low)} to {numbers.bare(high)}). Under a power law "
+        f"the next doubling gains between half and all of that: {'up to ' if least <= 0 else ''}{ahead}."
+    )
 
 
 def _said(curve: LearningCurve) -> list[str]:

@@ -160,8 +160,11 @@ def _needed(far: Extrapolation) -> str:
 def _last_doubling(found: Findings) -> list[str]:
     if found.probe is None or found.shape.kind not in ("falling", "flat"):
         return []
-    gain, high = found.numbers.difference(found.probe.gain[0]), found.numbers.difference(found.probe.next_gain[1])
-    return [f"The last doubling gained {gain}; the next one gains at most about {high}."]
+    gain, high = (
+        found.numbers.difference(max(found.probe.gain[0], 0.0)),
+        found.numbers.difference(found.probe.next_gain[1]),
+    )
+    return [f"The last doubling gained {gain}; the next one gains {high} at most."]
 
 
 def advise(found: Findings, state: CurveState) -> str:
@@ -190,9 +193,10 @@ def advise(found: Findings, state: CurveState) -> str:
 
 
 def _collect(found: Findings) -> str:
+    """Half of what it probably takes, then ask again: what was bought too much cannot be given back."""
     far = found.extrapolation
-    least = far.needed[0] if far is not None and far.needed is not None else None
-    more = found.n if least is None else max(least - found.n, 1)
+    wanted = far.needed[1] if far is not None and far.needed is not None else None
+    more = found.n if wanted is None else max((wanted - found.n) // 2, 1)
     return (
         f"Collect more examples of the same kind, about {more:,} first, and ask again before the next order: two to "
         "five rounds waste less than one large one. The errors say what kind is missing."

@@ -67,7 +67,7 @@ def falls_somewhere(curve: Curve) -> bool:
     The bound by the common asymptote needs a training curve that does not.
     """
     pairs = list(combinations(range(len(curve)), 2))
-    critical = _critical(curve, len(pairs))
+    critical = _critical(curve, max(len(pairs), 1))
     return any(_t(curve, between(curve, i, j)) > critical for i, j in pairs)
 
 

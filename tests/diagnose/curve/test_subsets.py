@@ -1,5 +1,7 @@
 """Parts of a training split: nested, stratified, groups whole."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +24,7 @@ def test_smaller_subsets_lie_in_larger_ones_and_hold_their_share_of_every_class(
     assert sorted(order.tolist()) == list(range(len(strata)))
     wanted = sorted({max(1, round(share * len(strata))) for share in sizes})
     parts = cut(order, wanted)
-    for small, large in zip(parts, parts[1:], strict=False):
+    for small, large in pairwise(parts):
         assert set(small.tolist()) <= set(large.tolist())
     for part in parts:
         held = np.bincount(strata[part], minlength=len(counts))
