@@ -65,6 +65,7 @@ EXAMPLES = {
     "evaluate": 'mlproj evaluate best --split test --reason "final check before release"',
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
     "diagnose learning-curve": "mlproj diagnose learning-curve best --target 5% --repeats 5",
+    "diagnose features": "mlproj diagnose features best --repeats 20",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
     "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.xlsx",
     "errors apply": "mlproj errors apply errors.xlsx --dry-run",
@@ -194,6 +195,10 @@ def record() -> dict[str, str]:
         (home / "tumours" / "project.yaml").write_text(edited, encoding="utf-8")
         for line in ("check", "train --name first", "diagnose bias-variance", "search"):
             screens[line.split()[0]] = listen(line, home / "tumours")
+        screens["features"] = listen("diagnose features first", home / "tumours")
+        short = "train --set model.width=8 --set training.epochs=5 --name short"
+        for line in (short, "train --name longer", "diagnose bias-variance longer --series"):
+            screens["series"] = listen(line, home / "tumours")
     halves = demo.partition("== mlproj-demo/blurry-digits")
     return screens | {"demo": halves[1] + halves[2]}
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.contract import check_metric as check_metric
     from mlproj.workflow.demo import demo as demo
     from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
+    from mlproj.workflow.diagnose_features import diagnose_features as diagnose_features
     from mlproj.workflow.errors_apply import errors_apply as errors_apply
     from mlproj.workflow.errors_export import errors_export as errors_export
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
@@ -62,6 +63,7 @@ _HOMES = {
     "demo": "mlproj.workflow.demo",
     "diagnose_bias_variance": "mlproj.workflow.diagnose",
     "diagnose_learning_curve": "mlproj.workflow.learning_curve",
+    "diagnose_features": "mlproj.workflow.diagnose_features",
     "errors_export": "mlproj.workflow.errors_export",
     "errors_summarize": "mlproj.workflow.errors_summarize",
     "errors_apply": "mlproj.workflow.errors_apply",

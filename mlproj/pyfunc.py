@@ -66,6 +66,39 @@ class ProjectModel:
         """
         return self._encoder.find_unreadable(model_input)
 
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """How many of the inputs each raw column becomes, in their order."""
+        return self._encoder.sizes
+
+    def encode(self, model_input: pd.DataFrame) -> NDArray[np.float32]:
+        """The inputs (N, F) of raw rows; each raw column becomes a block of them.
+
+        Args:
+            model_input: Raw rows (N) with the columns that were features in training.
+
+        Raises:
+            InvalidInput: When a column is missing or holds what it cannot hold.
+        """
+        return self._encoder.encode(model_input)
+
+    def answer(self, x: NDArray[np.float32]) -> dict[str, Answers]:
+        """The answers to inputs, by label, with the threshold applied and without truth.
+
+        Args:
+            x: Inputs (N, F) as `encode` gives them.
+        """
+        from mlproj.training import predict
+
+        outputs = np.zeros((0, self._target.n_outputs))
+        if len(x):
+            sizes = self._encoder.sizes
+            outputs = predict(
+                self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs, columns=sizes
+            )
+        threshold = 0.5 if self._data.threshold is None else self._data.threshold
+        return self._target.decode(outputs, threshold=threshold)
+
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
         """The answers for raw rows.
 
@@ -80,17 +113,7 @@ class ProjectModel:
         Raises:
             InvalidInput: When a column is missing or holds what it cannot hold.
         """
-        from mlproj.training import predict
-
-        x = self._encoder.encode(model_input)
-        outputs = np.zeros((0, self._target.n_outputs))
-        if len(x):
-            sizes = self._encoder.sizes
-            outputs = predict(
-                self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs, columns=sizes
-            )
-        threshold = 0.5 if self._data.threshold is None else self._data.threshold
-        answers = self._target.decode(outputs, threshold=threshold)
+        answers = self.answer(self.encode(model_input))
         columns = {name: cells for label, found in answers.items() for name, cells in _columns(label, found).items()}
         return pd.DataFrame(columns, index=model_input.index)
 

@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Adds the group and its commands."""
     command(group, "bias-variance", short_help="The ladder and the gap to work on.")(bias_variance)
     command(group, "learning-curve", short_help="Would more data help?")(learning_curve)
+    command(group, "features", short_help="The columns that a model lives on, and leaks.")(features)
     app.add_typer(group, name="diagnose")
 
 
@@ -45,14 +46,23 @@ def bias_variance(
     label: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which label, where there are several; without it their mean.")
     ] = None,
-    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the ladder to a .png file.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the ladder, or the series, to a .png file.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the ladder, and the series, to a .md file.")
+    ] = None,
+    series: Annotated[
+        bool, typer.Option("--series", help="Show the runs on the same dev set too, and which gap changed since when.")
+    ] = False,
+    last: Annotated[int, typer.Option(metavar="N", help="Runs of the series to show at most.")] = 20,
 ) -> None:
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on."""
     from mlproj.workflow.diagnose import diagnose_bias_variance
 
     diagnosis = diagnose_bias_variance(
         run, project=shell.project, predictions=predictions, rung=rung or (), human=human, metric=metric,
-        min_gap=min_gap, label=label, picture=picture,
+        min_gap=min_gap, label=label, picture=picture, markdown=markdown, series=series, last=last,
     )  # fmt: skip
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())
@@ -90,3 +100,30 @@ def learning_curve(
     shell.result(diagnosis.text(), diagnosis.document())
     if diagnosis.is_interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def features(
+    shell: Shell,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, prefix, name, latest or best.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Metric of the importances. [default: that of the ladder]")
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(metavar="N", help="Times that each dev example is given another one's cells.")
+    ] = 10,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN,COLUMN", help="Columns to shuffle together, the others alone; repeatable."),
+    ] = None,
+    correlation: Annotated[
+        float, typer.Option(metavar="R", help="Shuffle columns together that correlate above this; 1: each alone.")
+    ] = 0.8,
+) -> None:
+    """Show which columns a model lives on, which hurt it, and which may hold the answer."""
+    from mlproj.workflow.diagnose_features import diagnose_features
+
+    diagnosis = diagnose_features(
+        run, project=shell.project, metric=metric, repeats=repeats, groups=groups or (), correlation=correlation
+    )
+    shell.say(diagnosis.head)
+    shell.result(diagnosis.text(), diagnosis.document())

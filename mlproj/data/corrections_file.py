@@ -10,7 +10,6 @@ several labels a column `of` names the one that is meant. What the lines say of 
 import csv
 import hashlib
 import io
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from mlproj.errors import InvalidInput, Problem
+from mlproj.records.whole import whole_file
 
 COLUMNS = ("id", "label", "was", "by", "date")
 OF = "of"
@@ -110,17 +110,10 @@ def read_lines(path: Path, called: str) -> tuple[tuple[Correction, ...], list[Pr
 def write_corrections(path: Path, corrections: Sequence[Correction]) -> None:
     """Writes corrections in the order of their ids, under another name first: nobody ever finds half a file."""
     names = (*COLUMNS, OF) if any(row.of for row in corrections) else COLUMNS
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(names)
-            writer.writerows([getattr(row, name) for name in names] for row in in_order(corrections))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as place, place.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([getattr(row, name) for name in names] for row in in_order(corrections))
 
 
 def in_order(corrections: Sequence[Correction]) -> list[Correction]:

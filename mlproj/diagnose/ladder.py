@@ -72,6 +72,7 @@ def ladder_of(
     min_gap: float | None = None,
     label: str | None = None,
     is_part: bool = False,
+    plan: bool = True,
 ) -> Ladder:
     """Computes the ladder of predictions, of rungs given by hand, or of both.
 
@@ -92,6 +93,7 @@ def ladder_of(
         min_gap: Smallest gap worth closing.
         label: The one label to speak of, where there are several.
         is_part: Whether it stands beside a ladder of the same examples that already says what they lack.
+        plan: Whether to reckon how many examples would settle an unresolved ladder, which takes most of the time.
 
     Returns:
         Rungs, gaps and verdict; with several labels those of the mean, and each label's own ladder.
@@ -130,7 +132,7 @@ def ladder_of(
         sealed_test_n=None if "test" in samples else sealed_test_n,
     )
     notes += prevalence_note(matched, setting.scale)
-    ladder = build_ladder(samples, setting, constant=find_constant(predictions, chosen), notes=notes)
+    ladder = build_ladder(samples, setting, constant=find_constant(predictions, chosen), notes=notes, plan=plan)
     labels = {} if predictions is None else _ladders_of_labels(predictions, setting)
     return replace(ladder, matched=matched, labels=labels, label=label or "")
 
@@ -159,6 +161,7 @@ def build_ladder(
     *,
     constant: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    plan: bool = True,
 ) -> Ladder:
     """Puts rungs together into a ladder with a verdict.
 
@@ -167,6 +170,7 @@ def build_ladder(
         setting: Metric, distributions and thresholds.
         constant: The best constant answer and its value.
         notes: What else should be said.
+        plan: Whether to reckon what would settle it where it is unresolved.
 
     Raises:
         InvalidInput: When there is no dev rung.
@@ -179,7 +183,7 @@ def build_ladder(
     steps = find_steps(samples, distributions_differ=differ, human_on_target=setting.human_on == "target")
     worth = smallest_worth_closing(samples["dev"].value, is_rate=rate) if setting.min_gap is None else setting.min_gap
     judgement = _with_lump_spelled_out(judge(samples, steps, worth), steps)
-    resolve = _resolve(samples, steps, judgement, worth)
+    resolve = _resolve(samples, steps, judgement, worth) if plan else None
     numbers = choose_numbers([sample.value for sample in samples.values()], is_rate=rate)
     errors = {name: sample.value for name, sample in samples.items()}
     verdict = Verdict(

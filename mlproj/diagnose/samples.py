@@ -19,7 +19,7 @@ from mlproj.diagnose.several import bounded, estimate_loss, measure_several
 from mlproj.errors import InvalidInput, Problem
 from mlproj.metrics import confusion
 from mlproj.metrics.cells import CELL_METRICS
-from mlproj.metrics.estimates import RATE_METRICS
+from mlproj.metrics.estimates import LEAST_FOR_CELLS, RATE_METRICS
 from mlproj.metrics.intervals import Estimate, Floats, Units, gather_units, normal_quantile, wilson
 from mlproj.metrics.losses import MEAN_METRICS, example_losses
 from mlproj.records import Answers, Predictions, Rung
@@ -114,6 +114,8 @@ def _measure_one(part: Predictions, answers: Answers, metric: str, rng: np.rando
     if base in MEAN_METRICS:
         draws = draw_mean(_units(part, answers, base), rng)
         return found, np.sqrt(draws) if metric in _SQUARED else draws
+    if metric in CELL_METRICS and found.n_effective < LEAST_FOR_CELLS:
+        return found, rng.uniform(found.low, found.high, N_DRAWS)
     if metric in CELL_METRICS:
         known = answers.known
         weight = None if part.weight is None else part.weight[known]

@@ -9,6 +9,7 @@ from pathlib import Path
 from mlproj.error_analysis.layout import AFTER, column_names, guard
 from mlproj.error_analysis.sheet import LABEL_OK, TAG, Example, Manifest
 from mlproj.errors import InvalidInput, Problem
+from mlproj.records.whole import whole_file
 
 SUFFIXES = (".csv", ".xlsx")
 _NUMBERS = frozenset({"p_pred", "loss", "weight"})
@@ -80,15 +81,11 @@ def write_page(page: Page, path: Path, *, classes: Sequence[str] = ()) -> None:
     if path.suffix.lower() not in SUFFIXES:
         message = f"{path} ends in {path.suffix!r}" if path.suffix else f"{path} has no suffix"
         raise InvalidInput([Problem("--out", message, "Sheets are written as .csv or .xlsx.")])
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with whole_file(path) as place:
         if path.suffix.lower() == ".csv":
-            _write_csv(page, partial)
+            _write_csv(page, place)
         else:
-            _write_xlsx(page, partial, classes)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+            _write_xlsx(page, place, classes)
 
 
 def _write_csv(page: Page, path: Path) -> None:

@@ -29,6 +29,8 @@ _DRAWS = 2000
 _PSEUDO_COUNTS = 2.0
 """Pseudo-counts in all: ½ for each of the four cells of a binary matrix. The sum is kept when there are more classes:
 with ½ for each of 10² cells and 400 examples, simulated 95 % intervals covered half of the time; so, .93 to .97."""
+LEAST_FOR_CELLS = 5
+"""Examples below which a confusion matrix drawn anew has the same value of mcc or macro figures every time."""
 _CHUNK = 2_000_000
 _COUNTS = 20_000_000
 """Counts drawn in memory at once, and in all: beyond a hundred classes there are fewer draws, at least a tenth."""
@@ -144,6 +146,8 @@ def _cell_limits(name: str, evidence: Evidence, group: NDArray[Any] | None, leve
     """Pseudo-count bootstrap: cells with a little added, drawn anew as a multinomial at the effective n."""
     wrong = (evidence.y_true != evidence.y_pred).astype(np.float64)
     n = effective_n(gather_units(wrong, evidence.weight, group), level)
+    if n < LEAST_FOR_CELLS:
+        return -1.0 if name == "mcc" else 0.0, 1.0, n, f"none: fewer than {LEAST_FOR_CELLS} examples bound nothing"
     occurring = np.flatnonzero(evidence.present)
     if len(occurring) < 2:
         occurring = np.arange(evidence.n_classes)

@@ -219,6 +219,9 @@ def unit_mean(units: Units, level: float = 0.95, floor: float = 0.0) -> Estimate
     if g < 2:
         return Estimate(value, floor, inf, 1.0, "none: a single example bounds nothing")
     if variance == 0:
+        # two equal losses are no proof that all are equal; twenty make it likely enough, as an exact fit on train is
+        if g < _FEW:
+            return Estimate(value, floor, inf, float(g), f"none: {g} equal losses bound nothing")
         return Estimate(value, value, value, float(g), "all examples lose the same")
     lower, upper, method = _studentised_quantiles(units, level)
     error = sqrt(variance)

@@ -114,7 +114,7 @@ def paired_difference(
     if metric in _RATES and group is None and len(answered) == 1 and np.all(weights == weights[0]):
         p = _mcnemar(ours[answered[0]], theirs[answered[0]])
     else:
-        p = _implied_p(value, low, high, level)
+        p = implied_p(value, low, high, level)
     return Paired(value, low, high, p, n, method)
 
 
@@ -137,7 +137,7 @@ def reconcile(found: Paired, level: float = 0.95) -> Paired:
     if apart and found.p >= 1 - level:
         return replace(found, low=min(found.low, 0.0), high=max(found.high, 0.0))
     if not apart and found.p < 1 - level:
-        return replace(found, p=max(_implied_p(found.value, found.low, found.high, level), 1 - level))
+        return replace(found, p=max(implied_p(found.value, found.low, found.high, level), 1 - level))
     return found
 
 
@@ -251,7 +251,7 @@ def _correlation(first: Floats, second: Floats, group: NDArray[Any] | None) -> f
     return float(np.clip(first @ second / scale, -1, 1)) if scale > 0 else 0.0
 
 
-def _implied_p(value: float, low: float, high: float, level: float) -> float:
+def implied_p(value: float, low: float, high: float, level: float) -> float:
     """Two-sided p at the standard error that the limit towards 0 implies: below 1 − level just when 0 is outside."""
     reach = value - low if value > 0 else high - value
     if value == 0 or not isfinite(reach):

@@ -12,6 +12,10 @@ from mlproj.records.curve import Extrapolation as Extrapolation
 from mlproj.records.curve import LearningCurve as LearningCurve
 from mlproj.records.curve import Probe as Probe
 from mlproj.records.curve import Reach as Reach
+from mlproj.records.features import FeatureReport as FeatureReport
+from mlproj.records.features import FeatureState as FeatureState
+from mlproj.records.features import Importance as Importance
+from mlproj.records.features import LeakSuspect as LeakSuspect
 from mlproj.records.fit import Fit as Fit
 from mlproj.records.fit import History as History
 from mlproj.records.fit import Outcome as Outcome
@@ -33,3 +37,6 @@ from mlproj.records.predictions import Answers as Answers
 from mlproj.records.predictions import Predictions as Predictions
 from mlproj.records.predictions import SplitName as SplitName
 from mlproj.records.predictions import Texts as Texts
+from mlproj.records.series import Entry as Entry
+from mlproj.records.series import GapChange as GapChange
+from mlproj.records.series import Series as Series

@@ -10,7 +10,6 @@ the probability of the second of two classes (T, N) or of each of K (T, N, K); b
     matrix.answers(41).y_pred
 """
 
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlproj.records import Answers, Predictions
+from mlproj.records.whole import whole_file
 
 MOST_PROBABILITIES = 50_000_000
 """Probabilities that a matrix holds at most; beyond that it keeps the answers alone."""
@@ -231,12 +231,5 @@ def _allocate(file: Path, n_trials: int) -> dict[str, NDArray[Any]]:
 
 
 def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as place, place.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)

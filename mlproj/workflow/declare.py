@@ -1,11 +1,11 @@
 """One more line in the project.yaml that somebody wrote: which file holds the corrected labels."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlproj.errors import MlprojError
+from mlproj.records.whole import whole_file
 
 if TYPE_CHECKING:
     from mlproj.spec.project import Project
@@ -58,13 +58,6 @@ def _says(text: str, path: Path, project: "Project", name: str) -> bool:
 
 def _overwrite(path: Path, content: bytes) -> None:
     """Replaces a file in one step; its rights stay."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(path, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as place:
+        place.write_bytes(content)
+        shutil.copymode(path, place)

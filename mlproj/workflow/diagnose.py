@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import InputError, InvalidInput, Problem
-from mlproj.records import Ladder, Remedy, Run
+from mlproj.records import Ladder, Remedy, Run, Series
 from mlproj.workflow.figures import opened_test
 from mlproj.workflow.labels import corrections_of, note_one_sided, note_since
+from mlproj.workflow.series import (
+    Question,
+    check_markdown,
+    check_series,
+    day,
+    series_of,
+    series_part,
+    write_markdown,
+)
 from mlproj.workflow.subject import Subject, Subjects, as_run
 
 if TYPE_CHECKING:
@@ -27,12 +36,13 @@ HAND_MADE = Subject("ladder of the rungs given", "", "rungs")
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The ladder of a subject, what to do about it, and the next command."""
+    """The ladder of a subject, what to do about it, the next command, and the series of runs that leads up to it."""
 
     subject: Subject
     ladder: Ladder
     remedies: tuple[Remedy, ...]
     next: str
+    series: Series | None = None
 
     @property
     def head(self) -> str:
@@ -43,7 +53,19 @@ class Diagnosis:
         """The ladder for people; `brief` leaves out notes and remedies."""
         from mlproj.diagnose import render_text
 
-        return render_text(self.ladder, self.remedies, self.next, brief=brief)
+        if self.series is None:
+            return render_text(self.ladder, self.remedies, self.next, brief=brief)
+        from mlproj.diagnose.series_text import series_text
+        from mlproj.workflow.runs import ago
+
+        return f"{series_text(self.series, ago)}\n\n{render_text(self.ladder, (), self.next, brief=True)}"
+
+    def markdown(self) -> str:
+        """The ladder, and the series where there is one, as sections of Markdown."""
+        from mlproj.diagnose.markdown import ladder_markdown, series_markdown
+
+        text = ladder_markdown(self.ladder, self.remedies, self.next, about=self.head)
+        return text if self.series is None else f"{text}\n{series_markdown(self.series, day)}"
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `mlproj diagnose bias-variance`."""
@@ -51,7 +73,8 @@ class Diagnosis:
 
         run = self.subject.run
         named = {"id": run.id if run else None, "name": run.name if run else self.subject.selector or None}
-        return to_document(self.ladder, self.remedies, self.next, run=named | {"chosen": self.subject.chosen})
+        document = to_document(self.ladder, self.remedies, self.next, run=named | {"chosen": self.subject.chosen})
+        return document if self.series is None else document | series_part(self.series)
 
 
 def diagnose_bias_variance(
@@ -65,6 +88,9 @@ def diagnose_bias_variance(
     min_gap: float | None = None,
     label: str | None = None,
     picture: Path | None = None,
+    markdown: Path | None = None,
+    series: bool = False,
+    last: int = 20,
 ) -> Diagnosis:
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on.
 
@@ -79,7 +105,10 @@ def diagnose_bias_variance(
         metric: Metric of the ladder; by default the one that the human level is given in, else the optimised one.
         min_gap: Smallest gap worth closing.
         label: The one label to speak of, where there are several.
-        picture: Where to draw the ladder (.png).
+        picture: Where to draw the ladder, or the series (.png).
+        markdown: Where to write the ladder, and the series, as Markdown (.md).
+        series: Whether to show the runs on the same dev set up to this one as well, and which gap changed since when.
+        last: Runs of the series to show at most.
 
     Raises:
         InvalidInput: When rungs, file or metric cannot mean what was written.
@@ -89,7 +118,7 @@ def diagnose_bias_variance(
 
     run, project = as_run(run, project)
     given = parse_rungs([*rung, *([f"human={human}"] if human is not None else [])])
-    _check_options(min_gap, picture)
+    _check_options(min_gap, picture, markdown)
     if predictions is not None:
         if run is not None:
             raise InvalidInput([Problem("--predictions", "a RUN is given as well; name one of them")])
@@ -100,9 +129,14 @@ def diagnose_bias_variance(
         opened = opened_test(subjects.tracker, subject.run) if subjects.tracker and subject.run else {}
         if opened:
             subject = replace(subject, head=subject.head.replace("(sealed)", "(opened)"))
+        if series:
+            check_series(subject, given, last)
         diagnosis = _judge(subject, given, metric, min_gap, label, opened)
-        if picture is not None:
-            _draw(diagnosis.ladder, picture)
+        if series and subjects.tracker is not None:
+            question = Question(given, min_gap, label, last)
+            found = series_of(subjects.tracker, subject, diagnosis.ladder, question)
+            diagnosis = replace(diagnosis, series=found)
+        _write(diagnosis, picture, markdown)
         if subject.run is not None and subjects.tracker is not None:
             _record(subjects.tracker, subject.run, diagnosis)
     return diagnosis
@@ -144,8 +178,8 @@ def _judge(
     return Diagnosis(subject, ladder, actions, words)
 
 
-def _check_options(min_gap: float | None, picture: Path | None) -> None:
-    problems = []
+def _check_options(min_gap: float | None, picture: Path | None, markdown: Path | None) -> None:
+    problems = check_markdown(markdown)
     if min_gap is not None and not 0 <= min_gap < float("inf"):
         problems.append(Problem("--min-gap", f"{min_gap} is no gap", "Write a number from 0, such as 0.01."))
     if picture is not None and picture.suffix.lower() != ".png":
@@ -176,6 +210,18 @@ def _about(subject: Subject, given: "Sequence[GivenRung]") -> Iterator[None]:
             replace(p, file=p.file or ("" if p.where.startswith("--") else subject.selector)) for p in error.problems
         ]
         raise InvalidInput(problems) from None
+
+
+def _write(diagnosis: Diagnosis, picture: Path | None, markdown: Path | None) -> None:
+    """The picture and the Markdown that were asked for."""
+    if picture is not None and diagnosis.series is None:
+        _draw(diagnosis.ladder, picture)
+    elif picture is not None and diagnosis.series is not None:
+        from mlproj.diagnose.series_picture import draw_series
+
+        draw_series(diagnosis.series, picture)
+    if markdown is not None:
+        write_markdown(markdown, diagnosis.markdown())
 
 
 def _draw(ladder: Ladder, path: Path) -> None:

@@ -12,6 +12,7 @@ from mlproj.error_analysis import Sheet
 from mlproj.error_analysis.merge import merge
 from mlproj.metrics.intervals import wilson
 from mlproj.records import Predictions
+from mlproj.records.whole import whole_file
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
@@ -123,9 +124,8 @@ def keep_tags(store: Path, sheet: Sheet) -> None:
     folder = store / "sheets"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{sheet.manifest.sheet}{SUFFIX}"
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({"run": sheet.manifest.run, "tags": tags}), encoding="ascii")
-    partial.replace(path)
+    with whole_file(path) as place:
+        place.write_text(json.dumps({"run": sheet.manifest.run, "tags": tags}), encoding="ascii")
 
 
 def read_tags(store: Path) -> dict[str, set[str]]:

@@ -93,10 +93,10 @@ def values_by_seed(runs: Sequence[Run], run: Run, figure: str) -> tuple[float, .
 
 def is_same_spec(a: Run, b: Run) -> bool:
     """Whether two runs trained the same thing on the same data, whatever their seeds; of a record nobody knows."""
-    return "record" not in (a.kind, b.kind) and _makings(a) == _makings(b)
+    return "record" not in (a.kind, b.kind) and makings(a) == makings(b)
 
 
-def _makings(run: Run) -> dict[str, str]:
+def makings(run: Run) -> dict[str, str]:
     """What makes a run's model, without the seed."""
     spec = {
         name: value

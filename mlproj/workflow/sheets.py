@@ -1,13 +1,13 @@
 """Where manifests of error sheets are kept: in the project's store, or beside the sheet if there is no project."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlproj.error_analysis import Manifest
 from mlproj.error_analysis.recover import Names
+from mlproj.records.whole import whole_file
 from mlproj.spec.project import Project
 
 SUFFIX = ".sheet.json"
@@ -31,9 +31,8 @@ class Shelf:
         folder = self.folders[0]
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{manifest.sheet}{SUFFIX}"
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(manifest.to_json(), ensure_ascii=True, allow_nan=False), encoding="ascii")
-        partial.replace(path)
+        with whole_file(path) as place:
+            place.write_text(json.dumps(manifest.to_json(), ensure_ascii=True, allow_nan=False), encoding="ascii")
         return path
 
     def find(self, token: str, ids: Sequence[str]) -> Manifest | None:

@@ -29,6 +29,7 @@ def test_the_commands_are_these() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "init", "check", "schema", "model", "split", "demo", "train", "search", "runs", "record", "ui",
         "compare", "check-metric", "evaluate", "predict", "diagnose bias-variance", "diagnose learning-curve",
+        "diagnose features",
         "errors export", "errors summarize", "errors apply",
     ]  # fmt: skip
 

@@ -195,7 +195,13 @@ def _explain(path: str, data: bytes, error: Exception) -> InvalidInput:
         row = data.count(b"\n", 0, bad.start) + 1
         message = f"holds byte 0x{data[bad.start]:02x}, which is not UTF-8"
         return refuse(f"{path} row {row}", message, "Save the file as UTF-8.")
+    if data.count(b'"') % 2 and data.partition(b"\n")[0].count(b'"') % 2:
+        return _open_quote(path, 1)
     return refuse(path, f"cannot be read as CSV: {str(error).splitlines()[0][:200]}")
+
+
+def _open_quote(path: str, row: int) -> InvalidInput:
+    return refuse(f"{path} row {row}", "opens a quotation mark that is never closed", "Close it, or double it.")
 
 
 def _records(data: bytes) -> Iterator[list[str]]:
@@ -207,9 +213,7 @@ def _read_header(path: str, data: bytes) -> list[str]:
     try:
         cells = next((record for record in _records(data) if "".join(record).strip()), [])
     except csv.Error:
-        raise refuse(
-            f"{path} row 1", "opens a quotation mark that is never closed", "Close it, or double it."
-        ) from None
+        raise _open_quote(path, 1) from None
     names = [cell.strip() or f"{UNNAMED}{i}" for i, cell in enumerate(cells)]
     for sign, word in _OTHER_DELIMITERS.items():
         if len(names) == 1 and sign in names[0]:
@@ -291,4 +295,4 @@ def _check_quotes(path: str, data: bytes, table: pa.Table, rows: NDArray[np.int6
 def _check_last(path: str, table: pa.Table, rows: NDArray[np.int64]) -> None:
     last = [str(column[-1].as_py() or "") for column in table.columns]
     if any("\n" in cell or "\r" in cell for cell in last):
-        raise refuse(f"{path} row {rows[-1]}", "opens a quotation mark that is never closed", "Close it, or double it.")
+        raise _open_quote(path, int(rows[-1]))
