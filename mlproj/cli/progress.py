@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from mlproj.searching import Progress
+    from mlproj.workflow.curve_making import CurveProgress
     from mlproj.workflow.desk import Begun
-    from mlproj.workflow.learning_curve import CurveBegun, CurveProgress
+    from mlproj.workflow.learning_curve import CurveBegun
     from mlproj.workflow.predict import Predicting
     from mlproj.workflow.train import Started
 

@@ -130,7 +130,8 @@ def aim_of(subject: Subject, target: str | float | None, metric: str | None) -> 
     human, optimize = project.human, project.metric.optimize
     chosen = choose_metric(predictions, (), human, metric or optimize, asked=metric is not None)
     level = None
-    if human is not None and metric_of_level(human, predictions) == chosen:
+    has_figure = human is not None and (human.error is not None or human.value is not None)
+    if human is not None and has_figure and metric_of_level(human, predictions) == chosen:
         level = as_given(human).value
     wanted = None if target is None else read_target(target, chosen)
     asked = Asked(

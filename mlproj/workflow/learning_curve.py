@@ -2,16 +2,16 @@
 
 import json
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import InputError, MlprojError
-from mlproj.records import CurveFit, Failure, Fit, Job, LearningCurve, Run
+from mlproj.records import CurveFit, LearningCurve, Run
 from mlproj.spec.project import Project
+from mlproj.workflow.curve_making import CurveProgress, Making
 from mlproj.workflow.curve_plan import Aim, Plan, Training, aim_of, check_curve_options, plan_curve
 from mlproj.workflow.curve_store import CURVE, Shelf, recipe_hash
 from mlproj.workflow.subject import Subject, Subjects, as_run, is_file
@@ -40,16 +40,6 @@ class CurveBegun:
     plan: str
     warnings: tuple[str, ...]
     total: int
-
-
-@dataclass(frozen=True)
-class CurveProgress:
-    """How far it is: trainings made and to make, the last result, seconds that are probably left."""
-
-    done: int
-    total: int
-    last: str
-    left: float
 
 
 @dataclass(frozen=True)
@@ -147,7 +137,7 @@ def diagnose_learning_curve(
         shelf = stack.enter_context(Shelf(tracker, recipe_hash(spec, dataset.data_hash)))
         known = shelf.find(plan.keys, aim.metrics)
         known |= _own(plan.trainings[0], subject, dataset, aim)
-        made = _Making(plan, known, aim, on_fit)
+        made = Making(plan, known, aim, on_fit)
         if on_start:
             on_start(_begun(subject, plan, made, dataset))
         made.run_id = _begin(tracker, trained, spec, dataset)
@@ -214,102 +204,15 @@ def _begin(tracker: "AbstractTracker", run: Run, spec: Project, dataset: "Datase
     return tracker.start(kind="diagnosis", name=f"learning-curve of {run.name}", params={}, tags=tags)
 
 
-def _begun(subject: Subject, plan: Plan, made: "_Making", dataset: "Dataset") -> CurveBegun:
+def _begun(subject: Subject, plan: Plan, made: "Making", dataset: "Dataset") -> CurveBegun:
     sizes = ", ".join(f"{n:,}" for n in plan.sizes)
     there = f" · {len(made.fits)} of {len(plan.trainings)} trainings are there" if made.fits else ""
     words = f"sizes {sizes} · {plan.repeats} repeats · {len(made.todo)} training{'s' * (len(made.todo) != 1)} to make"
     return CurveBegun(subject.head, words + there, dataset.warnings, len(made.todo))
 
 
-class _Making:
-    """Makes what is still to be made, and keeps each training as it ends."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        known: Mapping[str, CurveFit],
-        aim: Aim,
-        on_fit: Callable[[CurveProgress], None] | None,
-    ) -> None:
-        self._aim, self._on_fit = aim, on_fit
-        # a size or repeat may have had another number when it was asked for before
-        self.fits = [
-            replace(known[each.key], size=each.size, repeat=each.repeat) for each in plan.trainings if each.key in known
-        ]
-        self.todo = [each for each in plan.trainings if each.key not in known]
-        self.failures: list[str] = []
-        self.run_id = ""
-
-    def train(self, tracker: "AbstractTracker", shelf: Shelf, dataset: "Dataset", workers: int | None) -> bool:
-        """Trains; returns whether Ctrl-C ended it.
-
-        Raises:
-            KeyboardInterrupt: When it was interrupted before there was anything to judge.
-        """
-        if not self.todo:
-            return False
-        from mlproj.engine import make_engine
-        from mlproj.searching.shield import shielded
-
-        began = time.monotonic()
-        try:
-            with make_engine("auto", dataset, workers) as engine, closing(engine.evaluate(self._jobs())) as results:
-                for position, result in results:
-                    with shielded():
-                        self._take(shelf, position, result)
-                    self._report(time.monotonic() - began)
-        except KeyboardInterrupt:
-            if not self.fits:
-                tracker.finish(self.run_id, status="KILLED", tags={"mlproj.outcome": "interrupted"})
-                raise
-            return True
-        return False
-
-    def _jobs(self) -> Iterator[Job]:
-        for each in self.todo:
-            yield Job(each.project, each.seed, rows=each.rows)
-
-    def _take(self, shelf: Shelf, position: int, result: Fit | Failure) -> None:
-        each = self.todo[position]
-        if isinstance(result, Failure):
-            self.failures.append(result.reason)
-            return
-        if result.outcome.kind == "diverged":
-            self.failures.append(f"diverged on {each.n:,} examples: {result.outcome.text}")
-            return
-        from mlproj.diagnose.curve.measured import measure_answers
-
-        values, moves = measure_answers(result.predictions, self._aim.metrics, self._aim.scales)
-        fit = CurveFit(
-            each.size,
-            each.n,
-            each.repeat,
-            each.seed,
-            each.key,
-            values,
-            moves,
-            result.outcome.kind,
-            result.seconds,
-            True,
-        )
-        self.fits.append(fit)
-        shelf.keep(self.run_id, fit)
-
-    def _report(self, seconds: float) -> None:
-        if self._on_fit is None:
-            return
-        total = len(self.todo)
-        made = sum(fit.is_new for fit in self.fits)
-        done = made + len(self.failures)
-        last = self.fits[-1] if made else None
-        words = (
-            "no result yet" if last is None else f"dev {last.values[self._aim.asked.metric]['dev']:.3g} on {last.n:,}"
-        )
-        self._on_fit(CurveProgress(done, total, words, seconds / done * (total - done)))
-
-
 def _judge(
-    subject: Subject, aim: Aim, plan: Plan, made: _Making, dataset: "Dataset", *, is_interrupted: bool
+    subject: Subject, aim: Aim, plan: Plan, made: Making, dataset: "Dataset", *, is_interrupted: bool
 ) -> CurveDiagnosis:
     from mlproj.advise.curve import next_for_curve
     from mlproj.diagnose.curve.judge import judge_curve

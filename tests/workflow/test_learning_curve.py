@@ -16,9 +16,10 @@ from mlproj.errors import InputError, InvalidInput, MlprojError
 from mlproj.records import CurveFit
 from mlproj.spec.data import Data
 from mlproj.spec.project import Project
+from mlproj.workflow.curve_making import CurveProgress
 from mlproj.workflow.curve_plan import plan_curve, read_sizes, read_target
 from mlproj.workflow.curve_store import POINTS, read_fit, write_fit
-from mlproj.workflow.learning_curve import CurveDiagnosis, CurveProgress
+from mlproj.workflow.learning_curve import CurveDiagnosis
 from mlproj.workflow.recipe import same_updates
 
 SPEC = """\

@@ -126,7 +126,7 @@ def judge_curve(
         shape_method=shape.method,
         state=state,
         text=conclude(findings, state),
-        advice=advise(findings, state),
+        advice=advise(findings, state, is_partial=missing > 0),
         target=asked.target,
         target_from=asked.target_from,
         human=asked.human,

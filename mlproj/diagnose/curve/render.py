@@ -108,9 +108,7 @@ def _said(curve: LearningCurve) -> list[str]:
         said.append(_how(curve))
     said.append(curve.recipe)
     if curve.missing:
-        said.append(
-            f"{curve.missing} trainings are still to be made: this is a partial answer, and the same command goes on."
-        )
+        said.append(f"This is a partial answer: {curve.missing} trainings are still to be made.")
     if curve.failed[0]:
         said.append(f"{curve.failed[0]} trainings failed and are left out. The first reason: {curve.failed[1]}")
     return [text for text in (*said, *curve.notes) if text]

@@ -74,18 +74,20 @@ def why_refused(shape: Shape | None, n_sizes: int) -> str:
     at = [f"{n:,}" for n in shape.at]
     match shape.kind:
         case "rising":
-            return f"the dev error rises from {at[0]} to {at[1]} examples by more than chance"
+            reason = f"the dev error rises from {at[0]} to {at[1]} examples by more than chance"
         case "double_descent":
             return (
                 f"the dev error rises from {at[0]} to {at[1]} examples and falls again to {at[2]}, by more than chance"
             )
         case "not_convex":
-            return f"the fall speeds up again between {at[0]} and {at[2]} examples, by more than chance"
+            reason = f"the fall speeds up again between {at[0]} and {at[2]} examples, by more than chance"
         case "flat":
-            return "the dev error does not fall by more than chance over the sizes measured"
+            reason = "the dev error does not fall by more than chance over the sizes measured"
+        case _ if n_sizes < FEWEST_SIZES:
+            reason = f"{n_sizes} size{'s' * (n_sizes != 1)} say too little, it takes {FEWEST_SIZES}"
         case _:
-            need = f"it takes {FEWEST_SIZES} sizes with 3 repeats"
-            return f"{n_sizes} size{'s' * (n_sizes != 1)} with what was trained say too little ({need})"
+            reason = "without repeats nobody knows what is chance"
+    return reason
 
 
 def conclude(found: Findings, state: CurveState) -> str:
@@ -167,13 +169,16 @@ def _last_doubling(found: Findings) -> list[str]:
     return [f"The last doubling gained {gain}; the next one gains {high} at most."]
 
 
-def advise(found: Findings, state: CurveState) -> str:
+def advise(found: Findings, state: CurveState, *, is_partial: bool = False) -> str:
     """What to do.
 
     Args:
         found: What was found out.
         state: What can be said.
+        is_partial: Whether trainings are still to be made.
     """
+    if is_partial:
+        return "Go on with the same command: what is finished is kept."
     match state:
         case "reached":
             return "Stop collecting for this target; prove it on fresh examples, or set a stricter one."
