@@ -9,6 +9,7 @@ between `<!-- generated: NAME -->` and `<!-- end -->`.
                                         real trainings, whose run names and times differ from run to run
 """
 
+import contextlib
 import os
 import re
 import runpy
@@ -21,6 +22,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import typer
 from typer.testing import CliRunner
 
@@ -164,6 +167,51 @@ def ladder() -> str:
     return fence(f"$ mlproj {LADDER}\n{run(LADDER)}")
 
 
+def annotators() -> str:
+    """A ladder of a predictions file that brings the labels of two people, each a draw from the same uncertainty."""
+    rng = np.random.default_rng(1)
+    p = rng.beta(0.08, 0.08, 2400)
+    people = {name: np.where(rng.random(len(p)) < p, "cat", "dog") for name in ("y_true", "anna", "ben")}
+    kept = np.arange(len(p)) < 1800
+    seen = np.where(kept, people["y_true"], "")  # half of what was trained on is known by heart
+    answer = np.where(
+        (rng.random(len(p)) < 0.5) & kept, seen, np.where(p + rng.normal(0, 0.2, len(p)) > 0.5, "cat", "dog")
+    )
+    table = pd.DataFrame({"id": np.arange(len(p)), "split": np.where(kept, "train", "dev"), "y_pred": answer, **people})
+    line = "diagnose bias-variance keras.csv --annotators anna,ben"
+    with tempfile.TemporaryDirectory(prefix="mlproj-") as folder, contextlib.chdir(folder):
+        table.to_csv("keras.csv", index=False)
+        return fence(f"$ mlproj {line}\n{run(line)}")
+
+
+def general_table() -> str:
+    """The table of a project whose target is harder for people and model alike, from labels in a file."""
+    rng = np.random.default_rng(2)
+    parts = []
+    for source, n, people, model in (("app", 3000, 0.09, 0.14), ("web", 6000, 0.03, 0.05)):
+        truth = rng.choice(["cat", "dog"], n)
+        other = np.where(truth == "cat", "dog", "cat")
+        labels = {who: np.where(rng.random(n) < people * k, other, truth) for who, k in (("anna", 1), ("ben", 1.4))}
+        answer = np.where(rng.random(n) < model, other, truth)
+        ids = [f"{source}-{i}" for i in range(n)]
+        parts.append(pd.DataFrame({"id": ids, "x": rng.normal(size=n), "kind": truth, "y_pred": answer, **labels}))
+    with tempfile.TemporaryDirectory(prefix="mlproj-") as folder, contextlib.chdir(folder):
+        for name, part in zip(("app.csv", "web.csv"), parts, strict=True):
+            part[["id", "x", "kind"]].to_csv(name, index=False)
+        everything = pd.concat(parts)
+        everything[["id", "y_pred"]].to_csv("keras.csv", index=False)
+        everything.iloc[::4].melt("id", ["anna", "ben"], "annotator", "label").to_csv("labels.csv", index=False)
+        Path("project.yaml").write_text(
+            "name: pets\ndata: {source: app.csv, extra: [web.csv], label: kind, id: id}\n"
+            "splits: {dev: 800, test: 800, train_dev: 800}\n"
+            "human_level: {annotators: labels.csv, label_is: gold}\n",
+            encoding="utf-8",
+        )
+        lines = run("diagnose bias-variance keras.csv").splitlines()
+    start = next(row for row, line in enumerate(lines) if "target − training" in line)
+    return fence("\n".join(lines[start : start + 4]))
+
+
 def problems() -> str:
     """The answer to a project with several mistakes."""
     with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
@@ -211,7 +259,13 @@ def listen(line: str, folder: Path) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {"project-file.md": write_reference, "commands.md": write_commands}
-BLOCKS: dict[str, Callable[[], str]] = {"ladder": ladder, "problems": problems, "twins": twins}
+BLOCKS: dict[str, Callable[[], str]] = {
+    "ladder": ladder,
+    "annotators": annotators,
+    "general-table": general_table,
+    "problems": problems,
+    "twins": twins,
+}
 
 
 def wanted(*, anew: bool) -> dict[Path, str]:

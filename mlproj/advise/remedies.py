@@ -191,6 +191,8 @@ def _grow(ladder: Ladder, subject: str, given: Sequence[GivenRung], project: Pro
         sizes = alike | {name: total}
         grown = [replace(rung, n=sizes[rung.name]) if rung.name in sizes else rung for rung in given]
         return commands.diagnose(ladder, subject, grown, project)
+    if name == "human" and ladder.people is not None:
+        return commands.look_at_errors(project, subject, ladder) if subject else None  # only people can label more
     if name == "human" and (human := ladder.rung("human")) is not None and human.error is not None:
         return commands.diagnose(ladder, subject, given, project, human=f"{human.error:.6g}:{total}")
     if project is None or commands.is_file(subject):

@@ -56,6 +56,17 @@ def bias_variance(
         bool, typer.Option("--series", help="Show the runs on the same dev set too, and which gap changed since when.")
     ] = False,
     last: Annotated[int, typer.Option(metavar="N", help="Runs of the series to show at most.")] = 20,
+    annotators: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMNS|FILE",
+            help="People's labels as human level: columns a,b, or a file (id, annotator, label).",
+        ),
+    ] = None,
+    label_is: Annotated[
+        str | None,
+        typer.Option(metavar="WHAT", help="What the label is beside theirs: gold, single or consensus."),
+    ] = None,
 ) -> None:
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on."""
     from mlproj.workflow.diagnose import diagnose_bias_variance
@@ -63,6 +74,7 @@ def bias_variance(
     diagnosis = diagnose_bias_variance(
         run, project=shell.project, predictions=predictions, rung=rung or (), human=human, metric=metric,
         min_gap=min_gap, label=label, picture=picture, markdown=markdown, series=series, last=last,
+        annotators=annotators, label_is=label_is,
     )  # fmt: skip
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())

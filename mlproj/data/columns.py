@@ -17,7 +17,7 @@ from mlproj.spec.project import Project
 from mlproj.spec.where import columns_of, parse_where
 
 Type = Literal["number", "category", "boolean", "date", "text", "ignore"]
-Role = Literal["feature", "label", "id", "group", "time", "weight", "split", "excluded"]
+Role = Literal["feature", "label", "id", "group", "time", "weight", "split", "annotator", "excluded"]
 _FAULTS = {
     "number": "no number",
     "boolean": "neither true nor false",
@@ -91,6 +91,7 @@ def assign_roles(project: Project, names: Sequence[str], labels: Sequence[str]) 
         name: "excluded" if name in data.exclude or (data.include and name not in data.include) else "feature"
         for name in names
     }
+    roles |= dict.fromkeys((name for name in project.annotator_columns if name in roles), "annotator")
     keyed = dict(named_columns(project))
     for key, role in _ROLE_OF_KEY.items():
         if (name := keyed.get(key, "")) in roles:
@@ -120,6 +121,10 @@ def named_columns(project: Project) -> Iterator[tuple[str, str]]:
     for key in ("exclude", "include"):
         yield from ((f"data.{key}.{i}", name) for i, name in enumerate(getattr(data, key)))
     yield from ((f"data.columns.{name}", name) for name in data.columns)
+    is_list = isinstance(project.human_level, tuple)
+    for place, level in enumerate(project.human_level if isinstance(project.human_level, tuple) else project.humans):
+        key = f"human_level.{place}.annotators" if is_list else "human_level.annotators"
+        yield from ((f"{key}.{i}", name) for i, name in enumerate(level.columns))
     if isinstance(data.weight, WeightRule):
         yield from (("data.weight.where", name) for name in dict.fromkeys(columns_of(parse_where(data.weight.where))))
 

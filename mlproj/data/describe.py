@@ -7,6 +7,7 @@ from typing import Final
 
 from mlproj.data.columns import Column
 from mlproj.data.guess import infer_columns
+from mlproj.data.people import find_annotators
 from mlproj.data.sources import Reading, read_source
 from mlproj.data.task import Task, infer_task, read_known
 from mlproj.data.words import some_of, suggest
@@ -30,6 +31,7 @@ class Described:
         features: The other columns.
         suggestions: Columns that look like `id`, `group` or `time`.
         notes: What was guessed, for the user.
+        annotators: Columns that look like the labels of several people.
     """
 
     label: str | None
@@ -37,6 +39,7 @@ class Described:
     features: tuple[Column, ...]
     suggestions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    annotators: tuple[str, ...] = ()
 
 
 def describe_source(source: str, root: Path, *, label: str | None = None) -> Described:
@@ -67,7 +70,11 @@ def describe_source(source: str, root: Path, *, label: str | None = None) -> Des
     notes = [f"Label {name!r} {reason}: {task}.", *reading.notes]
     if label is None and reading.label is None:
         notes.insert(0, f"No --label given: took column {name!r}.")
-    return Described(None if reading.label else name, task, columns, _suggest_roles(columns, len(cells)), tuple(notes))
+    annotators = find_annotators(reading.frame, columns, name)
+    if annotators:
+        notes.append(f"Taken for labels of people, so no features: {some_of(annotators, 6)}.")
+    roles = _suggest_roles(columns, len(cells))
+    return Described(None if reading.label else name, task, columns, roles, tuple(notes), annotators)
 
 
 def _find_label(reading: Reading, source: str, label: str | None) -> str:

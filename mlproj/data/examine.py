@@ -14,6 +14,7 @@ from mlproj.data.columns import Column
 from mlproj.data.hygiene import Finding
 from mlproj.data.ids import content_hashes
 from mlproj.data.leaks import find_suspects
+from mlproj.data.people import find_annotators
 from mlproj.data.prepare import Case, prepare
 from mlproj.data.proofs import find_proofs
 from mlproj.data.sizes import half_width
@@ -186,6 +187,19 @@ class _Judges:
         ]
         return hygiene.describe_suspects(suspects)
 
+    def judge_people(self) -> list[Finding]:
+        """Labels of several people among the features."""
+        if len(self.case.table.labels) > 1:
+            return []
+        found = find_annotators(self.case.shown.frame, self.case.columns, self.case.table.labels[0])
+        if not found:
+            return []
+        shown = ", ".join(map(repr, found[:4])) + (", …" if len(found) > 4 else "")
+        are = "is a feature and looks" if len(found) == 1 else "are features and look"
+        cure = f"`human_level: {{annotators: [{', '.join(found[:4])}]}}` takes them out and measures people by them"
+        text = f"{shown} {are} like labels that people gave: they tell the model what it is to find out; {cure}."
+        return [Finding("annotators_are_features", text)]
+
     def judge_deal(self, p: float | None) -> list[Finding]:
         """Findings about the rows that may be seen, and about the hashes of all."""
         project, table, deal = self.case.project, self.case.table, self.case.deal
@@ -208,4 +222,5 @@ class _Judges:
             findings += hygiene.find_conflicts(contents[seen][known], classes[known])
             findings += hygiene.describe_sources(classes, table.source[seen], paths, label)
             findings += hygiene.find_class_gaps(classes, deal.split[seen], label, self.metric)
+        findings += self.judge_people()
         return findings + hygiene.recommend_id(project, self.case.columns, int(seen.sum()))

@@ -265,7 +265,8 @@ def _optional_columns(project: Project, names: Sequence[str], labels: Sequence[s
     return {
         name
         for name, role in roles.items()
-        if role in ("excluded", "group", "time", "split") or (role == "feature" and name in ignored_columns(project))
+        if role in ("excluded", "annotator", "group", "time", "split")
+        or (role == "feature" and name in ignored_columns(project))
     }
 
 

@@ -33,8 +33,9 @@ class Step:
         lower: Rung where the error is higher, further down the ladder.
         upper: Rung above it; None stands for an error of zero.
         nameable: Whether the verdict may name it.
-        bracket: Whether the upper rung belongs to the other distribution, so that the truth may lie anywhere between
-            this gap and the whole error of `lower`.
+        bracket: Whether the upper rung is only known to lie below its value: it belongs to the other distribution, so
+            that the truth may lie anywhere between this gap and the whole error of `lower`, or it has a floor.
+        mixed: Whether the upper rung belongs to the other distribution.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Step:
     upper: str | None
     nameable: bool = True
     bracket: bool = False
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,21 @@ def find_steps(
     if not has("dev"):
         return ()
     human = "human" if has("human") else None
-    bracket = human_on_target and distributions_differ
+    mixed = human_on_target and distributions_differ
+    has_floor = human is not None and samples["human"].floor is not None
     last = "train_dev" if has("train_dev") else "dev"
     steps = []
     if has("train"):
-        bias = Step("avoidable_bias", "train", human, bracket=bracket) if human else _training_error()
+        bias = (
+            Step("avoidable_bias", "train", human, bracket=mixed or has_floor, mixed=mixed)
+            if human
+            else _training_error()
+        )
         both = distributions_differ and last == "dev"
         steps += [bias, Step("variance_or_data_mismatch" if both else "variance", last, "train")]
     else:
-        steps.append(Step("", last, human, nameable=False))
+        mixed = mixed and last == "train_dev"
+        steps.append(Step("", last, human, nameable=False, bracket=mixed or has_floor, mixed=mixed))
     if last == "train_dev":
         steps.append(Step("data_mismatch", "dev", "train_dev"))
     if has("test"):
@@ -143,7 +151,7 @@ def judge(samples: Mapping[str, Sample], steps: Sequence[Step], worth: float) ->
     drawn = _draws(samples, steps)
     chances = share_largest(drawn)
     if any(step.bracket for step in steps):
-        chances = np.minimum(chances, share_largest(_draws(samples, steps, without_human=True)))
+        chances = np.minimum(chances, share_largest(_draws(samples, steps, at_other_end=True)))
     closable = np.maximum(drawn, 0.0)
     regrets, bands = (closable.max(axis=0) - closable).mean(axis=1), _bands(drawn, steps, shapes)
     gaps = tuple(
@@ -156,6 +164,8 @@ def judge(samples: Mapping[str, Sample], steps: Sequence[Step], worth: float) ->
             band=bands[k],
             n={name: samples[name].rung.n for name in (step.upper, step.lower) if name},
             method=_method(samples, step),
+            other_end=_other_size(samples, step),
+            mixed=step.mixed,
         )
         for k, step in enumerate(steps)
         if step.name
@@ -212,10 +222,11 @@ def _state(
 
 
 def is_past_human(samples: Mapping[str, Sample]) -> bool:
-    """Whether the dev error is surely below human level."""
+    """Whether the dev error is surely below human level, at both ends where it is only known to lie between two."""
     if "human" not in samples:
         return False
-    return mover(samples["dev"].limits, samples["human"].limits)[1] < 0
+    human = samples["human"].on_target or samples["human"]
+    return mover(samples["dev"].limits, (human.floor or human).limits)[1] < 0
 
 
 def _limits(samples: Mapping[str, Sample], step: Step) -> tuple[float, float, float]:
@@ -225,16 +236,34 @@ def _limits(samples: Mapping[str, Sample], step: Step) -> tuple[float, float, fl
         return lower
     upper = samples[step.upper].limits
     low, high = mover(lower, upper)
-    return lower[0] - upper[0], low, lower[2] if step.bracket else high
+    if step.bracket:
+        end = other_end(samples, step)
+        high = lower[2] if end is None else mover(lower, end.limits)[1]
+    return lower[0] - upper[0], low, high
 
 
-def _draws(samples: Mapping[str, Sample], steps: Sequence[Step], *, without_human: bool = False) -> Floats:
-    """Draws (G, D) of the gaps; `without_human` takes the other end of a bracket, a human error of zero."""
+def _other_size(samples: Mapping[str, Sample], step: Step) -> float | None:
+    """Size of a gap at the other end of a bracket."""
+    if not step.bracket:
+        return None
+    end = other_end(samples, step)
+    return samples[step.lower].value - (0.0 if end is None else end.value)
+
+
+def other_end(samples: Mapping[str, Sample], step: Step) -> Sample | None:
+    """The other end of a bracket: the floor of its upper rung; None stands for an error of zero."""
+    return None if step.upper is None or step.mixed else samples[step.upper].floor
+
+
+def _draws(samples: Mapping[str, Sample], steps: Sequence[Step], *, at_other_end: bool = False) -> Floats:
+    """Draws (G, D) of the gaps; `at_other_end` takes the other end of a bracket."""
     rows = []
     for step in steps:
+        upper = None if step.upper is None else samples[step.upper]
+        if at_other_end and step.bracket:
+            upper = other_end(samples, step)
         row = samples[step.lower].draws
-        whole = step.upper is None or (without_human and step.bracket)
-        rows.append(row if whole or step.upper is None else row - samples[step.upper].draws)
+        rows.append(row if upper is None else row - upper.draws)
     return np.stack(rows)
 
 

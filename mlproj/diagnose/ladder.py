@@ -71,6 +71,7 @@ def ladder_of(
     opened: Mapping[str, GivenRung] = MappingProxyType({}),
     min_gap: float | None = None,
     label: str | None = None,
+    people: GivenRung | None = None,
     is_part: bool = False,
     plan: bool = True,
 ) -> Ladder:
@@ -92,6 +93,7 @@ def ladder_of(
         opened: The test rung as an evaluation measured it, by metric, where the test set was opened for this model.
         min_gap: Smallest gap worth closing.
         label: The one label to speak of, where there are several.
+        people: The rung that `human` amounts to, where it is no figure: measured on the labels of several people.
         is_part: Whether it stands beside a ladder of the same examples that already says what they lack.
         plan: Whether to reckon how many examples would settle an unresolved ladder, which takes most of the time.
 
@@ -109,7 +111,7 @@ def ladder_of(
         notes.append(f"The project's human level speaks of all labels together: give that of {label} with --human.")
     elif human is not None and "human" not in by_hand:
         if metric_of_level(human, predictions) == chosen:
-            by_hand["human"] = as_given(human)
+            by_hand["human"] = people or as_given(human)
         else:
             notes.append(
                 f"Human level is given in {metric_of_level(human, predictions)}: it cannot stand beside {chosen}."
@@ -185,7 +187,7 @@ def build_ladder(
     judgement = _with_lump_spelled_out(judge(samples, steps, worth), steps)
     resolve = _resolve(samples, steps, judgement, worth) if plan else None
     numbers = choose_numbers([sample.value for sample in samples.values()], is_rate=rate)
-    errors = {name: sample.value for name, sample in samples.items()}
+    errors = {name: (sample.on_target or sample).value for name, sample in samples.items()}
     verdict = Verdict(
         judgement.state,
         named=judgement.candidates[0] if judgement.state == "named" else None,
@@ -196,10 +198,10 @@ def build_ladder(
         regret=judgement.regret,
         confidence_set=judgement.audit,
     )
-    rungs = [sample.rung for sample in samples.values()]
+    rungs = [sample.shown for sample in samples.values()]
     if setting.sealed_test_n:
         rungs.append(Rung("test", None, None, None, setting.sealed_test_n, "target", sealed=True))
-    told = setting_notes(judgement, numbers, worth, bracket=any(step.bracket for step in steps))
+    told = setting_notes(judgement, numbers, worth, bracket=any(step.mixed for step in steps))
     return Ladder(setting.metric, setting.scale, tuple(rungs), judgement.gaps, verdict, constant, (*told, *notes))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlproj.diagnose.rungs import is_rate
+from mlproj.diagnose.table import missing_lines, table_rows
 from mlproj.diagnose.words import TITLES, Numbers, choose_numbers, show_chance
 from mlproj.records import Gap, Ladder, Remedy, Rung
 
@@ -27,11 +28,14 @@ def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: s
     """
     errors = [rung.error for rung in ladder.rungs if rung.error is not None]
     numbers = choose_numbers(errors, is_rate=is_rate(ladder.metric))
-    blocks = [align(_rung_rows(ladder, numbers), "lrlrl")]
+    blocks = [align(_rung_rows(ladder, numbers), "lrlrll")]
     if ladder.gaps:
         blocks.append(align(_gap_rows(ladder, numbers), "lrlrrl"))
     if ladder.labels:
         blocks.append(align(_label_rows(ladder), "lr" + "r" * len(_measured(ladder)) + "ll"))
+    if ladder.table is not None and ladder.table["says_more"] and not brief:
+        lines = [align(table_rows(ladder.table, numbers), "lrlrlr"), *missing_lines(ladder.table, WIDTH)]
+        blocks.append("\n".join(lines))
     blocks.append(_wrap(f"Verdict: {ladder.verdict.text}"))
     if ladder.notes and not brief:
         blocks.append("\n".join(_wrap(f"- {note}", "  ") for note in ladder.notes))
@@ -45,15 +49,15 @@ def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: s
 def _rung_rows(ladder: Ladder, numbers: Numbers) -> list[list[str]]:
     unit = " %" if numbers.is_rate else ""
     differ = ladder.rung("train_dev") is not None or any(gap.name == "variance_or_data_mismatch" for gap in ladder.gaps)
-    rows = [["rung", f"{ladder.scale}{unit}", "95 % interval", "n", "distribution" if differ else ""]]
+    rows = [["rung", f"{ladder.scale}{unit}", "95 % interval", "n", "distribution" if differ else "", ""]]
     for rung in ladder.rungs:
         n = f"{rung.n:,}" if rung.n is not None else ""
         error = "sealed" if rung.error is None else numbers.bare(rung.error)
         place = (rung.distribution or "both") if differ else ""
-        rows.append([TITLES[rung.name], error, _interval(rung, numbers), n, place])
+        rows.append([TITLES[rung.name], error, _interval(rung, numbers), n, place, rung.source])
     if ladder.constant and ladder.constant["value"] is not None:
         words = textwrap.shorten(f"always {ladder.constant['answer']}", 40)
-        rows.append(["constant", numbers.bare(ladder.constant["value"]), words, "", ""])
+        rows.append(["constant", numbers.bare(ladder.constant["value"]), words, "", "", ""])
     return rows
 
 
@@ -69,7 +73,7 @@ def _gap_rows(ladder: Ladder, numbers: Numbers) -> list[list[str]]:
     worth = f"P(> {numbers.bare(ladder.verdict.min_gap)})"
     rows = [["gap", "points" if numbers.is_rate else "size", "95 % interval", worth, "P(largest)", ""]]
     for gap in ladder.gaps:
-        mark = "<- named" if gap.name == ladder.verdict.named else ""
+        mark = "mixed " * gap.mixed + "<- named" * (gap.name == ladder.verdict.named)
         chances = show_chance(gap.p_worth), show_chance(gap.p_largest)
         rows.append([TITLES[gap.name], *_gap_numbers(gap, numbers), *chances, mark])
     return rows
@@ -166,6 +170,8 @@ def to_document(
         "notes": list(ladder.notes),
         "label": ladder.label or None,
         "matched_prevalence": None if ladder.matched is None else dict(ladder.matched),
+        "human": None if ladder.people is None else dict(ladder.people),
+        "table": None if ladder.table is None else dict(ladder.table),
         "labels": [{"label": label, **_own_document(own)} for label, own in ladder.labels.items()],
     }
 
@@ -186,6 +192,8 @@ def _rung_document(rung: Rung) -> dict[str, Any]:
         "distribution": rung.distribution,
         "sealed": rung.sealed,
         "method": rung.method,
+        "source": rung.source or None,
+        "bracket": None if rung.floor is None else {"low": finite(rung.floor), "high": finite(rung.error)},
     }
 
 
@@ -201,6 +209,8 @@ def _gap_document(gap: Gap) -> dict[str, Any]:
         "band": {"low": finite(gap.band[0]), "high": finite(gap.band[1])},
         "n": dict(gap.n),
         "method": gap.method,
+        "bracket": None if gap.other_end is None else {"low": finite(gap.size), "high": finite(gap.other_end)},
+        "mixed": gap.mixed,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mlproj.diagnose.gaps import SURE, Judgement, Step
+from mlproj.diagnose.gaps import SURE, Judgement, Step, other_end
 from mlproj.diagnose.samples import Sample
 from mlproj.metrics.intervals import Floats, normal_quantile, wilson
 
@@ -192,13 +192,19 @@ class _Future:
     def _share_settled(self, grown: Sequence[str], factor: float) -> float:
         rng = np.random.default_rng(_SEED)
         rungs = [_look_ahead(s, factor if name in grown else 1.0, rng) for name, s in self.samples.items()]
-        return float(np.mean(self._settled(rungs)))
+        return float(np.mean(self._settled(rungs, factor if "human" in grown else 1.0)))
 
-    def _settled(self, rungs: Sequence[_Outlook]) -> Any:
+    def _settled(self, rungs: Sequence[_Outlook], factor: float) -> Any:
         """Whether each future (F,) ends in a name or in nothing to close, at both ends of a bracket."""
         ends = [self._judge(rungs, _coefficients(self.samples, self.steps))]
-        if any(step.bracket for step in self.steps):
-            ends.append(self._judge(rungs, _coefficients(self.samples, self.steps, without_human=True)))
+        step = next((step for step in self.steps if step.bracket), None)
+        if step is not None:
+            floor = other_end(self.samples, step)
+            without = _coefficients(self.samples, self.steps, without_human=floor is None)
+            if floor is not None:
+                there = _look_ahead(floor, factor, np.random.default_rng(_SEED))
+                rungs = [there if name == "human" else r for name, r in zip(self.samples, rungs, strict=True)]
+            ends.append(self._judge(rungs, without))
         return np.all(ends, axis=0).any(axis=0)
 
     def _judge(self, rungs: Sequence[_Outlook], coefficients: Floats) -> Any:

@@ -39,6 +39,10 @@ class GivenRung:
         text: As it was written.
         limits: Its 95 % interval as measured, where it was; with `n` then said and not reckoned with.
         n_effective: Of a measured share, the independent, equally weighted examples that tell as much.
+        method: How `limits` were computed.
+        source: Where the figure comes from, in a few words.
+        floor: The other end, where the figure is only known to lie between two.
+        on_target: Human level on the target distribution, where `value` is that on the training distribution.
     """
 
     name: str
@@ -49,6 +53,10 @@ class GivenRung:
     text: str = ""
     limits: tuple[float, float] | None = None
     n_effective: float | None = None
+    method: str = "as evaluated"
+    source: str = ""
+    floor: "GivenRung | None" = None
+    on_target: "GivenRung | None" = None
 
     def __str__(self) -> str:
         """The rung in the form that `parse_rung` reads.
@@ -109,7 +117,7 @@ def as_given(level: HumanLevel) -> GivenRung:
     """
     value = as_loss(level.metric, level.value) if level.metric and level.value is not None else level.error
     assert value is not None  # the spec demands one or the other
-    return GivenRung("human", value, level.n, level.half_width, level.on, "human_level")
+    return GivenRung("human", value, level.n, level.half_width, level.on, "human_level", source=level.by or "")
 
 
 def check_scale(rungs: Sequence[GivenRung], metric: str) -> None:

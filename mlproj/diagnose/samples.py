@@ -39,11 +39,15 @@ class Sample:
         rung: Its value with interval.
         draws: What the error may be (D,); all equal for a constant.
         n_effective: For rates, the independent, equally weighted examples that tell as much; None for all else.
+        floor: The other end, where the error is only known to lie between two: this one is then the upper end.
+        on_target: Human level on the target distribution, where this one is that on the training distribution.
     """
 
     rung: Rung
     draws: Floats
     n_effective: float | None = None
+    floor: "Sample | None" = None
+    on_target: "Sample | None" = None
 
     @property
     def name(self) -> str:
@@ -61,6 +65,13 @@ class Sample:
         """Value, lower and upper limit, as `mover` takes them."""
         low, high = self.rung.low, self.rung.high
         return self.value, self.value if low is None else low, np.inf if high is None else high
+
+    @property
+    def shown(self) -> Rung:
+        """The rung as a ladder shows it: of two ends the upper one, with an interval that covers both."""
+        if self.floor is None:
+            return self.rung
+        return replace(self.rung, low=self.floor.rung.low, floor=self.floor.rung.error)
 
     @property
     def variance(self) -> float:
@@ -143,6 +154,15 @@ def take(given: GivenRung, metric: str, measured: Sample | None = None) -> Sampl
     Raises:
         InvalidInput: When n cannot say how sure the value is.
     """
+    found = _take(given, metric, measured)
+    if given.floor is not None:
+        found = replace(found, floor=_take(given.floor, metric, measured))
+    if given.on_target is not None:
+        found = replace(found, on_target=take(given.on_target, metric, measured))
+    return found
+
+
+def _take(given: GivenRung, metric: str, measured: Sample | None) -> Sample:
     rng = np.random.default_rng([_SEED, RUNGS.index(given.name)])
     value = given.value
     if given.limits is not None:
@@ -165,7 +185,7 @@ def take(given: GivenRung, metric: str, measured: Sample | None = None) -> Sampl
 def _measured(given: GivenRung, limits: tuple[float, float], rng: np.random.Generator) -> Sample:
     """A rung that was measured with its interval on examples which are not at hand."""
     low, high = limits
-    rung = _given_rung(given, low, high, "as evaluated")
+    rung = _given_rung(given, low, high, given.method)
     if given.n_effective is not None:
         return Sample(rung, draw_rate(given.value, given.n_effective, rng), given.n_effective)
     reach = bounded(Estimate(given.value, low, high, 0.0, ""))
@@ -189,4 +209,5 @@ def _given_rung(given: GivenRung, low: float, high: float, method: str) -> Rung:
         "train": "training",
         "train_dev": "training",
     }
-    return Rung(given.name, given.value, low, high, given.n, on.get(given.name, "target"), method=method)
+    place = on.get(given.name, "target")
+    return Rung(given.name, given.value, low, high, given.n, place, method=method, source=given.source)

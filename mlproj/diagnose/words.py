@@ -187,9 +187,12 @@ def _unresolved(judgement: Judgement, gaps: Mapping[str, Gap], numbers: Numbers,
         return f"Unresolved: the training error, {size}, outweighs the other gaps. {_NO_HUMAN}"
     if len(names) == 1:
         gap = gaps[names[0]]
+        least = numbers.difference(max(gap.low, 0.0))
+        size = f"its {numbers.difference(gap.size)} may be as little as {least}"
+        if gap.other_end is not None:
+            size = f"it may be anything from {least} to {numbers.difference(gap.high)}"
         return (
-            f"Unresolved: {TITLES[gap.name]} is probably the largest gap ({show_chance(gap.p_largest)}), but its "
-            f"{numbers.difference(gap.size)} may be as little as {numbers.difference(max(gap.low, 0.0))}; "
+            f"Unresolved: {TITLES[gap.name]} is probably the largest gap ({show_chance(gap.p_largest)}), but {size}; "
             f"{numbers.difference(worth)} would be worth closing."
         )
     shown = [f"{TITLES[name]} ({show_chance(gaps[name].p_largest)})" for name in names]
@@ -246,7 +249,19 @@ def setting_notes(judgement: Judgement, numbers: Numbers, worth: float, *, brack
             "Human level was measured on the target distribution, so avoidable bias mixes the distributions: its "
             "interval reaches up to the whole training error, and a name must hold at both ends."
         )
-    below = [gap for gap in judgement.gaps if gap.name == "avoidable_bias" and gap.size < 0]
-    if below and judgement.state != "past_human":
-        notes.append("The training error is below human level: there is no avoidable bias to close.")
+    if judgement.state != "past_human" and not bracket:
+        notes += [_below_human(gap, numbers) for gap in judgement.gaps if gap.name == "avoidable_bias" and gap.size < 0]
     return tuple(notes)
+
+
+def _below_human(gap: Gap, numbers: Numbers) -> str:
+    """What a training error below human level means while dev is not surely below it."""
+    if gap.other_end is not None and gap.other_end > 0:
+        return (
+            "The training error is below what one person gets wrong, yet not below what the best possible model would: "
+            f"up to {numbers.difference(gap.high)} of bias may be left to avoid."
+        )
+    return (
+        "The training error is below human level: there is no avoidable bias to close. With dev above it, that is "
+        "overfitting; or human level is not the best figure that people can reach."
+    )

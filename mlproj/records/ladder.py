@@ -19,6 +19,9 @@ class Rung:
         distribution: Distribution it was measured on; None where it stands for both.
         sealed: Whether it may not be looked at.
         method: How the interval was computed.
+        source: Where a human level comes from, in a few words.
+        floor: The lower end, where the error is only known to lie between two; `error` is then the upper end, and the
+            interval covers both.
     """
 
     name: str
@@ -29,6 +32,8 @@ class Rung:
     distribution: Literal["training", "target"] | None
     sealed: bool = False
     method: str = ""
+    source: str = ""
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Gap:
         band: Limits that hold for all gaps of the ladder together with 95 %.
         n: Examples behind its rungs by name; None for a constant.
         method: How the interval was computed.
+        other_end: Size at the other end, where the upper rung is only known to lie between two; None otherwise.
+        mixed: Whether its rungs belong to different distributions that it does not speak of.
     """
 
     name: str
@@ -58,6 +65,8 @@ class Gap:
     band: tuple[float, float] = (-inf, inf)
     n: Mapping[str, int | None] = field(default_factory=dict)
     method: str = ""
+    other_end: float | None = None
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,8 @@ class Ladder:
         matched: Dev and its gap to train-dev at equal class mix, where the metric moves with the mix.
         labels: With several labels or tasks, the ladder of each.
         label: The one of several labels that was asked for; empty otherwise.
+        people: What the labels of annotators or the counts of experts say, as JSON knows it; None without any.
+        table: Human, trained-on and held-out error on both distributions, as JSON knows it; None where there is one.
     """
 
     metric: str
@@ -122,6 +133,8 @@ class Ladder:
     matched: Mapping[str, Any] | None = None
     labels: Mapping[str, "Ladder"] = field(default_factory=dict)
     label: str = ""
+    people: Mapping[str, Any] | None = None
+    table: Mapping[str, Any] | None = None
 
     def rung(self, name: str) -> Rung | None:
         """The rung of that name, or None."""

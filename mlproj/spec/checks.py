@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from mlproj.spec.data import DateFormat
 from mlproj.spec.fields import either
-from mlproj.spec.goal import CLASSIFICATION_METRICS, LOSSES, REGRESSION_METRICS, parse_limit
+from mlproj.spec.goal import CLASSIFICATION_METRICS, LOSSES, REGRESSION_METRICS, Expert, HumanLevel, parse_limit
 from mlproj.spec.messages import Flaw, Path, show
 from mlproj.spec.project import Project
 from mlproj.spec.training import CODE, Training
@@ -52,7 +52,8 @@ def task_of(project: Project) -> str | None:
     """
     if project.task:
         return project.task
-    named = {project.metric.optimize, *project.metric.satisfy, project.human and project.human.metric}
+    named = {project.metric.optimize, *project.metric.satisfy, *(level.metric for level in project.humans)}
+    named |= {"error"} if any(level.experts for level in project.humans) else set()
     if len(project.data.labels) > 1 or named & set(CLASSIFICATION_METRICS):
         return "classification"
     return "regression" if named & set(REGRESSION_METRICS) else None
@@ -98,10 +99,13 @@ def _label(project: Project) -> Iterator[Flaw]:
 
 
 def _metrics(project: Project) -> Iterator[Flaw]:
-    task, metric, human = task_of(project), project.metric, project.human
+    task, metric = task_of(project), project.metric
     named: list[tuple[Path, str | None]] = [(("metric", "optimize"), metric.optimize)]
     named += [(("metric", "satisfy", name), name) for name in metric.satisfy]
-    named += [(("human_level", "metric"), human.metric if human else None)]
+    if isinstance(project.human_level, tuple):
+        named += [(("human_level", str(i), "metric"), level.metric) for i, level in enumerate(project.human_level)]
+    else:
+        named += [(("human_level", "metric"), level.metric) for level in project.humans]
     known = CLASSIFICATION_METRICS if task == "classification" else REGRESSION_METRICS
     others = REGRESSION_METRICS if task == "classification" else CLASSIFICATION_METRICS
     for path, name in named:
@@ -131,17 +135,74 @@ def human_flaws(project: Project) -> Iterator[Flaw]:
         >>> [flaw.hint for flaw in human_flaws(project)]
         ['Write 5 % as 0.05.']
     """
-    human = project.human
-    if human is None or task_of(project) == "regression":
-        return
-    is_short = not isinstance(project.human_level, type(human))
-    path = ("human_level",) if is_short else ("human_level", "error")
-    is_classification = task_of(project) == "classification"
+    written = project.human_level
+    if isinstance(written, tuple):
+        yield from _two_levels(written)
+        for place, level in enumerate(written):
+            yield from _level_flaws(project, level, ("human_level", str(place)))
+    elif isinstance(written, HumanLevel):
+        yield from _level_flaws(project, written, ("human_level",))
+    elif written is not None and written > 1 and task_of(project) == "classification":
+        message = f"{written:g} is above 1, but an error rate is a fraction"
+        yield Flaw(("human_level",), message, _as_fraction(written))
+
+
+def _two_levels(levels: tuple[HumanLevel, ...]) -> Iterator[Flaw]:
+    """A list says how well people do on each of the two distributions, in one metric."""
+    if sorted(level.on or "" for level in levels) != ["target", "training"]:
+        hint = "Give one with `on: training` and one with `on: target`, or a single mapping."
+        yield Flaw(("human_level",), f"is a list of {len(levels)}, which must be one for each distribution", hint)
+    elif len({level.metric for level in levels}) > 1:
+        yield Flaw(("human_level",), "gives two different metrics", "Give both in one metric.")
+
+
+def _level_flaws(project: Project, human: HumanLevel, path: Path) -> Iterator[Flaw]:
+    is_classification, is_regression = task_of(project) == "classification", task_of(project) == "regression"
     if human.error is not None and human.error > 1 and is_classification:
-        yield Flaw(path, f"{human.error:g} is above 1, but an error rate is a fraction", _as_fraction(human.error))
-    if human.value is not None and human.metric in _FRACTIONS and human.value > 1:
+        message = f"{human.error:g} is above 1, but an error rate is a fraction"
+        yield Flaw((*path, "error"), message, _as_fraction(human.error))
+    if human.value is not None and human.metric in _FRACTIONS and human.value > 1 and not is_regression:
         message = f"{human.value:g} is above 1, the most that {human.metric} can be"
-        yield Flaw(("human_level", "value"), message, _as_fraction(human.value))
+        yield Flaw((*path, "value"), message, _as_fraction(human.value))
+    if human.experts is not None:
+        yield from _expert_flaws(human.experts, (*path, "experts"), is_regression=is_regression)
+    if human.annotators is not None:
+        yield from _annotator_flaws(project, human, (*path, "annotators"))
+
+
+def _expert_flaws(experts: tuple[Expert, ...], path: Path, *, is_regression: bool) -> Iterator[Flaw]:
+    if not experts:
+        yield Flaw(path, "names nobody", "For example `experts: [{by: anna, errors: 3, n: 200}]`.")
+    if is_regression:
+        hint = "Give the best one's rmse: `{error: 2.1, half_width: 0.3, by: anna}`."
+        yield Flaw(path, "counts errors, but the task is regression", hint)
+    for name in [name for name, n in Counter(expert.by for expert in experts).items() if n > 1]:
+        yield Flaw(path, f"{show(name)} is named twice", "Keep one of the two.")
+
+
+def _annotator_flaws(project: Project, human: HumanLevel, path: Path) -> Iterator[Flaw]:
+    """Annotators that are a column where a file is meant, or a column that serves for something else as well."""
+    if isinstance(human.annotators, str):
+        if PurePath(human.annotators).suffix.lower() not in (".csv", ".parquet"):
+            hint = f"Write [{human.annotators}] where it is a column, or name a .csv or .parquet file."
+            yield Flaw(path, f"{show(human.annotators)} is neither a list of columns nor a file", hint)
+        return
+    if not human.columns:
+        yield Flaw(path, "names nobody", "For example `annotators: [anna, ben]`.")
+    for name in [name for name, n in Counter(human.columns).items() if n > 1]:
+        yield Flaw(path, f"{show(name)} is named twice", "Keep one of the two.")
+    taken = dict.fromkeys(project.data.labels, "the label") | dict.fromkeys(project.data.include, "in `data.include`")
+    singles = {name: f"`data.{name}`" for name in ("id", "group", "time") if getattr(project.data, name)}
+    taken |= {getattr(project.data, name): what for name, what in singles.items()}
+    taken |= {column: f"`data.columns.{column}`: ignore" for column, t in project.data.columns.items() if t == "ignore"}
+    for name in dict.fromkeys(human.columns):
+        if name in taken:
+            hint = (
+                "Name the columns of the other people; the label itself counts as one more where it is a person's."
+                if name in project.data.labels
+                else "A column of an annotator's labels is no feature and nothing else."
+            )
+            yield Flaw(path, f"{show(name)} is {taken[name]}", hint)
 
 
 def _as_fraction(value: float) -> str:
@@ -281,7 +342,7 @@ _CHECKS: dict[Callable[[Project], Iterator[Flaw]], tuple[Path, ...]] = {
     _label: (("data", "source"),),
     _metrics: (),
     _limits: (),
-    human_flaws: (),
+    human_flaws: (("data", "label"), ("data", "id"), ("data", "include"), ("data", "columns")),
     _training: (),
     _weights: (("data", "weight"),),
     _roles: (),

@@ -195,7 +195,7 @@ def _hint(path: Path, value: Any, forms: Sequence[Form]) -> str:
 
 def _hint_for_type(value: str | bool | float, types: set[Any]) -> str:
     is_text = isinstance(value, str)
-    if any(get_origin(kind) is tuple for kind in types) and str not in types:
+    if any(get_origin(kind) is tuple for kind in types) and not types & {str, int, float}:
         return f"Write it as a list: [{value if is_text else show(value)}]."
     if isinstance(value, str):
         return _hint_for_text(value, types)

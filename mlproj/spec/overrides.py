@@ -12,7 +12,12 @@ _LONG_FORM = {"human_level": "error", "data.source": "path"}
 """Sections with a short form: the key that the short form stands for."""
 _EITHER_OR: dict[str, tuple[frozenset[str], ...]] = {
     "model": (frozenset({"hidden"}), frozenset({"layers", "width"})),
-    "human_level": (frozenset({"error"}), frozenset({"metric", "value"})),
+    "human_level": (
+        frozenset({"error"}),
+        frozenset({"metric", "value"}),
+        frozenset({"annotators", "metric", "label_is"}),
+        frozenset({"experts"}),
+    ),
     "data.weight": (frozenset({"column"}), frozenset({"where", "value"})),
 }
 """Keys that exclude each other: setting one drops the others, which a resolved spec spells out."""

@@ -63,7 +63,8 @@ class Project(Spec):
     splits: Splits = Splits()
     """How the examples are dealt; defaults follow the size of the data."""
     human_level: Human | None = None
-    """Error of people on the task (rmse for regression): a number, or a mapping with `n`, `on` and `by`."""
+    """Error of people on the task (rmse for regression): a number; a mapping with `n`, `on` and `by`, with the columns
+    or the file of several `annotators`, or with `experts`; or a list of two, one for each distribution (`on`)."""
     metric: MetricSpec = MetricSpec()
     """What good means."""
     model: Model = MLP()
@@ -90,10 +91,22 @@ class Project(Spec):
         return self._origin.path.parent if self._origin.path else Path.cwd()
 
     @property
-    def human(self) -> HumanLevel | None:
-        """The human level in its long form."""
+    def humans(self) -> tuple[HumanLevel, ...]:
+        """The human levels in their long form: none, one, or one for each distribution, that of training first."""
         level = self.human_level
-        return HumanLevel(error=level) if isinstance(level, int | float) else level
+        if level is None or isinstance(level, tuple):
+            return tuple(sorted(level or (), key=lambda each: each.on == "target"))
+        return (level,) if isinstance(level, HumanLevel) else (HumanLevel(error=level),)
+
+    @property
+    def human(self) -> HumanLevel | None:
+        """The human level in its long form; of two, that of the training distribution."""
+        return next(iter(self.humans), None)
+
+    @property
+    def annotator_columns(self) -> tuple[str, ...]:
+        """Columns that hold the labels of annotators: they tell the human level and are no features."""
+        return tuple(dict.fromkeys(name for level in self.humans for name in level.columns))
 
     def says(self, where: str) -> bool:
         """Whether a key was written, in its file or with `--set`, rather than left to its default.

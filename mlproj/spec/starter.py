@@ -20,6 +20,7 @@ def starter_yaml(
     task: str | None,
     columns: Sequence[tuple[str, str, str]] = (),
     suggestions: Mapping[str, str] | None = None,
+    annotators: Sequence[str] = (),
     about: str | None = None,
 ) -> str:
     """A commented project.yaml that loads as it stands.
@@ -32,6 +33,7 @@ def starter_yaml(
         columns: Name, guessed type and note of each column, as read.
         suggestions: Columns that look as if they belonged to `id`, `group` or `time`. An id is taken over, since it
             is no feature; the others, which change how examples are dealt, are left as comments.
+        annotators: Columns that look like the labels of several people; they are taken over, being no features.
         about: One sentence on what the project is for.
 
     Example:
@@ -42,7 +44,7 @@ def starter_yaml(
         _head(name, task, about),
         _data(source, label, suggestions or {}),
         _column_comments(columns),
-        _rest(task),
+        _rest(task, annotators),
     )
     return "\n".join(line.rstrip() for part in parts for line in part) + "\n"
 
@@ -127,12 +129,12 @@ def _listed(columns: Sequence[tuple[str, str, str]]) -> Iterator[str]:
         yield from textwrap.wrap(", ".join(names), _WIDTH, initial_indent=start, subsequent_indent=indent)
 
 
-def _rest(task: str | None) -> Iterator[str]:
+def _rest(task: str | None, annotators: Sequence[str] = ()) -> Iterator[str]:
     is_regression = task == "regression"
     yield from ("", "# Dealt once and then kept. Sizes follow the data when left out; test stays sealed.")
     yield _note("# splits: {dev: 0.2, test: 0.2}", "shares below 1, or numbers of examples")
     yield from ("", "# How well people do it: it tells the bias that can be avoided from the error that nobody avoids.")
-    yield _note("# human_level: 2.5", "rmse") if is_regression else _note("# human_level: 0.01", "error rate")
+    yield from _human_level(annotators, is_regression=is_regression)
     yield from ("", "# What good means: one metric to optimise, others that only have to pass.")
     optimize, others, limit = (
         ("rmse", "mae | mse | mape | r2", "r2")
@@ -156,6 +158,17 @@ def _rest(task: str | None) -> Iterator[str]:
     yield _note("  learning_rate: 0.001", _brief("training.learning_rate"))
     yield _note("  l2: 0.0", "weight decay, a remedy for variance")
     yield _note("  early_stopping: {patience: 10}", "epochs without a better dev metric; null trains to the end")
+
+
+def _human_level(annotators: Sequence[str], *, is_regression: bool) -> Iterator[str]:
+    if annotators:
+        yield "# These columns look like labels that people gave: no features, they tell how often people differ."
+        yield f"human_level: {{annotators: [{', '.join(map(quote, annotators))}]}}"
+        return
+    figure, meaning = ("2.5", "rmse") if is_regression else ("0.01", "error rate")
+    yield _note(
+        f"# human_level: {figure}", f"{meaning}; or {{annotators: [anna, ben]}}, columns of several people's labels"
+    )
 
 
 def _brief(path: str) -> str:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.records import Ladder, Remedy, Run, Series
 from mlproj.workflow.figures import opened_test
+from mlproj.workflow.human import Told, find_human
 from mlproj.workflow.labels import corrections_of, note_one_sided, note_since
+from mlproj.workflow.people import add_people
 from mlproj.workflow.series import (
     Question,
     check_markdown,
@@ -91,6 +93,8 @@ def diagnose_bias_variance(
     markdown: Path | None = None,
     series: bool = False,
     last: int = 20,
+    annotators: str | None = None,
+    label_is: str | None = None,
 ) -> Diagnosis:
     """Show the ladder human, train, train-dev, dev, test, and name the gap to work on.
 
@@ -109,6 +113,9 @@ def diagnose_bias_variance(
         markdown: Where to write the ladder, and the series, as Markdown (.md).
         series: Whether to show the runs on the same dev set up to this one as well, and which gap changed since when.
         last: Runs of the series to show at most.
+        annotators: Columns that hold people's labels, separated by commas, or a file of id, annotator and label, in
+            place of the project's human level.
+        label_is: What the label is beside theirs: gold, single or consensus; by default their labels tell.
 
     Raises:
         InvalidInput: When rungs, file or metric cannot mean what was written.
@@ -123,6 +130,7 @@ def diagnose_bias_variance(
         if run is not None:
             raise InvalidInput([Problem("--predictions", "a RUN is given as well; name one of them")])
         run = predictions
+    _check_people(given, annotators, label_is, label)
     by_hand = run is None and any(rung.name != "human" for rung in given)
     with Subjects() as subjects:
         subject = HAND_MADE if by_hand else subjects.find(run, project, metric=metric)
@@ -131,9 +139,11 @@ def diagnose_bias_variance(
             subject = replace(subject, head=subject.head.replace("(sealed)", "(opened)"))
         if series:
             check_series(subject, given, last)
-        diagnosis = _judge(subject, given, metric, min_gap, label, opened)
+        asks_people = label is None and all(rung.name != "human" for rung in given)
+        about = find_human(subject, metric=metric, annotators=annotators, label_is=label_is) if asks_people else None
+        diagnosis = _judge(subject, given, metric, min_gap, label, opened, about)
         if series and subjects.tracker is not None:
-            question = Question(given, min_gap, label, last)
+            question = Question(given, min_gap, label, last, about)
             found = series_of(subjects.tracker, subject, diagnosis.ladder, question)
             diagnosis = replace(diagnosis, series=found)
         _write(diagnosis, picture, markdown)
@@ -149,6 +159,7 @@ def _judge(
     min_gap: float | None,
     label: str | None,
     opened: "Mapping[str, GivenRung]",
+    about: Told | None,
 ) -> Diagnosis:
     """The ladder of a subject, its remedies and the next command."""
     from mlproj.advise import next_command, remedies
@@ -159,7 +170,8 @@ def _judge(
         ladder = ladder_of(
             subject.predictions,
             given=given,
-            human=told.human if told else None,
+            human=about.level if about else told.human if told else None,
+            people=about.rung if about else None,
             metric=metric or (told.metric.optimize if told else None),
             metric_is_asked=metric is not None,
             distributions_differ=bool(splits.get("distributions_differ")),
@@ -170,12 +182,32 @@ def _judge(
         )
     one_sided = note_one_sided(corrections_of(subject.run), splits.get("sizes", {}))
     said = [note for note in (one_sided, note_since(subject.run, told), *subject.notes) if note]
-    ladder = replace(ladder, notes=(*ladder.notes, *said))
+    ladder = add_people(
+        replace(ladder, notes=(*ladder.notes, *said)),
+        about or Told(),
+        subject,
+        one_sided=one_sided is not None,
+    )
     outcome = subject.run.outcome if subject.run else None
     trained = None if subject.is_foreign else subject.selector or None
     actions = remedies(ladder, project=told, run=trained, outcome=outcome, subject=subject.selector)
     words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
     return Diagnosis(subject, ladder, actions, words)
+
+
+def _check_people(
+    given: "Sequence[GivenRung]", annotators: str | None, label_is: str | None, label: str | None
+) -> None:
+    """Labels of people stand in place of a figure, not beside it, and speak of the only label."""
+    if annotators is not None and label is not None:
+        message = "people's labels speak of the only label, and --label names one of several"
+        raise InvalidInput([Problem("--annotators", message, "Give the human level as a figure: --human ERROR:N.")])
+    if annotators is not None and any(rung.name == "human" for rung in given):
+        raise InvalidInput([Problem("--annotators", "a human level is given as well", "Give one of the two.")])
+    if label_is is not None and annotators is None:
+        raise InvalidInput(
+            [Problem("--label-is", "goes with --annotators", "Name their columns, or a file of labels.")]
+        )
 
 
 def _check_options(min_gap: float | None, picture: Path | None, markdown: Path | None) -> None:

@@ -12,6 +12,7 @@ from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.model import Python
 from mlproj.spec.project import Project
+from mlproj.workflow.human import check_annotators
 from mlproj.workflow.labels import note_one_sided
 from mlproj.workflow.runs import load, split_sizes, store_note
 
@@ -74,8 +75,13 @@ def _starter(folder: Path, data: str | None, label: str | None, name: str) -> tu
         source=source,
         label=described.label,
         task=described.task,
-        columns=[(c.name, c.type, c.note) for c in described.features if c.name != described.suggestions.get("id")],
+        columns=[
+            (c.name, c.type, c.note)
+            for c in described.features
+            if c.name != described.suggestions.get("id") and c.name not in described.annotators
+        ],
         suggestions=described.suggestions,
+        annotators=described.annotators,
     )
     return text, described.notes
 
@@ -131,7 +137,7 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Ch
 
     try:
         dataset = load_dataset(project, store=store.splits, save=False)
-        notes = own_notes(resolve(project, dataset), dataset)
+        notes = [*own_notes(resolve(project, dataset), dataset), *check_annotators(project, dataset)]
     except InvalidInput as error:
         return Checked(error.problems, head, report)
     one_sided = note_one_sided(dataset.corrections, sizes)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlproj.diagnose import GivenRung
     from mlproj.diagnose.series import Member
     from mlproj.track import AbstractTracker
+    from mlproj.workflow.human import Told
 
 KINDS = ("train", "search", "record")
 """Runs that stand in a series; a search by its best trial."""
@@ -36,12 +37,14 @@ class Question:
         min_gap: Smallest gap worth closing.
         label: The one label to speak of, where there are several.
         last: Runs to show at most.
+        about: What the newest ladder is told about people.
     """
 
     given: "Sequence[GivenRung]" = ()
     min_gap: float | None = None
     label: str | None = None
     last: int = 20
+    about: "Told | None" = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ def _member(
 
     assert subject.run is not None
     assert subject.predictions is not None
+    told = question.about
     if each.model.id == subject.run.id:
         predictions, ladder = subject.predictions, newest
     else:
@@ -170,7 +174,8 @@ def _member(
         ladder = ladder_of(
             predictions,
             given=question.given,
-            human=subject.project.human if subject.project else None,
+            human=told.level if told else subject.project.human if subject.project else None,
+            people=told.rung if told else None,
             metric=newest.metric,
             metric_is_asked=True,
             distributions_differ=bool(splits.get("distributions_differ")),

@@ -46,7 +46,7 @@ CASES: list[tuple[str, list[str]]] = [
     ("name: cats\ndata:\n  label: y\n", ["project.yaml:2: data.source: is missing"]),
     ("name: cats\ndata: {source: a.csv}\n", ["project.yaml:2: data.label: is missing", "column to predict"]),
     ("name: cats\ndata: {source: {where: a > 1}, label: y}\n", ["data.source.path: is missing"]),
-    (HEAD + "human_level: {n: 500}\n", ["project.yaml:3: human_level", "either `error`, or `metric` with `value`"]),
+    (HEAD + "human_level: {n: 500}\n", ["project.yaml:3: human_level", "give one of `error`, `metric` with `value`"]),
     # Names and single values
     ("name: a/b\n" + DATA, ["project.yaml:1: name: 'a/b' is not allowed", "without @ , / \\ :"]),
     ("name: ''\n" + DATA, ["name: '' is not allowed"]),
@@ -158,7 +158,21 @@ CASES: list[tuple[str, list[str]]] = [
     (HEAD + "human_level: -1\n", ["human_level: -1 is not allowed", "a number from 0"]),
     (HEAD + "human_level: {error: 0.1, on: both}\n", ["human_level.on: 'both'", "training or target"]),
     (HEAD + "human_level: {error: 0.1, n: 9, half_width: 1}\n", ["give either `n` or `half_width`, not both"]),
-    (HEAD + "human_level: {error: 0.1, annotators: [a]}\n", ["human_level.annotators: is no known key"]),
+    (HEAD + "human_level: {error: 0.1, annotators: [a]}\n", ["give one of `error`, ", "`annotators` or `experts`"]),
+    (
+        HEAD + "human_level: {anotators: [a]}\n",
+        ["human_level.anotators: is no known key", "Did you mean `annotators`?"],
+    ),
+    (HEAD + "human_level: {annotators: [a], n: 9}\n", ["of `annotators` and `experts` they are counted"]),
+    (HEAD + "human_level: {error: 0.1, label_is: gold}\n", ["`label_is` goes with `annotators`"]),
+    (
+        HEAD + "human_level: {annotators: [a], label_is: golden}\n",
+        ["gold, single or consensus", "Did you mean `gold`?"],
+    ),
+    (HEAD + "human_level: {experts: [{by: anna, n: 5, errors: 6}]}\n", ["6 errors in 5 examples are more than"]),
+    (HEAD + "human_level: {experts: [{by: anna, n: 5}]}\n", ["give either `errors`"]),
+    (HEAD + "human_level: {value: 0.9}\n", ["`value` needs its `metric`"]),
+    (HEAD + "human_level: {error: 0.1, metric: f1}\n", ["`metric` goes with `value` or `annotators`"]),
     # Splits
     (HEAD + "splits: {dev: 1.5}\n", ["splits.dev: 1.5 could mean", "a share below 1"]),
     (HEAD + "splits: {test: 1}\n", ["splits.test: 1 could mean everything or one example"]),

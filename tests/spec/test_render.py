@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mlproj.spec.base import Spec, Words
 from mlproj.spec.fields import ROOT, Form, forms_of, forms_of_field, say
-from mlproj.spec.goal import HumanLevel
+from mlproj.spec.goal import Expert, HumanLevel
 from mlproj.spec.load import make_project, parse_project
 from mlproj.spec.model import MLP
 from mlproj.spec.project import Project
@@ -80,12 +80,14 @@ def _consistent(spec: type[Spec], section: dict[str, Any]) -> dict[str, Any]:
     """A section without the few pairs of keys that exclude each other."""
     dropped: dict[type[Spec], tuple[str, ...]] = {
         MLP: ("layers", "width") if "hidden" in section else (),
-        HumanLevel: ("metric", "value", "half_width"),
+        HumanLevel: ("metric", "value", "half_width", "annotators", "label_is", "experts"),
+        Expert: ("error", "errors"),
     }
     if str(section.get("loss")).startswith("python:"):
         dropped[Training] = ("label_smoothing",)
     kept = {name: value for name, value in section.items() if name not in dropped.get(spec, ())}
-    return {"error": 0.1} | kept if spec is HumanLevel else kept
+    defaults: dict[type[Spec], dict[str, Any]] = {HumanLevel: {"error": 0.1}, Expert: {"errors": 0}}
+    return defaults.get(spec, {}) | kept
 
 
 PROJECTS = _values(ROOT[0])

@@ -87,13 +87,12 @@ def test_nothing_is_extrapolated_where_the_last_error_foretells_as_well() -> Non
 
 
 def test_what_is_needed_is_an_interval_around_the_truth(seed: int) -> None:
-    told = forecast(measured(power, np.random.default_rng(seed), 0.01), 500)
-    low, middle, high = told.needed(0.15)  # 0.05 + 0.15 / sqrt(2.25)
-    assert low is not None
-    assert middle is not None
-    assert low < 2.25 < (high or np.inf)
-    assert abs(middle - 2.25) < 0.6
-    assert told.needed(0.001) == (None, None, None)
+    rng = np.random.default_rng(seed)
+    told = [forecast(measured(power, rng, 0.02), 200) for _ in range(20)]
+    limits = [[each or np.inf for each in one.needed(0.15)] for one in told]  # 0.05 + 0.15 / sqrt(2.25)
+    assert sum(low <= 2.25 <= high for low, _, high in limits) >= 17
+    assert np.median([middle for _, middle, _ in limits]) == pytest.approx(2.25, rel=0.15)
+    assert told[0].needed(0.001) == (None, None, None)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -118,7 +117,8 @@ def test_the_grid_finds_what_many_starts_of_an_optimiser_find(name: str, seed: i
         best = min(best, 2 * least_squares(residuals, np.clip(start, *bounds), bounds=bounds).cost)
     theta, c, a = solve(family, SIZES, errors[None], weights)
     ours = float(weights @ (c[0] + a[0] * family.shape(family.grid[theta], x)[0] - errors) ** 2)
-    assert ours <= 1.05 * best + 1e-6
+    scatter = float(weights @ (0.1**2 / 3 * power(SIZES) * power(SIZES)[-1]))
+    assert ours <= best + 0.2 * scatter  # what the grid misses is small against the noise in the errors
     told = fit(family, SIZES, errors[None], weights, SIZES)
     assert float(weights @ (told[0] - errors) ** 2) == pytest.approx(ours, rel=1e-9)
 
@@ -141,7 +141,7 @@ def test_bands_cover_the_mean_over_repeats_and_dev_sets(seed: int) -> None:
         rows = [level + rng.normal(scale=0.02, size=3) for _ in range(5)]
         low, high = make_curve([1, 2, 3, 4, 5], [row.tolist() for row in rows], n=500).bands()[2]
         covered += low <= 0.2 <= high
-    assert covered >= 0.93 * 400
+    assert covered >= 0.915 * 400  # three standard deviations below 0.95
 
 
 def test_dev_sampling_cancels_in_paired_contrasts() -> None:
