@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.project import Project
 from mlproj.workflow.curve_store import training_key
+from mlproj.workflow.human import find_human
 from mlproj.workflow.recipe import recipe_words, same_updates
 from mlproj.workflow.subject import Subject
 
@@ -27,11 +28,19 @@ _FORMS = "Write numbers of examples or shares, such as --sizes 100,200,400 or --
 
 @dataclass(frozen=True)
 class Aim:
-    """What a curve is measured in and held against: setting, metrics to keep, scales of the relative loss."""
+    """What a curve is measured in and held against.
+
+    Attributes:
+        asked: Metric, target and setting.
+        metrics: Metrics that every training is measured in.
+        scales: Loss of the best constant answer by label, for the relative loss.
+        notes: Where the human level comes from, where it is no plain figure.
+    """
 
     asked: "Asked"
     metrics: tuple[str, ...]
     scales: Mapping[str, float]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,18 +136,20 @@ def aim_of(subject: Subject, target: str | float | None, metric: str | None) -> 
     project, predictions = subject.project, subject.predictions
     assert project is not None
     assert predictions is not None
-    human, optimize = project.human, project.metric.optimize
-    chosen = choose_metric(predictions, (), human, metric or optimize, asked=metric is not None)
-    level = None
-    has_figure = human is not None and (human.error is not None or human.value is not None)
-    if human is not None and has_figure and metric_of_level(human, predictions) == chosen:
-        level = as_given(human).value
+    optimize, told = project.metric.optimize, find_human(subject, metric=metric)
+    chosen = choose_metric(predictions, (), told.level, metric or optimize, asked=metric is not None)
+    people = None
+    if told.level is not None and metric_of_level(told.level, predictions) == chosen:
+        people = told.rung or as_given(told.level)
+        people = people.on_target or people  # dev is of the target distribution
+    level = None if people is None else people.value
     wanted = None if target is None else read_target(target, chosen)
     asked = Asked(
         chosen,
         target=level if wanted is None else wanted,
         target_from="--target" if wanted is not None else "human level" if level is not None else "",
         human=level,
+        floor=None if people is None or people.floor is None else (people.floor.limits or (people.floor.value,))[0],
         recipe=recipe_words(project),
         weighted=predictions.weight is not None,
         distributions_differ=bool((subject.splits or {}).get("distributions_differ")),
@@ -147,7 +158,7 @@ def aim_of(subject: Subject, target: str | float | None, metric: str | None) -> 
     if chosen != RELATIVE_LOSS:  # others cost nothing now and a whole curve later
         known += [optimize or chosen, default_metric(predictions)]
     scales = constant_losses(predictions) if chosen == RELATIVE_LOSS else {}
-    return Aim(asked, tuple(dict.fromkeys(known)), scales)
+    return Aim(asked, tuple(dict.fromkeys(known)), scales, told.notes[:1])
 
 
 def read_target(target: str | float, metric: str) -> float:

@@ -224,7 +224,7 @@ def _judge(
         raise MlprojError(f"No training on all examples succeeded, so there is no curve.{reason}")
     missing = len(plan.trainings) - len(made.fits) - len(made.failures)
     failed = (len(made.failures), made.failures[0] if made.failures else "")
-    notes = [*plan.notes, *_data_notes(subject, dataset)]
+    notes = [*aim.notes, *plan.notes, *_data_notes(subject, dataset)]
     held_out = {str(name): len(part) for name, part in dataset.parts.items() if name != "train"}
     curve = judge_curve(made.fits, aim.asked, held_out, notes=notes, failed=failed, missing=missing)
     following = next_for_curve(curve, subject.project, subject.selector, repeats=plan.repeats, options=plan.options)

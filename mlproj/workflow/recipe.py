@@ -4,6 +4,7 @@ from math import ceil
 from typing import Any
 
 from mlproj.spec.base import Spec
+from mlproj.spec.model import Python
 from mlproj.spec.project import Project
 from mlproj.spec.training import EarlyStopping, Exponential, InverseSqrt, InverseTime, Staircase
 
@@ -64,5 +65,6 @@ def recipe_words(project: Project) -> str:
     """What is kept the same at every size."""
     training = project.training
     if isinstance(training.epochs, int) and isinstance(training.batch_size, int):
-        return WORDS.format(most=MOST_EPOCHS)
+        own = " (An estimator with `fit` is fitted as it is.)" if isinstance(project.model, Python) else ""
+        return WORDS.format(most=MOST_EPOCHS) + own
     return "Same epochs at every size, one update each (batch_size full). Nothing is tuned again."

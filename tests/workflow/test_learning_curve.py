@@ -29,7 +29,7 @@ splits: {dev: 100, test: 20}
 model: {hidden: [8]}
 training: {epochs: 4, batch_size: 32, early_stopping: null}
 metric: {optimize: f1_macro}
-human_level: 0.05
+human_level: {annotators: [anna, ben], label_is: single}
 """
 SPEC_OF_NUMBERS = """\
 name: numbers
@@ -45,6 +45,8 @@ def write_tiny(folder: Path, spec: str = SPEC, n: int = 320) -> Path:
     frame = flowers(n, seed=3)
     rng = np.random.default_rng(0)
     frame[[f"x{i}" for i in range(5)]] += rng.normal(scale=1.2, size=(n, 5))
+    for name in ("anna", "ben"):  # people who err now and then
+        frame[name] = np.where(rng.random(n) < 0.1, "iris", frame["kind"])
     frame.assign(who=frame["uid"] // 8).to_csv(folder / "a.csv", index=False)
     (folder / "project.yaml").write_text(spec, encoding="utf-8")
     return folder
@@ -80,6 +82,7 @@ def test_the_whole_story_and_nothing_is_trained_twice(home: Path) -> None:
     assert [each["new"] for each in document["trainings"]].count(False) == 1  # the run itself is one of them
     assert document["metric"] == "error"  # human level is given in it
     assert document["target"] == {"error": 0.2, "from": "--target"}
+    assert 0 < document["floor"] < document["human"] < 0.2  # where disagreement of the annotators puts the best error
     assert (home / "c.png").stat().st_size > 10_000
 
     # the newest run is a diagnosis now, but the newest training is meant; f1 was measured along

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlproj.diagnose.curve.shape import LAWFUL
 from mlproj.diagnose.render import finite
 from mlproj.records import Anchor, CurveFit, Extrapolation, LearningCurve
 
@@ -43,7 +44,9 @@ def curve_document(
         else {
             "n": [probe.n_half, curve.n_train],
             "gain": _limits(probe.gain),
-            "next": {"low": finite(probe.next_gain[0]), "high": finite(probe.next_gain[1])},
+            "next": {"low": finite(probe.next_gain[0]), "high": finite(probe.next_gain[1])}
+            if curve.shape in LAWFUL
+            else None,
             "method": "paired over dev examples and repeats, t; next: half to all of it under a power law",
         },
         "most_gain": None

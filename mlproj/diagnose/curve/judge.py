@@ -41,7 +41,7 @@ class Asked:
         target: Error that is wanted.
         target_from: Where the target comes from.
         human: Human level in this metric.
-        floor: Lower end of what annotators' disagreement leaves; nothing gets below it.
+        floor: Lower 95 % limit of what the disagreement of annotators leaves; nothing gets below it.
         recipe: What was kept the same at every size.
         weighted: Whether examples are weighted.
         distributions_differ: Whether dev is of another distribution than train.

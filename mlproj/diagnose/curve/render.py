@@ -3,6 +3,7 @@
 import textwrap
 
 from mlproj.diagnose.curve.plot import plot_text
+from mlproj.diagnose.curve.shape import LAWFUL
 from mlproj.diagnose.render import WIDTH, align
 from mlproj.diagnose.rungs import is_rate
 from mlproj.diagnose.words import TITLES, Numbers, choose_numbers, show_chance
@@ -73,7 +74,7 @@ def _bounds(curve: LearningCurve, numbers: Numbers) -> list[str]:
     """What holds without a fit."""
     said = []
     if curve.probe is not None:
-        said.append(_last_doubling(curve.probe, curve.n_train, numbers))
+        said.append(_last_doubling(curve.probe, curve, numbers))
     if curve.most_gain is not None:
         gain, low, high = curve.most_gain
         said.append(
@@ -83,17 +84,18 @@ def _bounds(curve: LearningCurve, numbers: Numbers) -> list[str]:
     return said
 
 
-def _last_doubling(probe: Probe, n: int, numbers: Numbers) -> str:
+def _last_doubling(probe: Probe, curve: LearningCurve, numbers: Numbers) -> str:
     gain, low, high = probe.gain
-    begin = f"From {probe.n_half:,} to {n:,} examples the dev error"
+    begin = f"From {probe.n_half:,} to {curve.n_train:,} examples the dev error"
     if gain < 0:
         return f"{begin} rose by {numbers.difference(-gain)} ({numbers.bare(-high)} to {numbers.bare(-low)})."
+    fell = f"{begin} fell by {numbers.difference(gain)} ({numbers.bare(low)} to {numbers.bare(high)})."
+    if curve.shape not in LAWFUL:
+        return fell
     least, most = probe.next_gain
     ahead = numbers.difference(most) if least <= 0 else f"{numbers.bare(least)} to {numbers.difference(most)}"
-    return (
-        f"{begin} fell by {numbers.difference(gain)} ({numbers.bare(low)} to {numbers.bare(high)}). Under a power law "
-        f"the next doubling gains between half and all of that: {'up to ' if least <= 0 else ''}{ahead}."
-    )
+    upto = "up to " if least <= 0 else ""
+    return f"{fell} Under a power law the next doubling gains between half and all of that: {upto}{ahead}."
 
 
 def _said(curve: LearningCurve) -> list[str]:

@@ -16,6 +16,8 @@ from mlproj.metrics.intervals import Floats, t_quantile
 FEWEST_SIZES = 5
 """Sizes below which nothing is extrapolated: a fit is judged by hiding two of them, and three are the least to fit."""
 _ALPHA = 0.05
+LAWFUL = ("falling", "flat", "too_few")
+"""Shapes that a power law does not contradict, so that the next doubling may be bounded by the last one."""
 ShapeKind = Literal["falling", "rising", "double_descent", "not_convex", "flat", "too_few"]
 
 

@@ -91,7 +91,7 @@ def test_what_is_needed_is_an_interval_around_the_truth(seed: int) -> None:
     told = [forecast(measured(power, rng, 0.02), 200) for _ in range(20)]
     limits = [[each or np.inf for each in one.needed(0.15)] for one in told]  # 0.05 + 0.15 / sqrt(2.25)
     assert sum(low <= 2.25 <= high for low, _, high in limits) >= 17
-    assert np.median([middle for _, middle, _ in limits]) == pytest.approx(2.25, rel=0.15)
+    assert np.median([middle for _, middle, _ in limits]) == pytest.approx(2.25, rel=0.2)
     assert told[0].needed(0.001) == (None, None, None)
 
 
