@@ -42,7 +42,8 @@ def _rows(curve: LearningCurve, numbers: Numbers) -> list[list[str]]:
     unit = " %" if numbers.is_rate else ""
     rows = [["examples", "trainings"]]
     for split in _splits(curve):
-        rows[0] += [f"{TITLES[split]} {curve.scale}{unit}", "95 % band"]
+        scale = f" {curve.scale}" if split == "dev" or len(_splits(curve)) < 3 else ""  # three names are too wide
+        rows[0] += [f"{TITLES[split]}{scale}{unit}", "95 % band"]
     for anchor in curve.anchors:
         row = [f"{anchor.n:,}", f"{anchor.repeats}"]
         for split in _splits(curve):

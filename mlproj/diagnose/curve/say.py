@@ -84,7 +84,7 @@ def why_refused(shape: Shape | None, n_sizes: int) -> str:
         case "flat":
             reason = "the dev error does not fall by more than chance over the sizes measured"
         case _ if n_sizes < FEWEST_SIZES:
-            reason = f"{n_sizes} size{'s' * (n_sizes != 1)} say too little, it takes {FEWEST_SIZES}"
+            reason = f"{n_sizes} of the {FEWEST_SIZES} sizes that it takes {'is' if n_sizes == 1 else 'are'} there"
         case _:
             reason = "without repeats nobody knows what is chance"
     return reason

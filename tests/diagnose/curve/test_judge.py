@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_few_sizes_are_shown_but_not_extrapolated() -> None:
     fits = fits_of(falling, sizes=[250, 500, 1000])
     curve = judge_curve(fits, Asked("error", target=0.05), {"dev": 500})
     assert (curve.shape, curve.state) == ("too_few", "refused")
-    assert "it takes 5" in curve.why_not
+    assert "3 of the 5 sizes that it takes are there" in curve.why_not
     assert curve.probe is not None
 
 
@@ -193,6 +194,25 @@ def test_the_document_has_every_number_with_n_and_method(tmp_path: Path) -> None
 def test_there_is_one_next_command(dev: Errors, target: float, command: str) -> None:
     curve = judged(dev, target=target)
     assert next_for_curve(curve, None, "base", repeats=3).startswith(command), curve.text
+
+
+def test_a_train_dev_set_has_a_curve_of_its_own_and_bounds_the_gain() -> None:
+    fits = [
+        CurveFit(
+            n, n, r, r, "", {"error": {"train": 0.02, "train_dev": 0.06 + 0.001 * r, "dev": falling(n) + 0.001 * r}}
+        )
+        for n in SIZES
+        for r in range(3)
+    ]
+    curve = judge_curve(fits, Asked("error", distributions_differ=True), {"dev": 900, "train_dev": 900}, n_draws=100)
+    assert curve.most_gain is not None
+    assert curve.most_gain[0] == pytest.approx(0.041)
+    text = render_curve(curve)
+    assert "train-dev %" in text
+    assert max(map(len, text.splitlines())) <= 96
+    without = [replace(fit, values={"error": {"train": 0.02, "dev": fit.values["error"]["dev"]}}) for fit in fits]
+    alone = judge_curve(without, Asked("error", distributions_differ=True), {"dev": 900}, n_draws=100)
+    assert alone.most_gain is None  # dev is of another distribution: its gap to train is no bound
 
 
 def test_the_text_stays_within_its_width_and_names_what_it_shows() -> None:
