@@ -93,12 +93,12 @@ def _remedy(
         return (
             plain
             if action.tail or action.cost == "a search"
-            else replace(plain, command=_data_command(gap, ladder, project, subject))
+            else replace(plain, command=_data_command(action, ladder, project, subject))
         )
     if action.cost == "a search":
         return replace(plain, command=commands.join(project, "search", "--like", run))
     if not changes:
-        found = replace(plain, command=_data_command(gap, ladder, project, subject))
+        found = replace(plain, command=_data_command(action, ladder, project, subject))
         return _with_curve(plain, action, project, run) if action.cost == "new data" else found
     shown = ", ".join(f"{path} {value}" for path, value in changes.items())
     name = f"{run}-{action.tail}"
@@ -113,8 +113,9 @@ def _with_curve(plain: Remedy, action: Action, project: Project, run: str) -> Re
     return replace(plain, why=why, command=commands.join(project, *_CURVE, run))
 
 
-def _data_command(gap: str, ladder: Ladder, project: Project, subject: str | None) -> str | None:
+def _data_command(action: Action, ladder: Ladder, project: Project, subject: str | None) -> str | None:
     """Commands for gaps that call for other sets, not for another model."""
+    gap = action.gap
     if gap == "variance_or_data_mismatch":
         wanted = _wanted(ladder, "train_dev") or 500
         return commands.redraw(project, train_dev=min(wanted, max((_n_of(ladder, "train") or wanted) // 4, 1)))
@@ -122,7 +123,10 @@ def _data_command(gap: str, ladder: Ladder, project: Project, subject: str | Non
         return commands.redraw(project, dev=2 * n_dev)
     if gap != "data_mismatch":
         return None
-    return commands.look_at_errors(project, subject, ladder) if subject else commands.join(project, "check")
+    if not subject:
+        return commands.join(project, "check")
+    look = commands.mismatch if action.diagnosis else commands.look_at_errors
+    return look(project, subject, ladder)
 
 
 def next_command(

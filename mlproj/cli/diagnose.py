@@ -11,12 +11,17 @@ group = typer.Typer(
     help="Find out where the errors come from.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
 
+NOT_SOUND = 3
+"""Exit code of `doctor --strict` when something is broken."""
+
 
 def register(app: typer.Typer) -> None:
     """Adds the group and its commands."""
     command(group, "bias-variance", short_help="The ladder and the gap to work on.")(bias_variance)
     command(group, "learning-curve", short_help="Would more data help?")(learning_curve)
+    command(group, "doctor", short_help="Is anything broken? Sanity checks within a minute.")(doctor)
     command(group, "features", short_help="The columns that a model lives on, and leaks.")(features)
+    command(group, "mismatch", short_help="How dev differs from train-dev, or new data from dev.")(mismatch)
     app.add_typer(group, name="diagnose")
 
 
@@ -114,6 +119,37 @@ def learning_curve(
         raise typer.Exit(INTERRUPTED)
 
 
+def doctor(
+    shell: Shell,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN", help="Id, prefix, name, latest or best. [default: the newest training, else project.yaml]"
+        ),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Look at project.yaml as it stands, not at a run.")] = False,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Leave out a check, such as signal; repeatable.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Run this check alone; repeatable.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with exit code 3 when a check fails or breaks, for CI.")
+    ] = False,
+) -> None:
+    """Check that data, model and training are sound: ten classic sanity checks and more, within a minute."""
+    from mlproj.cli.progress import DoctorProgress
+    from mlproj.workflow.doctor import diagnose_doctor
+
+    with DoctorProgress(shell) as progress:
+        doctored = diagnose_doctor(
+            run, project=shell.project, fresh=fresh, ignore=ignore or (), only=only or (),
+            on_start=progress.start, on_check=progress.check,
+        )  # fmt: skip
+    shell.result(doctored.text(), doctored.document())
+    if strict and doctored.verdict in ("fail", "error"):
+        raise typer.Exit(NOT_SOUND)
+
+
 def features(
     shell: Shell,
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, prefix, name, latest or best.")] = None,
@@ -139,3 +175,32 @@ def features(
     )
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())
+
+
+def mismatch(
+    shell: Shell,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="Id, prefix, name, latest, best, or a predictions file (.csv, .parquet)."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="New data without labels, any source: their inputs against those of dev."),
+    ] = None,
+    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric of the gap.")] = None,
+    min_gap: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Smallest gap worth closing. [default: a tenth of the dev error, at least 0.005]"),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which label, where there are several; without it their mean.")
+    ] = None,
+) -> None:
+    """Say how dev differs from train-dev, what makes the gap between them, and what to do about it."""
+    from mlproj.workflow.mismatch import diagnose_mismatch
+
+    compared = diagnose_mismatch(
+        run, project=shell.project, against=against, metric=metric, min_gap=min_gap, label=label
+    )
+    shell.say(compared.head)
+    shell.result(compared.text(), compared.document())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.learning_curve import CurveBegun
     from mlproj.workflow.predict import Predicting
     from mlproj.workflow.train import Started
+    from mlproj.workflow.trained_seeds import SeedsBegun
 
 SECONDS_BETWEEN_LINES = 60.0
 
@@ -139,6 +140,40 @@ class CurveProgressBar(_Progress):
     def fit(self, progress: "CurveProgress") -> None:
         """Shows how far it is."""
         self._move(progress.done, progress.total, progress.last, progress.left, most="about")
+
+
+class DoctorProgress(_Progress):
+    """Says what is looked at, then which check is running."""
+
+    unit = "check"
+
+    def start(self, head: str, checks: int) -> None:
+        """Prints the first line, and opens the bar on a terminal."""
+        self._open((head,), (), checks)
+
+    def check(self, number: int, checks: int, code: str) -> None:
+        """Shows which check is running."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=number - 1, total=checks, values=code)
+            return
+        self._line = f"{self.unit} {number:,} of {checks:,}, {code}"
+        self._print()
+
+
+class SeedsProgress(_Progress):
+    """Says which seeds are trained, then how many are done and what the last one reached."""
+
+    unit = "seed"
+
+    def start(self, begun: "SeedsBegun") -> None:
+        """Prints the first lines, and opens the bar on a terminal."""
+        self._open((begun.head, begun.plan, *(f"note: {note}" for note in begun.notes)), begun.warnings, begun.todo)
+
+    def seed(self, done: int, total: int, values: Mapping[str, float]) -> None:
+        """Shows how many seeds are done."""
+        left = (time.monotonic() - self._began) / done * (total - done)
+        shown = ", ".join(f"dev {name} {figure(name, value)}" for name, value in list(values.items())[:2])
+        self._move(done, total, shown or "no dev set", left, most="about")
 
 
 class PredictProgress(_Progress):

@@ -127,6 +127,16 @@ def test_unresolved_gaps_bring_remedies_for_each() -> None:
     assert gaps == {"avoidable_bias", "data_mismatch"}
 
 
+def test_a_mismatch_is_looked_into_before_anything_is_collected() -> None:
+    mismatch = ladder(MISMATCH)
+    found = remedies(mismatch, project=project(), run="base")
+    commands = [remedy.command for remedy in found if remedy.gap == "data_mismatch"]
+    assert commands == ["mlproj diagnose mismatch base", "mlproj errors export base --out errors.xlsx", None]
+    assert next_command(mismatch, found, subject="base", project=project()) == commands[0]
+    of_file = remedies(mismatch, project=project(), subject="keras.csv")
+    assert of_file[0].command == "mlproj diagnose mismatch keras.csv"
+
+
 def test_names_and_folders_are_quoted() -> None:
     elsewhere = project("training: {epochs: 40, batch_size: 64}\n", folder="my cats")
     (first, *_) = remedies(ladder(BIAS), project=elsewhere, run="it's; rm")

@@ -29,7 +29,8 @@ def test_the_commands_are_these() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "init", "check", "schema", "model", "split", "demo", "train", "search", "runs", "record", "ui",
         "compare", "check-metric", "evaluate", "predict", "diagnose bias-variance", "diagnose learning-curve",
-        "diagnose features",
+        "diagnose doctor",
+        "diagnose features", "diagnose mismatch",
         "errors export", "errors summarize", "errors apply",
     ]  # fmt: skip
 

@@ -450,3 +450,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_the_diagnosis_of_a_search_says_what_choosing_flattered(searched: Searched) -> None:
+    document = mlproj.diagnose_bias_variance(searched).document()
+    found = document["overfitting"]
+    assert (found["counted"]["trials"], found["looks_at_test"]) == (16, 0)
+    assert (found["optimism"]["trials"], found["optimism"]["n"]) == (16, 150)
+    assert document["procedure"]["basis"] == "this run"
+    json.dumps(document, allow_nan=False)
