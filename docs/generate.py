@@ -67,6 +67,7 @@ EXAMPLES = {
     "check-metric": 'mlproj check-metric keras.csv --satisfy "recall>=0.95"',
     "evaluate": 'mlproj evaluate best --split test --reason "final check before release"',
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
+    "diagnose learning-curve": "mlproj diagnose learning-curve best --target 5% --repeats 5",
     "diagnose doctor": "mlproj diagnose doctor best --ignore shuffled-labels",
     "diagnose features": "mlproj diagnose features best --repeats 20",
     "diagnose mismatch": "mlproj diagnose mismatch best",

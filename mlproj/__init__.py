@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
     from mlproj.workflow.evaluate import evaluate as evaluate
     from mlproj.workflow.foreign import record as record
+    from mlproj.workflow.learning_curve import diagnose_learning_curve as diagnose_learning_curve
     from mlproj.workflow.mismatch import diagnose_mismatch as diagnose_mismatch
     from mlproj.workflow.predict import predict as predict
     from mlproj.workflow.project import check as check
@@ -64,6 +65,7 @@ _HOMES = {
     "compare": "mlproj.workflow.compare",
     "demo": "mlproj.workflow.demo",
     "diagnose_bias_variance": "mlproj.workflow.diagnose",
+    "diagnose_learning_curve": "mlproj.workflow.learning_curve",
     "diagnose_doctor": "mlproj.workflow.doctor",
     "diagnose_features": "mlproj.workflow.diagnose_features",
     "diagnose_mismatch": "mlproj.workflow.mismatch",

@@ -16,6 +16,7 @@ from mlproj.diagnose.rungs import GivenRung, is_rate
 from mlproj.records import Ladder, Remedy
 from mlproj.spec.project import Project
 
+_CURVE = ("diagnose", "learning-curve")
 _FEW = 2
 """Remedies shown for a gap that is not the one to work on."""
 
@@ -97,12 +98,19 @@ def _remedy(
     if action.cost == "a search":
         return replace(plain, command=commands.join(project, "search", "--like", run))
     if not changes:
-        return replace(
-            plain, command=None if action.cost == "new data" else _data_command(action, ladder, project, subject)
-        )
+        found = replace(plain, command=_data_command(action, ladder, project, subject))
+        return _with_curve(plain, action, project, run) if action.cost == "new data" else found
     shown = ", ".join(f"{path} {value}" for path, value in changes.items())
     name = f"{run}-{action.tail}"
     return Remedy(f"{action.text}: {shown}", gap, why, commands.train(project, run, changes, name))
+
+
+def _with_curve(plain: Remedy, action: Action, project: Project, run: str) -> Remedy:
+    """New data; against variance with the command that says first whether they will do."""
+    if plain.gap != "variance":
+        return plain
+    why = f"{action.why}; see first whether it will do ({action.cost})"
+    return replace(plain, why=why, command=commands.join(project, *_CURVE, run))
 
 
 def _data_command(action: Action, ladder: Ladder, project: Project, subject: str | None) -> str | None:
@@ -159,7 +167,10 @@ def next_command(
 
 
 def _first_command(actions: Sequence[Remedy]) -> str | None:
-    return next((action.command for action in actions if action.command), None)
+    found = [action.command for action in actions if action.command]
+    # a learning curve costs some twenty trainings: what costs one goes first
+    cheap = [command for command in found if " ".join(_CURVE) not in command]
+    return next(iter(cheap or found), None)
 
 
 def _settle(ladder: Ladder, subject: str, given: Sequence[GivenRung], project: Project | None) -> str | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mlproj.cli.shell import Shell, command
+from mlproj.cli.shell import INTERRUPTED, Shell, command
 
 group = typer.Typer(
     help="Find out where the errors come from.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
@@ -18,6 +18,7 @@ NOT_SOUND = 3
 def register(app: typer.Typer) -> None:
     """Adds the group and its commands."""
     command(group, "bias-variance", short_help="The ladder and the gap to work on.")(bias_variance)
+    command(group, "learning-curve", short_help="Would more data help?")(learning_curve)
     command(group, "doctor", short_help="Is anything broken? Sanity checks within a minute.")(doctor)
     command(group, "features", short_help="The columns that a model lives on, and leaks.")(features)
     command(group, "mismatch", short_help="How dev differs from train-dev, or new data from dev.")(mismatch)
@@ -82,6 +83,40 @@ def bias_variance(
     )  # fmt: skip
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())
+
+
+def learning_curve(
+    shell: Shell,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, prefix, name, latest or best.")] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,…", help="Training sizes or shares. [default: seven in steps of √2]"),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(metavar="N", help="Trainings per size, each with another subset and seed.")
+    ] = 3,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="ERROR", help="Error that is wanted, such as 5%. [default: human level, else none]"),
+    ] = None,
+    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric of the curve.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Trainings at the same time. [default: one per core]")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curve to a .png file.")] = None,
+) -> None:
+    """Train on parts of the data and say whether more data would help."""
+    from mlproj.cli.progress import CurveProgressBar
+    from mlproj.workflow.learning_curve import diagnose_learning_curve
+
+    with CurveProgressBar(shell) as progress:
+        diagnosis = diagnose_learning_curve(
+            run, project=shell.project, sizes=sizes, repeats=repeats, target=target, metric=metric, workers=workers,
+            picture=picture, on_start=progress.start, on_fit=progress.fit,
+        )  # fmt: skip
+    shell.result(diagnosis.text(), diagnosis.document())
+    if diagnosis.is_interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def doctor(

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from mlproj.searching import Progress
+    from mlproj.workflow.curve_making import CurveProgress
     from mlproj.workflow.desk import Begun
+    from mlproj.workflow.learning_curve import CurveBegun
     from mlproj.workflow.predict import Predicting
     from mlproj.workflow.train import Started
     from mlproj.workflow.trained_seeds import SeedsBegun
@@ -120,6 +122,24 @@ class SearchProgress(_Progress):
         values = f"best {self._metric} {figure(self._metric, value)}" if best else "no result yet"
         failed = f", {progress.failed:,} failed" if progress.failed else ""
         self._move(progress.done, progress.total, values + failed, progress.left, most="about")
+
+
+class CurveProgressBar(_Progress):
+    """Says what a learning curve trains, then how many trainings are done and the time left."""
+
+    unit = "training"
+
+    def start(self, begun: "CurveBegun") -> None:
+        """Prints the first lines, and opens the bar on a terminal where there is something to train."""
+        if begun.total:
+            self._open((begun.head, begun.plan), begun.warnings, begun.total)
+        else:
+            self._shell.say(begun.head)
+            self._shell.say(begun.plan)
+
+    def fit(self, progress: "CurveProgress") -> None:
+        """Shows how far it is."""
+        self._move(progress.done, progress.total, progress.last, progress.left, most="about")
 
 
 class DoctorProgress(_Progress):

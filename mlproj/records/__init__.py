@@ -4,6 +4,14 @@ A `Fit` is all that came out of a training; a `Run` is a fit that lies in the st
 predictions alone, ours or a foreign framework's.
 """
 
+from mlproj.records.curve import Anchor as Anchor
+from mlproj.records.curve import Band as Band
+from mlproj.records.curve import CurveFit as CurveFit
+from mlproj.records.curve import CurveState as CurveState
+from mlproj.records.curve import Extrapolation as Extrapolation
+from mlproj.records.curve import LearningCurve as LearningCurve
+from mlproj.records.curve import Probe as Probe
+from mlproj.records.curve import Reach as Reach
 from mlproj.records.features import FeatureReport as FeatureReport
 from mlproj.records.features import FeatureState as FeatureState
 from mlproj.records.features import Importance as Importance

@@ -103,9 +103,9 @@ def test_early_stopping_is_said_to_turn_two_knobs() -> None:
     assert "two fits at once" in found.why
 
 
-def test_more_data_is_the_first_remedy_of_variance_and_no_command() -> None:
+def test_more_data_is_the_first_remedy_of_variance_but_a_cheaper_one_goes_first() -> None:
     first, second, *_ = remedies(ladder(VARIANCE), project=project(), run="base")
-    assert (first.action, first.command) == ("Get more training data", None)
+    assert (first.action, first.command) == ("Get more training data", "mlproj diagnose learning-curve base")
     assert next_command(ladder(VARIANCE), [first, second], subject="base", project=project()) == second.command
 
 
