@@ -67,7 +67,10 @@ EXAMPLES = {
     "check-metric": 'mlproj check-metric keras.csv --satisfy "recall>=0.95"',
     "evaluate": 'mlproj evaluate best --split test --reason "final check before release"',
     "diagnose bias-variance": "mlproj diagnose bias-variance keras.csv --human 0.01:500",
+    "diagnose learning-curve": "mlproj diagnose learning-curve best --target 5% --repeats 5",
+    "diagnose doctor": "mlproj diagnose doctor best --ignore shuffled-labels",
     "diagnose features": "mlproj diagnose features best --repeats 20",
+    "diagnose mismatch": "mlproj diagnose mismatch best",
     "errors export": "mlproj errors export --n 100 --tags dark,blurry --out errors.xlsx",
     "errors summarize": "mlproj errors summarize errors-anna.xlsx errors-ben.xlsx",
     "errors apply": "mlproj errors apply errors.xlsx --dry-run",
@@ -242,12 +245,23 @@ def record() -> dict[str, str]:
         (home / "tumours" / "project.yaml").write_text(edited, encoding="utf-8")
         for line in ("check", "train --name first", "diagnose bias-variance", "search"):
             screens[line.split()[0]] = listen(line, home / "tumours")
+        screens["doctor"] = listen("diagnose doctor first", home / "tumours")
+        screens["choosing"] = _block(listen("diagnose bias-variance search-1", home / "tumours"), "Choosing on dev")
+        screens["seeds"] = listen("train --like first --seeds 5 --name five", home / "tumours")
+        screens["recipe"] = _block(
+            listen("diagnose bias-variance five", home / "tumours"), "gap ", "\n\nChoosing on dev"
+        )
         screens["features"] = listen("diagnose features first", home / "tumours")
         short = "train --set model.width=8 --set training.epochs=5 --name short"
         for line in (short, "train --name longer", "diagnose bias-variance longer --series"):
             screens["series"] = listen(line, home / "tumours")
     halves = demo.partition("== mlproj-demo/blurry-digits")
     return screens | {"demo": halves[1] + halves[2]}
+
+
+def _block(screen: str, start: str, end: str = "\n\n") -> str:
+    """The part of a screen that begins with some words, up to others."""
+    return start + screen.partition(f"\n{start}")[2].partition(end)[0].rstrip()
 
 
 def listen(line: str, folder: Path) -> str:

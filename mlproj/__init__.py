@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlproj.doctor.gradient import gradient_check as gradient_check
     from mlproj.errors import InputError as InputError
     from mlproj.errors import InvalidInput as InvalidInput
     from mlproj.errors import MlprojError as MlprojError
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
     from mlproj.workflow.demo import demo as demo
     from mlproj.workflow.diagnose import diagnose_bias_variance as diagnose_bias_variance
     from mlproj.workflow.diagnose_features import diagnose_features as diagnose_features
+    from mlproj.workflow.doctor import diagnose_doctor as diagnose_doctor
     from mlproj.workflow.errors_apply import errors_apply as errors_apply
     from mlproj.workflow.errors_export import errors_export as errors_export
     from mlproj.workflow.errors_summarize import errors_summarize as errors_summarize
     from mlproj.workflow.evaluate import evaluate as evaluate
     from mlproj.workflow.foreign import record as record
+    from mlproj.workflow.learning_curve import diagnose_learning_curve as diagnose_learning_curve
+    from mlproj.workflow.mismatch import diagnose_mismatch as diagnose_mismatch
     from mlproj.workflow.predict import predict as predict
     from mlproj.workflow.project import check as check
     from mlproj.workflow.project import init as init
@@ -61,11 +65,15 @@ _HOMES = {
     "compare": "mlproj.workflow.compare",
     "demo": "mlproj.workflow.demo",
     "diagnose_bias_variance": "mlproj.workflow.diagnose",
+    "diagnose_learning_curve": "mlproj.workflow.learning_curve",
+    "diagnose_doctor": "mlproj.workflow.doctor",
     "diagnose_features": "mlproj.workflow.diagnose_features",
+    "diagnose_mismatch": "mlproj.workflow.mismatch",
     "errors_export": "mlproj.workflow.errors_export",
     "errors_summarize": "mlproj.workflow.errors_summarize",
     "errors_apply": "mlproj.workflow.errors_apply",
     "evaluate": "mlproj.workflow.evaluate",
+    "gradient_check": "mlproj.doctor.gradient",
     "init": "mlproj.workflow.project",
     "load_project": "mlproj.spec.load",
     "load_split": "mlproj.workflow.arrays",

@@ -60,6 +60,12 @@ def look_at_errors(project: Project | None, subject: str, ladder: Ladder) -> str
     return join(project, "errors", "export", subject, *words, "--out", "errors.xlsx")
 
 
+def mismatch(project: Project | None, subject: str, ladder: Ladder) -> str:
+    """Says how dev differs from train-dev, for the label that was asked for."""
+    words = ["--label", ladder.label] if ladder.label else []
+    return join(project, "diagnose", "mismatch", subject, *words)
+
+
 def worst_label(ladder: Ladder) -> str:
     """The label with the largest dev loss against its constant answer; empty where there are not several."""
 

@@ -16,6 +16,7 @@ from mlproj.diagnose.rungs import GivenRung, is_rate
 from mlproj.records import Ladder, Remedy
 from mlproj.spec.project import Project
 
+_CURVE = ("diagnose", "learning-curve")
 _FEW = 2
 """Remedies shown for a gap that is not the one to work on."""
 
@@ -92,21 +93,29 @@ def _remedy(
         return (
             plain
             if action.tail or action.cost == "a search"
-            else replace(plain, command=_data_command(gap, ladder, project, subject))
+            else replace(plain, command=_data_command(action, ladder, project, subject))
         )
     if action.cost == "a search":
         return replace(plain, command=commands.join(project, "search", "--like", run))
     if not changes:
-        return replace(
-            plain, command=None if action.cost == "new data" else _data_command(gap, ladder, project, subject)
-        )
+        found = replace(plain, command=_data_command(action, ladder, project, subject))
+        return _with_curve(plain, action, project, run) if action.cost == "new data" else found
     shown = ", ".join(f"{path} {value}" for path, value in changes.items())
     name = f"{run}-{action.tail}"
     return Remedy(f"{action.text}: {shown}", gap, why, commands.train(project, run, changes, name))
 
 
-def _data_command(gap: str, ladder: Ladder, project: Project, subject: str | None) -> str | None:
+def _with_curve(plain: Remedy, action: Action, project: Project, run: str) -> Remedy:
+    """New data; against variance with the command that says first whether they will do."""
+    if plain.gap != "variance":
+        return plain
+    why = f"{action.why}; see first whether it will do ({action.cost})"
+    return replace(plain, why=why, command=commands.join(project, *_CURVE, run))
+
+
+def _data_command(action: Action, ladder: Ladder, project: Project, subject: str | None) -> str | None:
     """Commands for gaps that call for other sets, not for another model."""
+    gap = action.gap
     if gap == "variance_or_data_mismatch":
         wanted = _wanted(ladder, "train_dev") or 500
         return commands.redraw(project, train_dev=min(wanted, max((_n_of(ladder, "train") or wanted) // 4, 1)))
@@ -114,7 +123,10 @@ def _data_command(gap: str, ladder: Ladder, project: Project, subject: str | Non
         return commands.redraw(project, dev=2 * n_dev)
     if gap != "data_mismatch":
         return None
-    return commands.look_at_errors(project, subject, ladder) if subject else commands.join(project, "check")
+    if not subject:
+        return commands.join(project, "check")
+    look = commands.mismatch if action.diagnosis else commands.look_at_errors
+    return look(project, subject, ladder)
 
 
 def next_command(
@@ -155,7 +167,10 @@ def next_command(
 
 
 def _first_command(actions: Sequence[Remedy]) -> str | None:
-    return next((action.command for action in actions if action.command), None)
+    found = [action.command for action in actions if action.command]
+    # a learning curve costs some twenty trainings: what costs one goes first
+    cheap = [command for command in found if " ".join(_CURVE) not in command]
+    return next(iter(cheap or found), None)
 
 
 def _settle(ladder: Ladder, subject: str, given: Sequence[GivenRung], project: Project | None) -> str | None:

@@ -46,6 +46,7 @@ class Action:
         change: Keys to set, by dotted path; None where it does not apply.
         presses: Whether the project gives a reason to try it before the others.
         needs_reason: Whether it helps only where there is such a reason.
+        diagnosis: The diagnosis that it asks for, where it is a look.
     """
 
     gap: str
@@ -56,6 +57,7 @@ class Action:
     change: Callable[[Case], Changes | None] = lambda _: {}
     presses: Callable[[Case], bool] = lambda _: False
     needs_reason: bool = False
+    diagnosis: str = ""
 
 
 def _number(value: float) -> str:
@@ -199,7 +201,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         _BIAS,
         "Train longer",
-        "the weights may not have arrived yet",
+        "the weights may not have arrived yet; `mlproj diagnose doctor` says whether the loss still fell",
         "one training",
         "longer",
         _longer,
@@ -254,6 +256,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("variance", "Search the hyperparameters", "regularisation and size are best chosen together", "a search"),
     Action(
         "data_mismatch",
+        "See what makes it",
+        "the mix of classes, other inputs, or other answers to the same inputs call for different things",
+        "a look",
+        diagnosis="mismatch",
+    ),
+    Action(
+        "data_mismatch",
         "Look at wrong dev examples beside train-dev examples",
         "what differs tells what the training data lack",
         "a look",
@@ -277,4 +286,4 @@ ACTIONS: tuple[Action, ...] = (
         "a look",
     ),
 )
-"""Every remedy, per gap in the order to try; the commands of the last four depend on the ladder, not on the model."""
+"""Every remedy, per gap in the order to try; the commands of the last five depend on the ladder, not on the model."""

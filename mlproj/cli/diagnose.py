@@ -5,17 +5,23 @@ from typing import Annotated
 
 import typer
 
-from mlproj.cli.shell import Shell, command
+from mlproj.cli.shell import INTERRUPTED, Shell, command
 
 group = typer.Typer(
     help="Find out where the errors come from.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
 
+NOT_SOUND = 3
+"""Exit code of `doctor --strict` when something is broken."""
+
 
 def register(app: typer.Typer) -> None:
     """Adds the group and its commands."""
     command(group, "bias-variance", short_help="The ladder and the gap to work on.")(bias_variance)
+    command(group, "learning-curve", short_help="Would more data help?")(learning_curve)
+    command(group, "doctor", short_help="Is anything broken? Sanity checks within a minute.")(doctor)
     command(group, "features", short_help="The columns that a model lives on, and leaks.")(features)
+    command(group, "mismatch", short_help="How dev differs from train-dev, or new data from dev.")(mismatch)
     app.add_typer(group, name="diagnose")
 
 
@@ -79,6 +85,71 @@ def bias_variance(
     shell.result(diagnosis.text(), diagnosis.document())
 
 
+def learning_curve(
+    shell: Shell,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, prefix, name, latest or best.")] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,…", help="Training sizes or shares. [default: seven in steps of √2]"),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(metavar="N", help="Trainings per size, each with another subset and seed.")
+    ] = 3,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="ERROR", help="Error that is wanted, such as 5%. [default: human level, else none]"),
+    ] = None,
+    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric of the curve.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Trainings at the same time. [default: one per core]")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curve to a .png file.")] = None,
+) -> None:
+    """Train on parts of the data and say whether more data would help."""
+    from mlproj.cli.progress import CurveProgressBar
+    from mlproj.workflow.learning_curve import diagnose_learning_curve
+
+    with CurveProgressBar(shell) as progress:
+        diagnosis = diagnose_learning_curve(
+            run, project=shell.project, sizes=sizes, repeats=repeats, target=target, metric=metric, workers=workers,
+            picture=picture, on_start=progress.start, on_fit=progress.fit,
+        )  # fmt: skip
+    shell.result(diagnosis.text(), diagnosis.document())
+    if diagnosis.is_interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def doctor(
+    shell: Shell,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN", help="Id, prefix, name, latest or best. [default: the newest training, else project.yaml]"
+        ),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Look at project.yaml as it stands, not at a run.")] = False,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Leave out a check, such as signal; repeatable.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Run this check alone; repeatable.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with exit code 3 when a check fails or breaks, for CI.")
+    ] = False,
+) -> None:
+    """Check that data, model and training are sound: ten classic sanity checks and more, within a minute."""
+    from mlproj.cli.progress import DoctorProgress
+    from mlproj.workflow.doctor import diagnose_doctor
+
+    with DoctorProgress(shell) as progress:
+        doctored = diagnose_doctor(
+            run, project=shell.project, fresh=fresh, ignore=ignore or (), only=only or (),
+            on_start=progress.start, on_check=progress.check,
+        )  # fmt: skip
+    shell.result(doctored.text(), doctored.document())
+    if strict and doctored.verdict in ("fail", "error"):
+        raise typer.Exit(NOT_SOUND)
+
+
 def features(
     shell: Shell,
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, prefix, name, latest or best.")] = None,
@@ -104,3 +175,32 @@ def features(
     )
     shell.say(diagnosis.head)
     shell.result(diagnosis.text(), diagnosis.document())
+
+
+def mismatch(
+    shell: Shell,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="Id, prefix, name, latest, best, or a predictions file (.csv, .parquet)."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="New data without labels, any source: their inputs against those of dev."),
+    ] = None,
+    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Metric of the gap.")] = None,
+    min_gap: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Smallest gap worth closing. [default: a tenth of the dev error, at least 0.005]"),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which label, where there are several; without it their mean.")
+    ] = None,
+) -> None:
+    """Say how dev differs from train-dev, what makes the gap between them, and what to do about it."""
+    from mlproj.workflow.mismatch import diagnose_mismatch
+
+    compared = diagnose_mismatch(
+        run, project=shell.project, against=against, metric=metric, min_gap=min_gap, label=label
+    )
+    shell.say(compared.head)
+    shell.result(compared.text(), compared.document())

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from mlproj.searching import Progress
+    from mlproj.workflow.curve_making import CurveProgress
     from mlproj.workflow.desk import Begun
+    from mlproj.workflow.learning_curve import CurveBegun
     from mlproj.workflow.predict import Predicting
     from mlproj.workflow.train import Started
+    from mlproj.workflow.trained_seeds import SeedsBegun
 
 SECONDS_BETWEEN_LINES = 60.0
 
@@ -119,6 +122,58 @@ class SearchProgress(_Progress):
         values = f"best {self._metric} {figure(self._metric, value)}" if best else "no result yet"
         failed = f", {progress.failed:,} failed" if progress.failed else ""
         self._move(progress.done, progress.total, values + failed, progress.left, most="about")
+
+
+class CurveProgressBar(_Progress):
+    """Says what a learning curve trains, then how many trainings are done and the time left."""
+
+    unit = "training"
+
+    def start(self, begun: "CurveBegun") -> None:
+        """Prints the first lines, and opens the bar on a terminal where there is something to train."""
+        if begun.total:
+            self._open((begun.head, begun.plan), begun.warnings, begun.total)
+        else:
+            self._shell.say(begun.head)
+            self._shell.say(begun.plan)
+
+    def fit(self, progress: "CurveProgress") -> None:
+        """Shows how far it is."""
+        self._move(progress.done, progress.total, progress.last, progress.left, most="about")
+
+
+class DoctorProgress(_Progress):
+    """Says what is looked at, then which check is running."""
+
+    unit = "check"
+
+    def start(self, head: str, checks: int) -> None:
+        """Prints the first line, and opens the bar on a terminal."""
+        self._open((head,), (), checks)
+
+    def check(self, number: int, checks: int, code: str) -> None:
+        """Shows which check is running."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=number - 1, total=checks, values=code)
+            return
+        self._line = f"{self.unit} {number:,} of {checks:,}, {code}"
+        self._print()
+
+
+class SeedsProgress(_Progress):
+    """Says which seeds are trained, then how many are done and what the last one reached."""
+
+    unit = "seed"
+
+    def start(self, begun: "SeedsBegun") -> None:
+        """Prints the first lines, and opens the bar on a terminal."""
+        self._open((begun.head, begun.plan, *(f"note: {note}" for note in begun.notes)), begun.warnings, begun.todo)
+
+    def seed(self, done: int, total: int, values: Mapping[str, float]) -> None:
+        """Shows how many seeds are done."""
+        left = (time.monotonic() - self._began) / done * (total - done)
+        shown = ", ".join(f"dev {name} {figure(name, value)}" for name, value in list(values.items())[:2])
+        self._move(done, total, shown or "no dev set", left, most="about")
 
 
 class PredictProgress(_Progress):

@@ -1,5 +1,6 @@
 """Commands that train or look at runs: demo, train, search, runs, ui."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +38,22 @@ def demo(
         shell.result("", {"projects": shown})
 
 
-def train(shell: Shell, set: SetOption = None, like: LikeOption = None, name: NameOption = None) -> None:
+def train(
+    shell: Shell,
+    set: SetOption = None,
+    like: LikeOption = None,
+    name: NameOption = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Train N seeds, from `seed` upwards, each a run of its own.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With --seeds: keep what is trained already, train what is missing.")
+    ] = False,
+) -> None:
     """Train the model, track the run, and show how it does on train, train-dev and dev."""
+    if seeds is not None or resume:
+        _train_seeds(shell, set or (), like, name, seeds, resume=resume)
+        return
     from mlproj.cli.progress import TrainingProgress
     from mlproj.cli.text import train_text
     from mlproj.workflow.train import train as fit
@@ -48,6 +63,26 @@ def train(shell: Shell, set: SetOption = None, like: LikeOption = None, name: Na
     shell.result(train_text(trained), trained.document())
     if trained.fit.outcome.kind == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def _train_seeds(
+    shell: Shell, set: Sequence[str], like: str | None, name: str | None, seeds: int | None, *, resume: bool
+) -> None:
+    from mlproj.cli.progress import SeedsProgress
+    from mlproj.cli.seeds_text import seeds_text
+    from mlproj.workflow.fleet import train_seeds
+
+    with SeedsProgress(shell) as progress:
+        trained = train_seeds(
+            shell.path, set=set, like=like, name=name, seeds=seeds, resume=resume, on_start=progress.start,
+            on_seed=progress.seed,
+        )  # fmt: skip
+    document = trained.document()
+    shell.result(seeds_text(document), document)
+    if trained.is_interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if trained.failed:
+        raise typer.Exit(1)
 
 
 def search(
@@ -67,7 +102,12 @@ def search(
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Trainings at the same time. [default: one per core]")
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="auto, or process for worker processes always.")] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="auto, process (one training per worker process) or fleet (many side by side in each)."
+        ),
+    ] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the search that was cut off.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Start another search although one is unfinished.")] = False,
 ) -> None:

@@ -17,7 +17,14 @@ _SHOWN = 4
 """Remedies shown; more would bury the next command."""
 
 
-def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: str = "", *, brief: bool = False) -> str:
+def render_text(
+    ladder: Ladder,
+    remedies: Sequence[Remedy] = (),
+    next_command: str = "",
+    *,
+    brief: bool = False,
+    more: Sequence[str] = (),
+) -> str:
     """The ladder as a table with its verdict, remedies and next command; plain text.
 
     Args:
@@ -25,20 +32,23 @@ def render_text(ladder: Ladder, remedies: Sequence[Remedy] = (), next_command: s
         remedies: What to do about its gaps.
         next_command: The command to run next.
         brief: Whether notes, remedies and blank lines are left out.
+        more: Further blocks, shown after the notes.
     """
     errors = [rung.error for rung in ladder.rungs if rung.error is not None]
     numbers = choose_numbers(errors, is_rate=is_rate(ladder.metric))
-    blocks = [_align(_rung_rows(ladder, numbers), "lrlrll")]
+    blocks = [align(_rung_rows(ladder, numbers), "lrlrll")]
     if ladder.gaps:
-        blocks.append(_align(_gap_rows(ladder, numbers), "lrlrrl"))
+        blocks.append(align(_gap_rows(ladder, numbers), "lrlrrl"))
     if ladder.labels:
-        blocks.append(_align(_label_rows(ladder), "lr" + "r" * len(_measured(ladder)) + "ll"))
+        blocks.append(align(_label_rows(ladder), "lr" + "r" * len(_measured(ladder)) + "ll"))
     if ladder.table is not None and ladder.table["says_more"] and not brief:
-        lines = [_align(table_rows(ladder.table, numbers), "lrlrlr"), *missing_lines(ladder.table, WIDTH)]
+        lines = [align(table_rows(ladder.table, numbers), "lrlrlr"), *missing_lines(ladder.table, WIDTH)]
         blocks.append("\n".join(lines))
-    blocks.append(_wrap(f"Verdict: {ladder.verdict.text}"))
+    blocks.append(wrap(f"Verdict: {ladder.verdict.text}"))
     if ladder.notes and not brief:
-        blocks.append("\n".join(_wrap(f"- {note}", "  ") for note in ladder.notes))
+        blocks.append("\n".join(wrap(f"- {note}", "  ") for note in ladder.notes))
+    if not brief:
+        blocks += [block for block in more if block]
     if remedies and not brief:
         blocks.append(_remedy_block(ladder, remedies))
     if next_command:
@@ -108,8 +118,18 @@ def _gap_numbers(gap: Gap, numbers: Numbers) -> tuple[str, str]:
     ), f"[{numbers.bare(gap.low, sign=True)}, {numbers.bare(gap.high, sign=True)}]"
 
 
-def _align(rows: Sequence[Sequence[str]], sides: str) -> str:
-    """Rows as columns two blanks apart, each flush left (l) or right (r)."""
+def align(rows: Sequence[Sequence[str]], sides: str) -> str:
+    """Rows as columns two blanks apart, each flush left (l) or right (r).
+
+    Args:
+        rows: Cells as text, the header among them.
+        sides: One letter per column, l or r.
+
+    Example:
+        >>> print(align([["gap", "points"], ["variance", "+5.9"]], "lr"))
+        gap       points
+        variance    +5.9
+    """
     widths = [max(len(row[k]) for row in rows) for k in range(len(sides))]
     lines = []
     for row in rows:
@@ -122,14 +142,15 @@ def _remedy_block(ladder: Ladder, remedies: Sequence[Remedy]) -> str:
     lines = ["What helps:"]
     for remedy in remedies[:_SHOWN]:
         against = "" if remedy.gap == ladder.verdict.named else f" against {TITLES[remedy.gap]}"
-        lines.append(_wrap(f"- {remedy.action}{against}: {remedy.why}", "  "))
+        lines.append(wrap(f"- {remedy.action}{against}: {remedy.why}", "  "))
         lines += [f"    {remedy.command}"] if remedy.command else []
     if len(remedies) > _SHOWN:
         lines.append(f"- {len(remedies) - _SHOWN} more in the JSON document (--json)")
     return "\n".join(lines)
 
 
-def _wrap(text: str, indent: str = "") -> str:
+def wrap(text: str, indent: str = "") -> str:
+    """Text in lines of at most `WIDTH` columns, all but the first indented."""
     return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 

@@ -114,7 +114,7 @@ def measure_several(
         own, scale = own_metric(metric, answers), scales.get(name, 1.0)
         loss = estimate_loss(own, answers, part.weight, part.group)
         each.append((loss.value / scale, loss.low / scale, bounded(loss) / scale, loss.n_effective))
-        moved.append(_influences(own, answers, part) / scale)
+        moved.append(influences(own, answers, part) / scale)
     value, low, high, _ = np.mean(each, axis=0).tolist()
     narrowed = _cancelling(np.stack(moved))
     n = min(row[3] for row in each)
@@ -125,7 +125,7 @@ def measure_several(
     return found, draw_normal(value, found.low, found.high, rng)
 
 
-def _influences(metric: str, answers: Answers, part: Predictions) -> Floats:
+def influences(metric: str, answers: Answers, part: Predictions) -> Floats:
     """How far each independent unit (an example, or a group) moves a metric (G,)."""
     moved = np.zeros(len(part))
     evidence = gather(metric, answers, part.weight)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from mlproj.records.predictions import Predictions
 
+SEEDS = "mlproj.seeds"
+"""Tag of a run that was trained as one of several seeds: the name of their group."""
 OutcomeKind = Literal["completed", "early_stopped", "pruned", "diverged", "interrupted"]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
-_OPERATIONS: Final = frozenset({"start", "log", "artifacts", "finish", "search", "fetch"})
+_OPERATIONS: Final = frozenset({"start", "log", "artifacts", "finish", "search", "fetch", "history"})
 
 
 class Backend:
@@ -184,6 +184,17 @@ class Backend:
             if not token or (limit and len(found) >= limit):
                 break
         return found
+
+    def history(self, run_id: str) -> list[tuple[str, int, float]]:
+        """Everything that was logged of a run: (metric, step, value), oldest first for each metric."""
+        client = self._client()
+        names = sorted(client.get_run(run_id).data.metrics)
+        logged = {name: client.get_metric_history(run_id, name) for name in names}
+        return [
+            (name, each.step, each.value)
+            for name in names
+            for each in sorted(logged[name], key=lambda each: (each.step, each.timestamp))
+        ]
 
     def fetch(self, run_id: str, path: str, target: str) -> str:
         """Downloads a file or folder of a run; returns where it lies now."""

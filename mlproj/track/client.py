@@ -13,15 +13,15 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mlproj.errors import TrackingError
-from mlproj.records import Run
+from mlproj.records import History, Run
 from mlproj.track.channel import AbstractChannel, Channel
 from mlproj.track.driver import TAG, describe_driver
 from mlproj.track.keys import clean_key, clean_params, clean_tags
 from mlproj.track.layout import prepare
-from mlproj.track.memory import end_status, find_file
+from mlproj.track.memory import as_history, end_status, find_file
 from mlproj.track.model import Model, write_model
 from mlproj.track.names import invent_name
-from mlproj.track.reader import read_runs
+from mlproj.track.reader import read_history, read_runs
 from mlproj.track.store import Store, file_path
 from mlproj.track.tracker import NOTHING, AbstractTracker
 
@@ -167,6 +167,16 @@ class MlflowTracker(AbstractTracker):
             return find_file(folder, path, run_id)
         target = self._store.root / "cache" / run_id
         return Path(self._channel.send("fetch", run_id=run_id, path=path, target=str(target)).result())
+
+    def history(self, run_id: str) -> History:
+        """What was logged of a run step by step."""
+        if run_id not in {run.id for run in self.runs()}:
+            raise TrackingError(f"There is no run {run_id} in {self._store.label}.")
+        database = self._store.database
+        rows = read_history(database, run_id) if database is not None else None
+        if rows is None:
+            rows = self._channel.send("history", run_id=run_id).result()
+        return as_history((name, step, _from_sql(value)) for name, step, value in rows)
 
     def _read(self) -> list[dict[str, Any]]:
         database = self._store.database

@@ -5,12 +5,12 @@ import tempfile
 import time
 import uuid
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mlproj.errors import TrackingError
-from mlproj.records import Run
+from mlproj.records import History, Run
 from mlproj.track.keys import clean_key, clean_params, clean_tags
 from mlproj.track.model import Model, write_model
 from mlproj.track.names import invent_name
@@ -34,6 +34,7 @@ class MemoryTracker(AbstractTracker):
         weakref.finalize(self, shutil.rmtree, self._home, ignore_errors=True)
         self._runs: dict[str, Run] = {}
         self._steps: dict[tuple[str, str], int] = {}
+        self._logged: dict[str, list[tuple[str, int, float]]] = {}
 
     def start(
         self,
@@ -64,6 +65,7 @@ class MemoryTracker(AbstractTracker):
         last = dict(run.metrics)
         for name, value in metrics.items():
             key = (run_id, clean_key(name))
+            self._logged.setdefault(run_id, []).append((key[1], step, float(value)))
             if step >= self._steps.get(key, step):  # a value of an earlier step does not hide a later one
                 last[key[1]], self._steps[key] = float(value), step
         self._runs[run_id] = replace(run, metrics=last)
@@ -98,6 +100,12 @@ class MemoryTracker(AbstractTracker):
             raise TrackingError(f"There is no run {run_id}.")
         return find_file(run.folder, path, run_id)
 
+    def history(self, run_id: str) -> History:
+        """What was logged of a run step by step."""
+        if run_id not in self._runs:
+            raise TrackingError(f"There is no run {run_id}.")
+        return as_history(self._logged.get(run_id, []))
+
     def close(self, error: type[BaseException] | None = None) -> None:
         """Marks what is still open; the runs stay readable."""
         for run_id in [run.id for run in self._runs.values() if run.status == "RUNNING"]:
@@ -108,6 +116,22 @@ class MemoryTracker(AbstractTracker):
         if run is None or run.status != "RUNNING":
             raise TrackingError(f"Run {run_id} is not open: {'unknown' if run is None else run.status}.")
         return run
+
+
+def as_history(logged: Iterable[tuple[str, int, float]]) -> History:
+    """Values by metric in the order of their steps; of several values of a step the last counts.
+
+    Args:
+        logged: (metric, step, value) in the order of logging.
+
+    Example:
+        >>> as_history([("dev/error", 2, 0.1), ("dev/error", 1, 0.5), ("dev/error", 2, 0.2)]).metrics
+        {'dev/error': (0.5, 0.2)}
+    """
+    steps: dict[str, dict[int, float]] = {}
+    for name, step, value in logged:
+        steps.setdefault(name, {})[step] = value
+    return History({name: tuple(values[step] for step in sorted(values)) for name, values in steps.items()})
 
 
 def end_status(error: type[BaseException] | None) -> str:

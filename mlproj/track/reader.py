@@ -24,6 +24,10 @@ _DETAILS: Final = {
     "params": "SELECT run_uuid, key, value FROM params",
     "metrics": "SELECT run_uuid, key, CASE WHEN is_nan THEN NULL ELSE value END FROM latest_metrics",
 }
+_HISTORY: Final = """
+    SELECT key, step, CASE WHEN is_nan THEN NULL ELSE value END FROM metrics
+    WHERE run_uuid = ? ORDER BY key, step, timestamp
+"""
 _FEW: Final = 500
 
 
@@ -48,6 +52,24 @@ def read_runs(database: Path, experiment: str) -> list[dict[str, Any]] | None:
     except sqlite3.Error:
         return None
     return runs
+
+
+def read_history(database: Path, run_id: str) -> list[tuple[str, int, float]] | None:
+    """Everything that was logged of a run, in the form that `Backend.history` has.
+
+    Args:
+        database: MLflow's SQLite file.
+        run_id: The run.
+
+    Returns:
+        (metric, step, value), oldest first for each metric; None when the database cannot be read this way.
+    """
+    try:
+        with closing(sqlite3.connect(_address(database), uri=True, timeout=BUSY_SECONDS)) as connection:
+            rows = connection.execute(_HISTORY, (run_id,)).fetchall()
+    except sqlite3.Error:
+        return None
+    return [(name, step, float("nan") if value is None else value) for name, step, value in rows]
 
 
 def _address(database: Path) -> str:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from mlproj.errors import RunNotFound
-from mlproj.records import Run
+from mlproj.records import SEEDS, Run
 
 SHORT: Final = 8
 SHORTEST_PREFIX: Final = 4
@@ -33,7 +33,8 @@ def choose_run(selector: str, runs: Sequence[Run]) -> Choice:
     """The run that a selector means.
 
     Args:
-        selector: A run id, a unique prefix of one (from 4 letters), a name (the newest of that name), or `latest`.
+        selector: A run id, a unique prefix of one (from 4 letters), a name (the newest of that name), the name of a
+            group of seeds (its first seed), or `latest`.
         runs: The runs to choose from, newest first.
 
     Raises:
@@ -60,6 +61,10 @@ def choose_run(selector: str, runs: Sequence[Run]) -> Choice:
         return Choice(named[0], "name", note)
     if len(fitting) == 1:
         return Choice(fitting[0], "prefix")
+    seeds = [run for run in runs if run.tags.get(SEEDS) == selector and run.status == "FINISHED"]
+    if seeds and not fitting:
+        first = min(seeds, key=lambda run: int(run.params.get("seed", "0")))
+        return Choice(first, "name", f"'{selector}' is a group of {len(seeds)} seeds; this is its first.")
     raise RunNotFound(_several(selector, fitting) if fitting else _none(selector, runs))
 
 

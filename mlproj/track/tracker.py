@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
-from mlproj.records import Run
+from mlproj.records import History, Run
 from mlproj.track.model import Model
 from mlproj.track.select import Choice, choose_run
 
@@ -98,6 +98,17 @@ class AbstractTracker(ABC):
 
         Raises:
             TrackingError: When the run has no such file.
+        """
+
+    @abstractmethod
+    def history(self, run_id: str) -> History:
+        """What was logged of a run step by step, each metric in the order of its steps.
+
+        Args:
+            run_id: The run.
+
+        Raises:
+            TrackingError: When there is no such run, or it cannot be read.
         """
 
     @abstractmethod

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlproj.track import AbstractTracker
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 Side = Literal["a", "b"]
 SPLITS = ("dev", "train", "train_dev")
@@ -122,8 +123,8 @@ def _limits_document(found: "Paired") -> dict[str, float | None]:
 
 
 def compare(
-    a: "Trained | Searched | Run | str | Path",
-    b: "Trained | Searched | Run | str | Path",
+    a: "Trained | TrainedSeeds | Searched | Run | str | Path",
+    b: "Trained | TrainedSeeds | Searched | Run | str | Path",
     *,
     project: "Project | str | Path | None" = None,
     metric: str | None = None,

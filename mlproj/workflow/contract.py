@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlproj.spec.project import Project
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 Status = Literal["met", "violated", "unknown"]
 _ORDER: tuple[Status, ...] = ("violated", "unknown", "met")
@@ -77,7 +78,7 @@ class Kept:
 
 
 def check_metric(
-    run: "Trained | Searched | Run | str | Path | None" = None,
+    run: "Trained | TrainedSeeds | Searched | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     satisfy: Sequence[str] = (),

@@ -30,21 +30,26 @@ if TYPE_CHECKING:
     from mlproj.spec.project import Project
     from mlproj.track import AbstractTracker
     from mlproj.workflow.foreign import Recorded
+    from mlproj.workflow.overfit import DevUse
+    from mlproj.workflow.procedure import Recipe
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 HAND_MADE = Subject("ladder of the rungs given", "", "rungs")
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The ladder of a subject, what to do about it, the next command, and the series of runs that leads up to it."""
+    """The ladder of a subject, what to do about it, the next command, the series of runs, and what the store adds."""
 
     subject: Subject
     ladder: Ladder
     remedies: tuple[Remedy, ...]
     next: str
     series: Series | None = None
+    recipe: "Recipe | None" = None
+    use: "DevUse | None" = None
 
     @property
     def head(self) -> str:
@@ -56,7 +61,8 @@ class Diagnosis:
         from mlproj.diagnose import render_text
 
         if self.series is None:
-            return render_text(self.ladder, self.remedies, self.next, brief=brief)
+            more = [block.text(self.ladder) for block in (self.recipe, self.use) if block is not None]
+            return render_text(self.ladder, self.remedies, self.next, brief=brief, more=more)
         from mlproj.diagnose.series_text import series_text
         from mlproj.workflow.runs import ago
 
@@ -76,11 +82,15 @@ class Diagnosis:
         run = self.subject.run
         named = {"id": run.id if run else None, "name": run.name if run else self.subject.selector or None}
         document = to_document(self.ladder, self.remedies, self.next, run=named | {"chosen": self.subject.chosen})
+        document |= {
+            "procedure": self.recipe.document(self.ladder) if self.recipe else None,
+            "overfitting": self.use.document() if self.use else None,
+        }
         return document if self.series is None else document | series_part(self.series)
 
 
 def diagnose_bias_variance(
-    run: "Trained | Searched | Recorded | Run | str | Path | None" = None,
+    run: "Trained | TrainedSeeds | Searched | Recorded | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     predictions: Path | None = None,
@@ -142,6 +152,8 @@ def diagnose_bias_variance(
         asks_people = label is None and all(rung.name != "human" for rung in given)
         about = find_human(subject, metric=metric, annotators=annotators, label_is=label_is) if asks_people else None
         diagnosis = _judge(subject, given, metric, min_gap, label, opened, about)
+        if subjects.tracker is not None:
+            diagnosis = _with_context(diagnosis, subjects.tracker, given, opened)
         if series and subjects.tracker is not None:
             question = Question(given, min_gap, label, last, about)
             found = series_of(subjects.tracker, subject, diagnosis.ladder, question)
@@ -193,6 +205,25 @@ def _judge(
     actions = remedies(ladder, project=told, run=trained, outcome=outcome, subject=subject.selector)
     words = next_command(ladder, actions, subject=subject.selector, given=given, project=told, min_gap=min_gap)
     return Diagnosis(subject, ladder, actions, words)
+
+
+def _with_context(
+    diagnosis: Diagnosis,
+    tracker: "AbstractTracker",
+    given: "Sequence[GivenRung]",
+    opened: "Mapping[str, GivenRung]",
+) -> Diagnosis:
+    """Adds what other seeds of the same spec say, or how to find out, and how often dev and test were asked."""
+    from mlproj.workflow.overfit import dev_use
+    from mlproj.workflow.procedure import recipe_of
+
+    ladder = diagnosis.ladder
+    recipe = recipe_of(tracker, diagnosis.subject, ladder, by_hand=[rung.name for rung in given])
+    notes = (*ladder.notes, *(recipe.notes if recipe else ()))
+    use = (
+        None if {"dev", "test"} & {rung.name for rung in given} else dev_use(tracker, diagnosis.subject, ladder, opened)
+    )
+    return replace(diagnosis, ladder=replace(ladder, notes=notes), recipe=recipe, use=use)
 
 
 def _check_people(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlproj.track import AbstractTracker, Store
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 _LONGEST_REASON = 1000
 
@@ -80,7 +81,7 @@ class Evaluated:
 
 
 def evaluate(
-    run: "Trained | Searched | Run | str | Path | None" = None,
+    run: "Trained | TrainedSeeds | Searched | Run | str | Path | None" = None,
     *,
     project: "Project | str | Path | None" = None,
     split: str = "test",

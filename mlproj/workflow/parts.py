@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlproj.error_analysis import Sheet
 from mlproj.error_analysis.merge import merge
 from mlproj.metrics.intervals import wilson
-from mlproj.records import Predictions
+from mlproj.records import Predictions, SplitName
 from mlproj.records.whole import whole_file
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def report_parts(project: "Project", dataset: "Dataset", predictions: Prediction
     return {name: rows for name, rows in found.items() if rows}
 
 
-def slice_frame(dataset: "Dataset") -> Any:
-    """What slices can speak of: the dev examples' cells and their labels, as a DataFrame."""
-    part, target = dataset.parts["dev"], dataset.target
+def slice_frame(dataset: "Dataset", split: SplitName = "dev") -> Any:
+    """What slices can speak of: the cells of a split's examples and their labels, as a DataFrame."""
+    part, target = dataset.parts[split], dataset.target
     labels = {}
     for column, name in enumerate(target.labels):
         y = part.y[:, column]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlproj.pyfunc import ProjectModel
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
+    from mlproj.workflow.trained_seeds import TrainedSeeds
 
 MOST_REPORTED = 100
 """Unreadable cells that are kept for the report; the others are counted."""
@@ -133,7 +134,7 @@ class Predicted:
 
 
 def predict(
-    run: "Trained | Searched | Run | str | Path",
+    run: "Trained | TrainedSeeds | Searched | Run | str | Path",
     file: str | Path,
     *,
     out: str | Path,

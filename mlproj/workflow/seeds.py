@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 ENOUGH = 3
 """Seeds from which the spread between them is said; fewer speak of their own trainings only."""
-_CUT_OFF = ("pruned", "interrupted", "diverged")
+UNFINISHED = ("pruned", "interrupted")
+"""Outcomes of trainings that were cut off: another end of the same seed could differ."""
+_CUT_OFF = (*UNFINISHED, "diverged")
 _OF_A_MODEL = ("task", "data.", "splits.", "metric.", "model.", "augment.", "training.")
 _OF_THE_MACHINE = ("training.device",)
 

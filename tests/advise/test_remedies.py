@@ -103,9 +103,9 @@ def test_early_stopping_is_said_to_turn_two_knobs() -> None:
     assert "two fits at once" in found.why
 
 
-def test_more_data_is_the_first_remedy_of_variance_and_no_command() -> None:
+def test_more_data_is_the_first_remedy_of_variance_but_a_cheaper_one_goes_first() -> None:
     first, second, *_ = remedies(ladder(VARIANCE), project=project(), run="base")
-    assert (first.action, first.command) == ("Get more training data", None)
+    assert (first.action, first.command) == ("Get more training data", "mlproj diagnose learning-curve base")
     assert next_command(ladder(VARIANCE), [first, second], subject="base", project=project()) == second.command
 
 
@@ -125,6 +125,16 @@ def test_unresolved_gaps_bring_remedies_for_each() -> None:
     unresolved = ladder(["human=0", "train=10%:1000", "train_dev=11%:1000", "dev=20%:1000"])
     gaps = {remedy.gap for remedy in remedies(unresolved, project=project(), run="base")}
     assert gaps == {"avoidable_bias", "data_mismatch"}
+
+
+def test_a_mismatch_is_looked_into_before_anything_is_collected() -> None:
+    mismatch = ladder(MISMATCH)
+    found = remedies(mismatch, project=project(), run="base")
+    commands = [remedy.command for remedy in found if remedy.gap == "data_mismatch"]
+    assert commands == ["mlproj diagnose mismatch base", "mlproj errors export base --out errors.xlsx", None]
+    assert next_command(mismatch, found, subject="base", project=project()) == commands[0]
+    of_file = remedies(mismatch, project=project(), subject="keras.csv")
+    assert of_file[0].command == "mlproj diagnose mismatch keras.csv"
 
 
 def test_names_and_folders_are_quoted() -> None:

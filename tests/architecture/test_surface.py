@@ -28,7 +28,9 @@ COMMANDS = dict(walk(typer.main.get_command(app)))
 def test_the_commands_are_these() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "init", "check", "schema", "model", "split", "demo", "train", "search", "runs", "record", "ui",
-        "compare", "check-metric", "evaluate", "predict", "diagnose bias-variance", "diagnose features",
+        "compare", "check-metric", "evaluate", "predict", "diagnose bias-variance", "diagnose learning-curve",
+        "diagnose doctor",
+        "diagnose features", "diagnose mismatch",
         "errors export", "errors summarize", "errors apply",
     ]  # fmt: skip
 

@@ -6,12 +6,13 @@ import time
 import pytest
 
 from mlproj.cli import progress
-from mlproj.cli.progress import PredictProgress, SearchProgress, TrainingProgress
+from mlproj.cli.progress import PredictProgress, SearchProgress, SeedsProgress, TrainingProgress
 from mlproj.cli.shell import Shell
 from mlproj.searching import Progress, Trial
 from mlproj.workflow.desk import Begun
 from mlproj.workflow.predict import Predicting
 from mlproj.workflow.train import Started
+from mlproj.workflow.trained_seeds import SeedsBegun
 
 STARTED = Started("flowers · train 100 · dev 20", 8, ("a class is rare",))
 VALUES = {"train/loss": 0.5, "dev/loss": 0.6, "dev/error": 0.25}
@@ -101,3 +102,14 @@ def test_a_prediction_says_rows_done_and_how_fast(
     said = capsys.readouterr()
     assert said.out == "mine (01234567, just now) · new.csv\nnote: The file has no column 'uid'.\n"
     assert re.fullmatch(r"row 65,536, [\d,]+ a second\n", said.err)
+
+
+def test_seeds_say_how_many_are_done(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    begun = SeedsBegun("wide · dev 20", "seeds 0 to 4 · 2 at the same time", ("1 of 5 seeds is there",), (), 4)
+    with SeedsProgress(Shell(None, json=False, quiet=False)) as shown:
+        shown.start(begun)
+        shown.seed(2, 4, {"error": 0.125, "f1": 0.9, "recall": 0.8})
+    said = capsys.readouterr()
+    assert said.out == "wide · dev 20\nseeds 0 to 4 · 2 at the same time\nnote: 1 of 5 seeds is there\n"
+    assert re.fullmatch(r"seed 2 of 4, dev error 12\.5 %, dev f1 90\.0 %, about 0\.\d s left\n", said.err)

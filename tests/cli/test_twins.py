@@ -12,8 +12,8 @@ import mlproj
 from mlproj.cli.app import app
 
 SHARED = {"context", "project", "json", "quiet"}
-CLI_ONLY = {"runs": {"run", "yaml"}}
-"""`runs RUN --yaml` shows one run; in Python a `Run` is at hand and shows itself."""
+CLI_ONLY = {"runs": {"run", "yaml"}, "diagnose doctor": {"strict"}}
+"""`runs RUN --yaml` shows one run; in Python a `Run` is at hand and shows itself. Exit codes are for shells."""
 
 
 def commands(group: typer.Typer, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -73,3 +73,13 @@ def test_without_runs_the_message_says_how_to_make_one() -> None:
         choose_run("latest", [])
     with pytest.raises(RunNotFound, match="None of the 1 runs is a finished training"):
         choose_run("latest", RUNS[:1])
+
+
+def test_the_name_of_a_group_of_seeds_means_its_first_seed() -> None:
+    seeds = [
+        Run(f"feed{seed:04d}", f"group-seed-{seed}", "train", status, 0.0, params={"seed": str(seed)},
+            tags={"mlproj.seeds": "group"})
+        for seed, status in ((11, "FINISHED"), (9, "FINISHED"), (2, "KILLED"))
+    ]  # fmt: skip
+    assert choose_run("group", seeds).run.name == "group-seed-9"
+    assert choose_run("wide", [*RUNS, *seeds]).run.id == "abcd2222"

@@ -13,6 +13,7 @@ from mlproj.errors import RunNotFound, TrackingError
 from mlproj.track.channel import AbstractChannel
 from mlproj.track.client import MlflowTracker
 from mlproj.track.memory import MemoryTracker
+from mlproj.track.reader import read_history
 from mlproj.track.store import Store
 from mlproj.track.tracker import AbstractTracker
 
@@ -54,6 +55,16 @@ def test_a_run_comes_back_as_it_was_written(any_tracker: AbstractTracker) -> Non
     assert run.params == {"seed": "0", "model.kind": "mlp"}
     assert run.metrics == {"dev/error": 0.3, "train/error": 0.0}
     assert run.tags["a"] == "b"
+
+
+def test_the_course_of_a_run_comes_back_step_by_step(any_tracker: AbstractTracker) -> None:
+    run_id = any_tracker.start(kind="train", name="first")
+    for step in (2, 1, 3):
+        any_tracker.log(run_id, {"dev/error": 1 / step, "train/loss": math.inf}, step=step)
+    any_tracker.finish(run_id)
+    assert any_tracker.history(run_id).metrics == {"dev/error": (1.0, 1 / 2, 1 / 3), "train/loss": (math.inf,) * 3}
+    with pytest.raises(TrackingError, match="There is no run 0000"):
+        any_tracker.history("0000")
 
 
 def test_an_ended_run_can_be_opened_again_with_what_it_holds(any_tracker: AbstractTracker) -> None:
@@ -241,6 +252,18 @@ def test_reading_the_file_and_asking_mlflow_give_the_same_runs(store: Store, con
         assert isinstance(opened, MlflowTracker)
         read = opened._read()
     assert json.dumps(read, sort_keys=True) == json.dumps(asked, sort_keys=True)
+
+
+def test_reading_the_file_and_asking_mlflow_give_the_same_course(store: Store, connect: Connect) -> None:
+    with MlflowTracker(store, "cats", connect=connect) as opened:
+        run_id = opened.start(kind="train", name="first")
+        for step in (1, 2, 3):
+            opened.log(run_id, {"dev/error": step / 10, "dev/nan": math.nan, "dev/inf": math.inf}, step=step)
+        opened.finish(run_id)
+        asked = connect(store, "cats").send("history", run_id=run_id).result()
+    assert store.database is not None
+    read = read_history(store.database, run_id)
+    assert json.dumps(read) == json.dumps(asked)
 
 
 def test_a_database_elsewhere_holds_the_runs_and_the_files_stay_with_the_project(

@@ -1,0 +1,301 @@
+"""`mlproj train --seeds N`: the same spec under several seeds, each a run of its own, and what they say together."""
+
+import json
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from mlproj.advise.commands import join
+from mlproj.errors import InvalidInput, MlprojError, Problem, TrackingError
+from mlproj.records import SEEDS, Failure, Fit, Job, Run
+from mlproj.spec.goal import Resource
+from mlproj.spec.project import Project
+from mlproj.workflow.parts import report_parts
+from mlproj.workflow.record import PARTS, data_tags, store_fit
+from mlproj.workflow.runs import find_model, load, open_tracker, spec_of, split_sizes, store_note, stored_spec
+from mlproj.workflow.seeds import UNFINISHED, is_same_spec
+from mlproj.workflow.train import begin_run, check_name, document_of, hold_contract, model_name, next_command
+from mlproj.workflow.trained_seeds import SeedsBegun, TrainedSeed, TrainedSeeds
+
+if TYPE_CHECKING:
+    from mlproj.data import Dataset
+    from mlproj.track import AbstractTracker, GitState, Store
+
+MOST = 1000
+LARGEST = 2**31 - 1
+
+
+def train_seeds(
+    project: Project | str | Path = ".",
+    *,
+    set: Sequence[str] = (),
+    like: str | None = None,
+    name: str | None = None,
+    seeds: int | None = None,
+    resume: bool = False,
+    on_start: Callable[[SeedsBegun], None] | None = None,
+    on_seed: Callable[[int, int, Mapping[str, float]], None] | None = None,
+) -> TrainedSeeds:
+    """Trains a spec under seeds s, s + 1, …, where s is its `seed`; each becomes a run of its own.
+
+    Args:
+        project: A project, a project.yaml or a folder holding one.
+        set: Changes such as ``training.learning_rate=0.01``.
+        like: Run whose resolved spec is the starting point instead of project.yaml.
+        name: Name of the group.
+        seeds: How many.
+        resume: Whether trainings of this spec that the store holds already are taken over, and only what is missing is
+            trained.
+        on_start: Called once, before the first training.
+        on_seed: Called after each training with (done, to be done, its metrics on dev).
+
+    Raises:
+        InvalidInput: When spec, data or options are wrong; nothing was started.
+        MlprojError: When no seed could be trained.
+        KeyboardInterrupt: When Ctrl-C came before any seed was finished.
+    """
+    from mlproj.engine import cpu_count, make_engine, warm_up
+
+    n = _check_options(name, seeds, resume=resume)
+    project = load(project, set=() if like else set)
+    store, tracker = open_tracker(project)
+    with ExitStack() as stack:
+        stack.enter_context(tracker)
+        if like:
+            found = find_model(tracker, like)
+            project = spec_of(found, stored_spec(tracker, found), project, set=set)
+        _check_range(project, n)
+        if min(n, cpu_count()) > 1:
+            warm_up(workers=min(n, cpu_count()))
+        fleet = _prepare(tracker, store, project, n, name, resume=resume)
+        todo = [seed for seed in fleet.wanted if seed not in fleet.done]
+        engine = stack.enter_context(make_engine("auto", fleet.dataset, min(max(len(todo), 1), cpu_count())))
+        if on_start:
+            on_start(fleet.begun(todo, engine.workers))
+        began = time.monotonic()
+        is_interrupted = fleet.train(engine.evaluate, todo, on_seed)
+        return fleet.finish(time.monotonic() - began, is_interrupted=is_interrupted)
+
+
+def _check_options(name: str | None, seeds: int | None, *, resume: bool) -> int:
+    check_name(name)
+    if seeds is None:
+        where, message = ("--resume", "goes on with several seeds") if resume else ("--seeds", "is missing")
+        hint = "Say how many seeds there are to be, such as --seeds 5; with --resume those that are there are kept."
+        raise InvalidInput([Problem(where, message, hint)])
+    if not 1 <= seeds <= MOST:
+        raise InvalidInput([Problem("--seeds", f"{seeds} is no number of seeds", f"Write 1 to {MOST:,}, such as 5.")])
+    return seeds
+
+
+def _check_range(project: Project, n: int) -> None:
+    if project.seed + n - 1 > LARGEST:
+        message = f"{n:,} seeds from {project.seed:,} on go beyond the largest, {LARGEST:,}"
+        raise InvalidInput([project.problem("seed", message, "Begin lower, such as with --set seed=0.")])
+
+
+def _prepare(
+    tracker: "AbstractTracker", store: "Store", project: Project, n: int, name: str | None, *, resume: bool
+) -> "_Fleet":
+    """The data, the resolved spec, and what the store holds of it."""
+    from mlproj.data import load_dataset
+    from mlproj.track import capture_git
+    from mlproj.training import resolve
+
+    project = project.changed(search=None)
+    dataset = load_dataset(project, store=store.splits, before_saving=partial(resolve, project))
+    project = resolve(project, dataset)
+    fleet = _Fleet(tracker, store, project, dataset, capture_git(project.root), n, resume)
+    if resume:
+        fleet.find_earlier()
+    groups = [each.run.tags[SEEDS] for each in fleet.done.values() if SEEDS in each.run.tags]
+    fleet.name = name or (groups[0] if groups else f"{model_name(project)}-{secrets.token_hex(2)}")
+    return fleet
+
+
+@dataclass
+class _Fleet:
+    """A fleet on its way."""
+
+    tracker: "AbstractTracker"
+    store: "Store"
+    project: Project
+    dataset: "Dataset"
+    git: "GitState"
+    n: int
+    resumes: bool = False
+    name: str = ""
+    done: dict[int, TrainedSeed] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    open: dict[int, Run] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> range:
+        """The seeds that the fleet is to have."""
+        return range(self.project.seed, self.project.seed + self.n)
+
+    def find_earlier(self) -> None:
+        """Takes over finished trainings of this spec on these data, the newest of each seed."""
+        from mlproj.spec.render import flatten
+        from mlproj.track.keys import clean_params
+
+        ours = Run("", "", "train", "", 0.0, params=clean_params(flatten(self.project)), tags=data_tags(self.dataset))
+        for run in reversed(self.tracker.runs(kinds=("train",), statuses=("FINISHED",))):
+            seed = run.params.get("seed", "")
+            usable = seed.isdigit() and int(seed) in self.wanted and run.outcome not in UNFINISHED
+            if usable and is_same_spec(run, ours):
+                with suppress(TrackingError, OSError, ValueError):  # a run whose files are gone is trained again
+                    self.done[int(seed)] = self._read(run, int(seed))
+
+    def _read(self, run: Run, seed: int) -> TrainedSeed:
+        """A seed that lies in the store, as `mlproj train` told of it."""
+        from mlproj.records.files import read_predictions
+
+        folder = self.tracker.fetch(run.id, "")
+        predictions = read_predictions(folder / "predictions.parquet")
+        names = self._metric_names(predictions.answers_are_classes)
+        metrics = {
+            split: {metric: run.metrics[key] for metric in names if (key := f"{split}/{metric}") in run.metrics}
+            for split in predictions.splits
+        }
+        resources = {key.removeprefix("dev/"): value for key, value in run.metrics.items() if key.startswith("dev/")}
+        document = document_of(
+            run,
+            (run.outcome or "completed", run.tags.get("mlproj.message", "")),
+            metrics,
+            hold_contract(self.project, predictions, resources),
+            _threshold_of(folder),
+            json.loads((folder / PARTS).read_text(encoding="utf-8")) if (folder / PARTS).is_file() else {},
+            None,
+            self._next(run.name, diverged=run.outcome == "diverged"),
+        )
+        return TrainedSeed(seed, run, document, is_new=False)
+
+    def _metric_names(self, is_classification: bool) -> list[str]:
+        metric = self.project.metric
+        plain = "error" if is_classification else "rmse"
+        limited = [str(name) for name in metric.satisfy if name not in get_args(Resource)]
+        return list(dict.fromkeys([plain, str(metric.optimize), *limited]))
+
+    def begun(self, todo: Sequence[int], workers: int) -> SeedsBegun:
+        """What to say before the first training."""
+        first, last = self.wanted[0], self.wanted[-1]
+        which = f"seed {first}" if self.n == 1 else f"seeds {first} to {last}"
+        head = " · ".join([self.name, *split_sizes(self.dataset.deal.sizes)]) + store_note(self.store)
+        parts = [which, f"{workers} at the same time" if workers > 1 else "one after the other"]
+        notes = []
+        if self.done:
+            notes.append(f"{len(self.done):,} of {self.n:,} seeds are there already; {len(todo):,} to train")
+        elif self.resumes:
+            notes.append("nothing of this spec is trained on these data yet: there is nothing to resume, all are new")
+        return SeedsBegun(head, " · ".join(parts), tuple(notes), self.dataset.warnings, len(todo))
+
+    # ---------------------------------------------------------------- training
+
+    def train(
+        self,
+        evaluate: Callable[..., Any],
+        todo: Sequence[int],
+        on_seed: Callable[[int, int, Mapping[str, float]], None] | None,
+    ) -> bool:
+        """Trains what is missing, each result stored as it comes; whether Ctrl-C ended it.
+
+        What was in flight then is marked KILLED; what was finished stays.
+        """
+        from mlproj.searching.shield import shielded
+
+        try:
+            with closing(evaluate(self._jobs(todo))) as results:
+                for position, result in results:
+                    with shielded():
+                        self._take(todo[position], result)
+                    if on_seed and isinstance(result, Fit):
+                        on_seed(
+                            len([s for s in todo if s in self.done]), len(todo), dict(result.metrics.get("dev", {}))
+                        )
+        except BaseException as error:
+            with shielded(), suppress(MlprojError):
+                for run in self.open.values():
+                    self.tracker.finish(run.id, status="KILLED")
+            if isinstance(error, KeyboardInterrupt) and self.done:
+                return True
+            raise
+        return False
+
+    def _jobs(self, todo: Sequence[int]) -> Iterator[Job]:
+        from mlproj.searching.shield import shielded
+
+        for seed in todo:
+            project = self.project.changed(seed=seed)
+            with shielded():
+                name = f"{self.name}-seed-{seed}"
+                self.open[seed] = begin_run(self.tracker, project, self.dataset, self.git, name, {SEEDS: self.name})
+            yield Job(project, seed)
+
+    def _take(self, seed: int, result: Fit | Failure) -> None:
+        """Stores what came out of one training."""
+        run = self.open.pop(seed)
+        if isinstance(result, Failure):
+            self.failed[seed] = result.reason
+            self._fail(run, result)
+            return
+        project = self.project.changed(seed=seed)
+        parts = report_parts(project, self.dataset, result.predictions, self.store.root)
+        store_fit(self.tracker, run.id, project, self.dataset, result, patch=self.git.patch, parts=parts)
+        document = document_of(
+            run,
+            (result.outcome.kind, result.outcome.text),
+            result.metrics,
+            hold_contract(project, result.predictions, result.resources),
+            result.threshold,
+            parts,
+            result.seconds,
+            self._next(run.name, diverged=result.outcome.kind == "diverged"),
+        )
+        self.done[seed] = TrainedSeed(seed, run, document, is_new=True)
+
+    def _fail(self, run: Run, failure: Failure) -> None:
+        with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
+            if failure.trace:
+                (Path(folder) / "traceback.txt").write_text(failure.trace, encoding="utf-8")
+                self.tracker.artifacts(run.id, Path(folder))
+            self.tracker.finish(run.id, status="FAILED", tags={"mlproj.message": failure.reason})
+
+    # ---------------------------------------------------------------- the end
+
+    def finish(self, seconds: float, *, is_interrupted: bool) -> TrainedSeeds:
+        """What is there now.
+
+        Raises:
+            MlprojError: When nothing is.
+        """
+        if not self.done:
+            reason = next(iter(self.failed.values()), "nothing was trained")
+            raise MlprojError(f"No seed could be trained: {reason}")
+        seeds = [self.done[seed] for seed in sorted(self.done)]
+        good = [each for each in seeds if each.document["outcome"] != "diverged"]
+        stands = (good or seeds)[0]
+        run = self.tracker.run(stands.run.id)
+        project = self.project.changed(seed=stands.seed)
+        is_whole = len(seeds) == self.n
+        words = ["--like", run.name, "--set", f"seed={self.project.seed}", "--seeds", str(self.n), "--name", self.name]
+        return TrainedSeeds(
+            self.name, run, project, tuple(seeds), self.failed, self.n, is_interrupted, seconds,
+            stands.document["next"], None if is_whole else join(self.project, "train", *words, "--resume"),
+        )  # fmt: skip
+
+    def _next(self, name: str, *, diverged: bool) -> str:
+        return next_command(self.project, name, diverged=diverged, has_dev="dev" in self.dataset.parts)
+
+
+def _threshold_of(folder: Path) -> float | None:
+    """The threshold that a stored model answers with; None where it has none."""
+    file = folder / "model" / "data" / "model.json"
+    found = json.loads(file.read_text(encoding="utf-8")).get("threshold") if file.is_file() else None
+    return None if found is None else float(found)
