@@ -76,7 +76,7 @@ def _summary(found: Mapping[str, Any]) -> str:
     _, alarms, healthy = _named(found["confusion_at_2000"].get("healthy", {}), "")
     return f"""## In short
 
-{found["ladders"]:,} ladders, {found["machine"]}.
+{found["ladders"]:,} ladders; {found["machine"]}. All figures: [calibration.json](calibration.json).
 
 * Where one gap dominates and each set has 2,000 examples, mlproj names a gap in {_share(named, total)} of the ladders;
   the name is right in {_share(right, named)} of them. Otherwise it says that it cannot tell, and what would.
