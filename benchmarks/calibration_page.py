@@ -99,10 +99,10 @@ A task is drawn at random: two to four classes, each a mixture of Gaussians, so 
 the inputs is a formula. Real networks are trained on it. Their true errors, that of an annotator and the smallest error
 possible come from {found["asked"]["pool"]:,} fresh examples per task, which fixes them to a tenth of a point. Then sets
 are drawn, answered, counted and judged, several per model: {found["asked"]["worlds"]} tasks with 8 networks and 3
-targets each, {found["asked"]["worlds"]} that leave nothing to close, {found["asked"]["worlds"]} with a choice on dev. One
-dial is turned at a time: width of the network, training steps, examples to train on, inputs that shift, classes that
-shift, or a choice among 300 models on 60 examples of dev; noise in the labels comes on top. What counts as planted is
-not the dial but the true gaps: one of 3 points or more that is twice the next.
+targets each, {found["asked"]["worlds"]} that leave nothing to close, {found["asked"]["worlds"]} with a choice on dev.
+One dial is turned at a time: width of the network, training steps, examples to train on, inputs that shift, classes
+that shift, or a choice among 300 models on 60 examples of dev; noise in the labels comes on top. What counts as planted
+is not the dial but the true gaps: one of 3 points or more that is twice the next.
 *Healthy* are ladders without a true gap worth closing (a tenth of the dev error, half a point at least).
 
 With 2,000 examples for each of human level, train-dev, dev and test (60 for dev where it was chosen on):
