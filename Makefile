@@ -16,7 +16,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 export MLFLOW_DISABLE_TELEMETRY := true
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help demo test lint types floors pytest soak docs docs-pages docs-screens docs-serve bench format clean
+.PHONY: help demo test lint types floors pytest soak docs docs-pages docs-screens docs-serve bench calibrate format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -68,6 +68,9 @@ bench: $(ALL) ## compare with plain PyTorch and Optuna, and time the start-up
 	@$(BIN)/python benchmarks/train_vs_torch.py
 	@$(BIN)/python benchmarks/search_vs_optuna.py
 	@$(BIN)/python benchmarks/ladder_at_scale.py
+
+calibrate: $(ALL) ## try the diagnosis on thousands of ladders whose truth is known (minutes); writes docs/calibration.md
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibrate.py
 
 format: $(ALL) ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix --quiet . || true

@@ -102,7 +102,12 @@ def search(
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Trainings at the same time. [default: one per core]")
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="auto, or process for worker processes always.")] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="auto, process (one training per worker process) or fleet (many side by side in each)."
+        ),
+    ] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the search that was cut off.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Start another search although one is unfinished.")] = False,
 ) -> None:

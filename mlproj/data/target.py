@@ -132,14 +132,14 @@ class Target:
         return (((np.log(y) if self.log else y) - self.mean) / self.std).astype(np.float32)
 
     def decode(
-        self, outputs: NDArray[Any], y: NDArray[Any] | None = None, threshold: float = 0.5
+        self, outputs: NDArray[Any], y: NDArray[Any] | None = None, threshold: float | NDArray[np.float64] = 0.5
     ) -> dict[str, Answers]:
-        """A model's raw outputs as answers.
+        """A model's raw outputs as answers, or those of many models at once.
 
         Args:
-            outputs: Logits, or standardised values for regression (N, K).
+            outputs: Logits, or standardised values for regression (…, N, K).
             y: The encoded truth (N, L); all missing without it.
-            threshold: Probability from which a binary answer is the positive class.
+            threshold: Probability from which a binary answer is the positive class; one, or one per model (…).
 
         Returns:
             Answers by label name; a single label is called "".
@@ -150,19 +150,20 @@ class Target:
             ([1, 0], [[0.119, 0.881], [0.881, 0.119]])
         """
         outputs = np.asarray(outputs, dtype=np.float64)
+        n = outputs.shape[-2]
         if self.kind == "regression":
-            true = np.full(len(outputs), np.nan) if y is None else y[:, 0].astype(np.float64)
-            return {"": Answers(true, self._from_learned(outputs[:, 0]))}
+            true = np.full(n, np.nan) if y is None else y[:, 0].astype(np.float64)
+            return {"": Answers(true, self._from_learned(outputs[..., 0]))}
         if self.kind == "multiclass":
             p = _softmax(outputs)
-            return {"": Answers(_codes_of(y, 0, len(p)), p.argmax(axis=1).astype(np.int64), self.classes[0], p)}
-        positive = _sigmoid(outputs)
+            return {"": Answers(_codes_of(y, 0, n), p.argmax(axis=-1).astype(np.int64), self.classes[0], p)}
+        positive, least = _sigmoid(outputs), np.asarray(threshold)[..., None]
         return {
             name: Answers(
-                _codes_of(y, i, len(positive)),
-                (positive[:, i] >= threshold).astype(np.int64),
+                _codes_of(y, i, n),
+                (positive[..., i] >= least).astype(np.int64),
                 self.classes[i],
-                np.column_stack([1 - positive[:, i], positive[:, i]]),
+                np.stack([1 - positive[..., i], positive[..., i]], axis=-1),
             )
             for i, name in enumerate(self.names)
         }
@@ -235,5 +236,5 @@ def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _softmax(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True), np.float64)
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True), np.float64)

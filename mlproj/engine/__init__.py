@@ -10,6 +10,7 @@ on:
 Nothing here imports torch into the process that hands out the jobs.
 """
 
+from mlproj.engine.choice import CREW as CREW
 from mlproj.engine.choice import engine_problems as engine_problems
 from mlproj.engine.choice import make_engine as make_engine
 from mlproj.engine.choice import warm_up as warm_up

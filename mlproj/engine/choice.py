@@ -11,26 +11,31 @@ from mlproj.errors import InvalidInput, Problem
 if TYPE_CHECKING:
     from mlproj.data import Dataset
 
-ENGINES = ("auto", "process")
+ENGINES = ("auto", "fleet", "process")
+CREW = 64
+"""Jobs that a worker of a fleet gets at a time."""
 MOST_WORKERS = 1024
 
 
-def make_engine(name: str, dataset: "Dataset", workers: int | None = None) -> AbstractEngine:
+def make_engine(name: str, dataset: "Dataset", workers: int | None = None, *, crew: int = CREW) -> AbstractEngine:
     """The engine to train on.
 
     Args:
-        name: process: a pool of worker processes; auto: this process where one worker is enough, else a pool.
+        name: process: a pool of worker processes; fleet: the same, each with many jobs at a time that train side by
+            side; auto: this process where one worker is enough, else a pool.
         dataset: What to train on.
         workers: Jobs that run at the same time; the cores of this machine when left out.
+        crew: Jobs that a worker of a fleet gets at a time.
 
     Raises:
         InvalidInput: For an unknown name, or fewer than one worker.
         MlprojError: When there is no room to lay out the data, or no process can be started.
     """
+    crew = crew if name == "fleet" else 1
     if _needs_pool(name, workers):
-        return Pool(dataset, workers=workers or cpu_count())
+        return Pool(dataset, workers=workers or cpu_count(), crew=crew)
     end_waiting()
-    return Here(dataset)
+    return Here(dataset, crew=crew)
 
 
 def warm_up(name: str = "process", workers: int | None = None) -> None:
@@ -57,12 +62,12 @@ def engine_problems(name: str, workers: int | None) -> list[Problem]:
 
     Example:
         >>> print(engine_problems("cluster", 0)[0])
-        --engine: 'cluster' is not known; auto and process are
+        --engine: 'cluster' is not known; auto, fleet and process are
           Leave it out for auto.
     """
     problems = []
     if name not in ENGINES:
-        message = f"{name!r} is not known; {' and '.join(ENGINES)} are"
+        message = f"{name!r} is not known; {', '.join(ENGINES[:-1])} and {ENGINES[-1]} are"
         problems.append(Problem("--engine", message, "Leave it out for auto."))
     if workers is not None and not 1 <= workers <= MOST_WORKERS:
         message = f"{workers} is no number of processes"

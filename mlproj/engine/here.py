@@ -1,10 +1,11 @@
-"""The engine that trains in this process, one job after the other."""
+"""The engine that trains in this process, one job or one crew after the other."""
 
 from collections.abc import Collection, Generator, Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mlproj.engine.engine import AbstractEngine
-from mlproj.engine.watch import Board, Watch, attempt
+from mlproj.engine.watch import Board, Watch
 from mlproj.records import Failure, Fit, Job, OnRung
 
 if TYPE_CHECKING:
@@ -16,13 +17,14 @@ class Here(AbstractEngine):
 
     Args:
         dataset: What to train on.
+        crew: Jobs that are taken at a time, and trained side by side where they go together.
     """
 
-    name = "process"
     workers = 1
 
-    def __init__(self, dataset: "Dataset") -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: "Dataset", *, crew: int = 1) -> None:
+        self._dataset, self._crew = dataset, crew
+        self.name = "process" if crew == 1 else "fleet"
 
     def evaluate(
         self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
@@ -33,18 +35,24 @@ class Here(AbstractEngine):
             KeyboardInterrupt: When Ctrl-C ends a training.
         """
         board = None if on_epoch is None else Board(on_epoch)
-        for position, job in enumerate(jobs):
-            yield position, self._run(position, job, board, rungs)
+        queue = enumerate(jobs)
+        while crew := dict(islice(queue, self._crew)):
+            yield from self._run(crew, board, rungs)
 
-    def _run(self, position: int, job: Job, board: Board | None, rungs: Collection[int]) -> Fit | Failure:
+    def _run(
+        self, crew: Mapping[int, Job], board: Board | None, rungs: Collection[int]
+    ) -> Generator[tuple[int, Fit | Failure]]:
+        from mlproj.fleet import train_crew
+
         dropped: set[int] = set()
 
-        def report(epoch: int, values: Mapping[str, float]) -> None:
+        def report(position: int, epoch: int, values: Mapping[str, float]) -> None:
             if board is not None:
                 dropped.update(board.tell(position, epoch, values))
 
-        watch = Watch(job.budget, report=report, rungs=rungs, is_dropped=lambda: position in dropped)
-        result = attempt(lambda: job, self._dataset, watch)
-        if isinstance(result, Fit) and result.outcome.kind == "interrupted" and not watch.is_over:
-            raise KeyboardInterrupt  # `fit` takes Ctrl-C as the wish to keep what it has; here it ends everything
-        return result
+        budgets = {position: job.budget for position, job in crew.items() if job.budget is not None}
+        watch = Watch(budgets, report=report, rungs=rungs, is_dropped=dropped.__contains__)
+        for position, result in train_crew(crew, self._dataset, on_epoch=watch):
+            if isinstance(result, Fit) and result.outcome.kind == "interrupted" and position not in watch.over:
+                raise KeyboardInterrupt  # `fit` takes Ctrl-C as the wish to keep what it has; here it ends everything
+            yield position, result

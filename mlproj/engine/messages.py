@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from mlproj.records import Failure, Fit
+
 
 class Setup(NamedTuple):
     """To a new worker.
@@ -17,18 +19,16 @@ class Setup(NamedTuple):
 
 
 class Order(NamedTuple):
-    """To a worker: train this.
+    """To a worker: train these.
 
     Attributes:
-        position: Position among the jobs.
-        job: The pickled job; it is unpickled where an exception is the job's result.
-        budget: Seconds that it may compute; None for no limit.
+        jobs: Pickled jobs by position; each is unpickled where an exception is its result.
+        budgets: Seconds that they may compute, by position; those without a limit are left out.
         rungs: Epochs after which to report, every epoch when empty; None for no reports.
     """
 
-    position: int
-    job: bytes
-    budget: float | None
+    jobs: Mapping[int, bytes]
+    budgets: Mapping[int, float]
     rungs: Collection[int] | None
 
 
@@ -39,7 +39,15 @@ class Drop(NamedTuple):
 
 
 class Rung(NamedTuple):
-    """From a worker: values by ``SPLIT/METRIC`` of its job after an epoch."""
+    """From a worker: values by ``SPLIT/METRIC`` of one of its jobs after an epoch."""
 
+    position: int
     epoch: int
     values: Mapping[str, float]
+
+
+class Result(NamedTuple):
+    """From a worker: what came of one of its jobs."""
+
+    position: int
+    result: Fit | Failure

@@ -5,14 +5,15 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from mlproj.engine.engine import AbstractEngine, cpu_count
-from mlproj.engine.messages import Drop, Order, Rung, Setup
+from mlproj.engine.messages import Drop, Order, Result, Setup
 from mlproj.engine.server import ForkServer, ServerError, take_server
 from mlproj.engine.shared import write_shared
 from mlproj.engine.watch import Board
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _DEATHS = 2
 """Workers that a job may cost before it is given up."""
-Result = tuple[int, Fit | Failure]
+Outcome = tuple[int, Fit | Failure]
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class _Task:
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker process, and what it does."""
+    """A worker process, and what it does: its tasks by position."""
 
     connection: Connection
     pid: int
     server: ForkServer
-    task: _Task
+    tasks: dict[int, _Task] = field(default_factory=dict)
     began: float = 0.0
 
     def end(self) -> int | None:
@@ -60,15 +61,15 @@ class Pool(AbstractEngine):
     Args:
         dataset: What to train on; all workers share one copy.
         workers: Most workers at the same time.
+        crew: Jobs that a worker gets at a time, and trains side by side where they go together.
 
     Raises:
         MlprojError: When there is no room to lay out the data, or no process can be started.
     """
 
-    name = "process"
-
-    def __init__(self, dataset: "Dataset", *, workers: int) -> None:
-        self.workers = workers
+    def __init__(self, dataset: "Dataset", *, workers: int, crew: int = 1) -> None:
+        self.workers, self._crew = workers, crew
+        self.name = "process" if crew == 1 else "fleet"
         self._threads = max(1, cpu_count() // workers)
         self._data = write_shared(dataset)
         self._server = take_server()
@@ -78,7 +79,7 @@ class Pool(AbstractEngine):
 
     def evaluate(
         self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
-    ) -> Generator[Result]:
+    ) -> Generator[Outcome]:
         """Trains jobs on all workers; results come in the order in which they end.
 
         A free worker gets its next job before the result it brought is handed out, so that none waits for whoever
@@ -89,7 +90,7 @@ class Pool(AbstractEngine):
         tasks = (_Task(position, job) for position, job in enumerate(jobs))
         board = None if on_epoch is None else Board(on_epoch)
         asked = None if on_epoch is None else tuple(rungs)
-        results: list[Result] = []
+        results: list[Outcome] = []
         try:
             while True:
                 results += self._collect(board, patience=0.0 if results else None)
@@ -113,42 +114,59 @@ class Pool(AbstractEngine):
         self._data.close()
 
     def _feed(self, tasks: Iterator[_Task], rungs: Collection[int] | None) -> None:
-        """Gives every free worker a job, for as long as there are jobs."""
+        """Gives every free worker jobs, for as long as there are any."""
         while len(self._running) < self.workers:
-            task = self._again.pop() if self._again else next(tasks, None)
-            if task is None:
+            crews = self._next_crews(tasks)
+            if not crews:
                 return
-            order = Order(task.position, pickle.dumps(task.job), task.job.budget, rungs)
-            worker = self._find_worker(task)
-            worker.task, worker.began = task, time.monotonic()
-            self._running.append(worker)
-            with suppress(OSError):  # a worker that is dead by now shows so when its result is awaited
-                worker.connection.send(order)
+            for crew in crews:
+                self._order(crew, rungs)
 
-    def _find_worker(self, task: _Task) -> _Worker:
+    def _next_crews(self, tasks: Iterator[_Task]) -> list[list[_Task]]:
+        """One list of tasks per free worker; a task whose worker has died goes alone, for it may be why."""
+        if self._again:
+            return [[self._again.pop()]]
+        free = self.workers - len(self._running)
+        if self._crew == 1:
+            task = next(tasks, None)
+            return [] if task is None else [[task]]
+        from mlproj.fleet import deal
+
+        return deal([(task, task.job) for task in islice(tasks, self._crew * free)], free)
+
+    def _order(self, crew: Sequence[_Task], rungs: Collection[int] | None) -> None:
+        budgets = {task.position: task.job.budget for task in crew if task.job.budget is not None}
+        order = Order({task.position: pickle.dumps(task.job) for task in crew}, budgets, rungs)
+        worker = self._find_worker()
+        worker.tasks, worker.began = {task.position: task for task in crew}, time.monotonic()
+        self._running.append(worker)
+        with suppress(OSError):  # a worker that is dead by now shows so when its result is awaited
+            worker.connection.send(order)
+
+    def _find_worker(self) -> _Worker:
         while self._idle:
             worker = self._idle.pop()
             if not worker.connection.poll():
                 return worker
             worker.end()  # an idle worker has nothing to say: what can be read is its end
         try:
-            return self._hire(task)
+            return self._hire()
         except ServerError:
             self._server.close()
             self._server = ForkServer()
-            return self._hire(task)
+            return self._hire()
 
-    def _hire(self, task: _Task) -> _Worker:
+    def _hire(self) -> _Worker:
         ours, theirs = multiprocessing.Pipe()
         with theirs:
-            worker = _Worker(ours, self._server.fork(theirs.fileno(), self._data.fileno()), self._server, task)
+            worker = _Worker(ours, self._server.fork(theirs.fileno(), self._data.fileno()), self._server)
         with suppress(OSError):
             ours.send(Setup(self._threads, list(sys.path)))
         return worker
 
-    def _collect(self, board: Board | None, patience: float | None) -> list[Result]:
+    def _collect(self, board: Board | None, patience: float | None) -> list[Outcome]:
         """Hears the workers that have something to say; waits for the first, at most so many seconds."""
-        results: list[Result] = []
+        results: list[Outcome] = []
         spoke = wait([worker.connection for worker in self._running], patience) if self._running else []
         for worker in [worker for worker in self._running if worker.connection in spoke]:
             try:
@@ -156,32 +174,36 @@ class Pool(AbstractEngine):
             except (EOFError, OSError):
                 results += self._bury(worker)
                 continue
-            if not isinstance(message, Rung):
-                self._running.remove(worker)
-                self._idle.append(worker)
-                results.append((worker.task.position, message))
+            if isinstance(message, Result):
+                del worker.tasks[message.position]
+                results.append((message.position, message.result))
+                if not worker.tasks:
+                    self._running.remove(worker)
+                    self._idle.append(worker)
             elif board is not None:
-                self._drop(board.tell(worker.task.position, *message))
+                self._drop(board.tell(*message))
         return results
 
     def _drop(self, positions: Collection[int]) -> None:
         for worker in self._running:
-            if worker.task.position in positions:
+            for position in worker.tasks.keys() & positions:
                 with suppress(OSError):
-                    worker.connection.send(Drop(worker.task.position))
+                    worker.connection.send(Drop(position))
 
-    def _bury(self, worker: _Worker) -> list[Result]:
-        """Has the job of a dead worker done again, or gives it up."""
+    def _bury(self, worker: _Worker) -> list[Outcome]:
+        """Has the jobs of a dead worker done again, or gives them up."""
         self._running.remove(worker)
         code = worker.end()
-        task = replace(worker.task, deaths=worker.task.deaths + 1)
-        if task.deaths >= _DEATHS:
-            return [(task.position, Failure(_explain(code, self.workers)))]
-        if task.job.budget is not None:
-            left = max(0.0, task.job.budget - (time.monotonic() - worker.began))
-            task = replace(task, job=replace(task.job, budget=left))
-        self._again.append(task)
-        return []
+        given_up: list[Outcome] = []
+        for task in worker.tasks.values():
+            if task.deaths + 1 >= _DEATHS:
+                given_up.append((task.position, Failure(_explain(code, self.workers))))
+                continue
+            job = task.job
+            if job.budget is not None:
+                job = replace(job, budget=max(0.0, job.budget - (time.monotonic() - worker.began)))
+            self._again.append(replace(task, job=job, deaths=task.deaths + 1))
+        return given_up
 
 
 def _explain(code: int | None, workers: int) -> str:

@@ -11,10 +11,11 @@ from queue import SimpleQueue
 import torch
 
 from mlproj.data import Dataset
-from mlproj.engine.messages import Drop, Order, Rung, Setup
+from mlproj.engine.messages import Drop, Order, Result, Rung, Setup
 from mlproj.engine.shared import read_shared
-from mlproj.engine.watch import Watch, attempt
-from mlproj.records import Failure, Fit
+from mlproj.engine.watch import Watch
+from mlproj.fleet import train_crew
+from mlproj.records import Job, describe
 
 
 class Inbox:
@@ -60,19 +61,27 @@ def work(connection_file: int, data_file: int) -> None:
         torch.set_num_threads(setup.threads)
         dataset, inbox = read_shared(data_file), Inbox(connection)
         while True:
-            connection.send(_carry_out(inbox.orders.get(), dataset, inbox, connection))
+            _carry_out(inbox.orders.get(), dataset, inbox, connection)
     except (EOFError, ConnectionError):
         os._exit(0)  # the driver is gone
 
 
-def _carry_out(order: Order, dataset: Dataset, inbox: Inbox, connection: Connection) -> Fit | Failure:
-    def report(epoch: int, values: Mapping[str, float]) -> None:
-        connection.send(Rung(epoch, values))
+def _carry_out(order: Order, dataset: Dataset, inbox: Inbox, connection: Connection) -> None:
+    jobs: dict[int, Job] = {}
+    for position, content in order.jobs.items():
+        try:
+            jobs[position] = pickle.loads(content)  # noqa: S301  # written by our own driver
+        except Exception as error:  # noqa: BLE001  # of a module that this process cannot import
+            connection.send(Result(position, describe(error)))
+
+    def report(position: int, epoch: int, values: Mapping[str, float]) -> None:
+        connection.send(Rung(position, epoch, values))
 
     watch = Watch(
-        order.budget,
+        order.budgets,
         report=None if order.rungs is None else report,
         rungs=order.rungs or (),
-        is_dropped=lambda: order.position in inbox.dropped,
+        is_dropped=inbox.dropped.__contains__,
     )
-    return attempt(lambda: pickle.loads(order.job), dataset, watch)  # noqa: S301  # written by our own driver
+    for position, result in train_crew(jobs, dataset, on_epoch=watch):
+        connection.send(Result(position, result))

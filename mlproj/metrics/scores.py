@@ -96,6 +96,25 @@ def measure(
         >>> measure(["error", "f1"], answers)
         {'error': 0.333..., 'f1': 0.666...}
     """
+    return {name: float(values) for name, values in measure_many(names, labels, weight).items()}
+
+
+def measure_many(
+    names: Sequence[str], labels: Answers | Mapping[str, Answers], weight: NDArray[Any] | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Values of several metrics for each of many models at once; otherwise as `measure`.
+
+    Args:
+        names: Metrics.
+        labels: The answers with leading axes (…), by label where there are several.
+        weight: Weight of each example (N,).
+
+    Returns:
+        Values (…) by metric, in the order asked.
+
+    Raises:
+        InvalidInput: When a metric does not suit a label, or nothing can be computed.
+    """
     several = {"": labels} if isinstance(labels, Answers) else labels
     problems = {metric_problem(n, a.classes, has_p=a.p is not None) for a in several.values() for n in names}
     if found := sorted(problems - {None}, key=str):
@@ -103,7 +122,7 @@ def measure(
     answered = [a for a in several.values() if a.known.any()] or list(several.values())
     what = ", ".join(names)
     evidence = [gather(what, answers, weight) for answers in answered]
-    return {name: _mean_of_known([float(compute(name, each)) for each in evidence]) for name in names}
+    return {name: _mean_of_known([compute(name, each) for each in evidence]) for name in names}
 
 
 def as_loss(name: str, value: float) -> float:
@@ -116,9 +135,13 @@ def as_loss(name: str, value: float) -> float:
     return value if name in LOSSES else 1 - value
 
 
-def _mean_of_known(values: Sequence[float]) -> float:
-    known = [value for value in values if not np.isnan(value)]
-    return float(np.mean(known)) if known else float("nan")
+def _mean_of_known(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    if len(values) == 1:
+        return np.asarray(values[0], dtype=np.float64)
+    every = np.stack(values)
+    known = ~np.isnan(every)
+    total = np.where(known, every, 0.0).sum(axis=0)
+    return np.divide(total, known.sum(axis=0), out=np.full(total.shape, np.nan), where=known.any(axis=0))
 
 
 def gather_for(name: str, answers: Answers, weight: NDArray[Any] | None = None) -> Evidence:

@@ -27,6 +27,7 @@ from mlproj.records.job import Evaluate as Evaluate
 from mlproj.records.job import Failure as Failure
 from mlproj.records.job import Job as Job
 from mlproj.records.job import OnRung as OnRung
+from mlproj.records.job import describe as describe
 from mlproj.records.ladder import Gap as Gap
 from mlproj.records.ladder import Ladder as Ladder
 from mlproj.records.ladder import Remedy as Remedy

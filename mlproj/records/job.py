@@ -1,11 +1,13 @@
 """A training to be done (`Job`), and what stands in for a `Fit` when it fails (`Failure`)."""
 
+import traceback
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from mlproj.errors import MlprojError
 from mlproj.records.fit import Fit
 from mlproj.spec.project import Project
 
@@ -38,6 +40,20 @@ class Failure:
 
     reason: str
     trace: str = ""
+
+
+def describe(error: Exception) -> Failure:
+    r"""An exception as the result of a job.
+
+    Example:
+        >>> describe(TypeError("no such thing\nas this")).reason
+        'TypeError: no such thing'
+    """
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, MlprojError):
+        return Failure(str(error), trace)
+    lines = str(error).strip().splitlines()
+    return Failure(": ".join([type(error).__name__, *lines[:1]]), trace)
 
 
 OnRung = Callable[[int, Mapping[int, Mapping[str, float]]], Collection[int]]

@@ -29,10 +29,21 @@ class Examples:
     def __len__(self) -> int:
         return len(self.x)
 
-    def take(self, rows: Index) -> "Examples":
+    def members(self, members: Sequence[int]) -> "Examples":
+        """The examples of some members of a stack [M, N, …]."""
+        rows = torch.tensor(list(members), device=self.x.device)
+        return self.take(rows)
+
+    def take(self, rows: Tensor) -> "Examples":
         """The examples at `rows`, with the leading axis M."""
         weight = None if self.weight is None else self.weight[rows]
         return Examples(self.x[rows], self.y[rows], weight)
+
+    def take_own(self, rows: Index) -> "Examples":
+        """The examples at `rows` of each member's own [M, N, …]."""
+        member = torch.arange(len(rows), device=rows.device).unsqueeze(1)
+        weight = None if self.weight is None else self.weight[member, rows]
+        return Examples(self.x[member, rows], self.y[member, rows], weight)
 
     def slice(self, start: int, stop: int) -> "Examples":
         """Some examples of a stack [M, B, …], as views."""
@@ -81,12 +92,14 @@ def batches(examples: Examples, order: Index, ends: Sequence[int]) -> Iterator[E
         order: Their order for each member.
         ends: Where each batch ends, from `batch_ends`.
     """
-    values_per_row = max(1, examples.x[0].numel() * len(order))
+    is_shared = examples.x.ndim == 2
+    values_per_row = max(1, examples.x.shape[-1] * len(order))
     start, held_from, held = 0, 0, None
     for number, end in enumerate(ends):
         if held is None or end - held_from > held.x.shape[1]:
             room = start + max(end - start, _CHUNK_VALUES // values_per_row)
             until = max(stop for stop in ends[number:] if stop <= room)
-            held, held_from = examples.take(order[:, start:until].to(examples.x.device)), start
+            rows = order[:, start:until].to(examples.x.device)
+            held, held_from = examples.take(rows) if is_shared else examples.take_own(rows), start
         yield held.slice(start - held_from, end - held_from)
         start = end

@@ -1,6 +1,6 @@
 """How a model does on the splits that may be seen: in evaluation mode, in large batches, by the project's metrics.
 
-N examples of a split, K outputs. What is examined is one model: a stack of M = 1.
+N examples of a split, K outputs, M models at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from mlproj.data import Dataset, Part
 from mlproj.metrics import choose_threshold, measure, needs_threshold, rank_key
 from mlproj.metrics.contract import RankKey
 from mlproj.metrics.evidence import RESOURCES
+from mlproj.metrics.scores import measure_many
 from mlproj.records import Answers, Predictions
 from mlproj.spec.project import Project
 from mlproj.training.batches import Examples
@@ -36,11 +37,12 @@ def run_model(model: StackedModel, x: Tensor) -> Tensor:
 
     Args:
         model: The stack; it is left in evaluation mode.
-        x: Features [N, F] on its device.
+        x: Features [N, F] on its device, or [M, N, F].
     """
     model.eval()
+    rows_at_once = max(1, _ROWS_AT_ONCE // model.n_models)
     with torch.no_grad():
-        return torch.cat([model(rows) for rows in torch.split(x, _ROWS_AT_ONCE)], dim=1)
+        return torch.cat([model(rows) for rows in torch.split(x, rows_at_once, dim=x.ndim - 2)], dim=1)
 
 
 def metric_names(project: Project) -> tuple[str, ...]:
@@ -74,16 +76,25 @@ class Examination:
 
 
 class Examiner:
-    """Examines a model on train (a fixed sample where it is large), train-dev and dev.
+    """Examines the members of a stack on train (a fixed sample where it is large), train-dev and dev.
 
     Args:
-        project: A resolved project.
+        project: A resolved project; members may differ in everything that no metric, label or split depends on.
         dataset: Its data.
         objective: The loss, which breaks ties of the metric.
-        device: Where the model is.
+        device: Where the models are.
+        rows: For each member, positions in the training set of its own training examples that are looked at; None when
+            all members look at the same.
     """
 
-    def __init__(self, project: Project, dataset: Dataset, objective: Objective, device: torch.device) -> None:
+    def __init__(
+        self,
+        project: Project,
+        dataset: Dataset,
+        objective: Objective,
+        device: torch.device,
+        rows: Sequence[Array] | None = None,
+    ) -> None:
         self.project = project
         self.dataset = dataset
         self.target = dataset.target
@@ -91,52 +102,111 @@ class Examiner:
         self.device = device
         self.names = metric_names(project)
         self.parts = sample_parts(dataset.parts, EPOCH_SAMPLE, project.seed)
+        self.trains = None if rows is None else [take_rows(dataset.parts["train"], each) for each in rows]
         self.examples = {name: make_examples(part, dataset.target, device) for name, part in self.parts.items()}
+        if rows is not None:
+            every = make_examples(dataset.parts["train"], dataset.target, device)
+            self.examples["train"] = every.take(torch.from_numpy(np.stack(rows)).to(device))
         self.judged_by = next((name for name in ("dev", "train_dev") if name in self.parts), None)
 
-    def examine(self, model: StackedModel) -> Examination:
-        """The model's values on every split, and its rank.
+    def keep(self, members: Sequence[int]) -> None:
+        """Goes on with some members of the stack, by position."""
+        self.objective = self.objective.keep(members)
+        if self.trains is not None:
+            self.trains = [self.trains[m] for m in members]
+            self.examples["train"] = self.examples["train"].members(members)
+
+    def examine(self, model: StackedModel) -> tuple[Examination, ...]:
+        """The values of each member on every split, and its rank.
 
         Args:
-            model: A stack of one.
+            model: The stack.
         """
         outputs = {name: run_model(model, examples.x) for name, examples in self.examples.items()}
-        raw = {name: values[0].double().cpu().numpy() for name, values in outputs.items()}
         losses = {name: self._loss(values, self.examples[name]) for name, values in outputs.items()}
-        if not all(np.isfinite(values).all() for values in raw.values()):
-            return Examination({}, None, None, is_finite=False)
-        threshold = self.choose(raw[self.judged_by or "train"])
-        answers = {name: self.decode(values, self.parts[name], threshold) for name, values in raw.items()}
-        if not all(is_finite(labels) for labels in answers.values()):
-            return Examination({}, None, None, is_finite=False)
-        values = {}
-        for name, labels in answers.items():
-            if name != "train":
-                values[f"{name}/loss"] = losses[name]
-            measured = measure_part(self.names, labels, self.parts[name])
-            values |= {f"{name}/{metric}": value for metric, value in measured.items()}
-        return Examination(values, self._rank(values), threshold, train_loss=losses["train"])
+        raw = {name: values.double().cpu().numpy() for name, values in outputs.items()}
+        sound = np.logical_and.reduce([np.isfinite(values).all(axis=(1, 2)) for values in raw.values()])
+        if self.target.kind == "regression":  # on a log scale an overflow shows only in the answers
+            sound &= np.logical_and.reduce([self._are_numbers(values) for values in raw.values()])
+        members = np.flatnonzero(sound)
+        found = [Examination({}, None, None, is_finite=False)] * model.n_models
+        if len(members):
+            if not sound.all():
+                raw = {name: values[members] for name, values in raw.items()}
+            thresholds = self.choose(raw[self.judged_by or "train"], members)
+            values = self._values(raw, thresholds, members)
+            for at, member in enumerate(members):
+                own: dict[str, float] = {}
+                for name in raw:
+                    if name != "train":
+                        own[f"{name}/loss"] = float(losses[name][member])
+                    own |= {key: float(column[at]) for key, column in values[name].items()}
+                threshold = None if thresholds is None else float(thresholds[at])
+                train_loss = float(losses["train"][member])
+                found[member] = Examination(own, self._rank(own), threshold, train_loss=train_loss)
+        return tuple(found)
 
-    def choose(self, outputs: Array) -> float | None:
-        """The threshold of a binary label: the project's number, the best on the judging split, or 0.5."""
-        metric, part = self.project.metric, self.parts[self.judged_by or "train"]
+    def choose(self, outputs: Array, members: Array) -> NDArray[np.float64] | None:
+        """The threshold of a binary label for each member: the project's number, the best on the judging split, or 0.5.
+
+        Args:
+            outputs: Raw outputs on the judging split (M, N, K).
+            members: Positions of these members in the stack (M,).
+        """
+        metric = self.project.metric
         if self.target.kind != "binary":
             return None
         if metric.threshold != "auto":
-            return metric.threshold
+            return np.full(len(outputs), metric.threshold)
         optimize = metric.optimize or "error"
         if len(self.target.labels) > 1 or not needs_threshold(optimize, metric.satisfy):
-            return 0.5
-        (answers,) = self.decode(outputs, part, 0.5).values()
-        assert answers.p is not None
-        return choose_threshold(answers.p[:, 1], answers.y_true, part.weight, optimize, metric.satisfy)
+            return np.full(len(outputs), 0.5)
+        found = []
+        for own, member in zip(outputs, members, strict=True):
+            part = self._part(self.judged_by or "train", member)
+            (answers,) = self.decode(own, part, 0.5).values()
+            assert answers.p is not None
+            found.append(choose_threshold(answers.p[:, 1], answers.y_true, part.weight, optimize, metric.satisfy))
+        return np.array(found)
 
-    def decode(self, outputs: Array, part: Part, threshold: float | None) -> Mapping[str, Answers]:
-        """Outputs as answers in the labels' own terms."""
+    def decode(
+        self, outputs: Array, part: Part, threshold: float | NDArray[np.float64] | None
+    ) -> Mapping[str, Answers]:
+        """Outputs (…, N, K) as answers in the labels' own terms."""
         return self.target.decode(outputs, part.y, threshold=0.5 if threshold is None else threshold)
 
-    def _loss(self, outputs: Tensor, examples: Examples) -> float:
-        return float(self.objective(outputs, examples.y.unsqueeze(0)))
+    def _part(self, name: str, member: int) -> Part:
+        return self.trains[member] if name == "train" and self.trains is not None else self.parts[name]
+
+    def _values(
+        self, raw: Mapping[str, Array], thresholds: NDArray[np.float64] | None, members: Array
+    ) -> dict[str, dict[str, Array]]:
+        """Values (M,) by split and by ``SPLIT/METRIC``."""
+        found = {}
+        for name, outputs in raw.items():
+            if name == "train" and self.trains is not None:
+                each = [
+                    measure_part(self.names, self.decode(own, self.trains[m], _at(thresholds, k)), self.trains[m])
+                    for k, (own, m) in enumerate(zip(outputs, members, strict=True))
+                ]
+                columns = {metric: np.array([own[metric] for own in each]) for metric in self.names}
+            else:
+                answers = self.decode(outputs, self.parts[name], thresholds)
+                with np.errstate(over="ignore"):
+                    columns = measure_many(self.names, answers, self.parts[name].weight)
+            found[name] = {f"{name}/{metric}": column for metric, column in columns.items()}
+        return found
+
+    def _are_numbers(self, outputs: Array) -> NDArray[np.bool_]:
+        with np.errstate(all="ignore"):
+            (answers,) = self.target.decode(outputs, None).values()
+        return np.asarray(np.isfinite(answers.y_pred).all(axis=-1), dtype=np.bool_)
+
+    def _loss(self, outputs: Tensor, examples: Examples) -> Array:
+        y = examples.y
+        if examples.x.ndim == 2:
+            y = y.expand(len(outputs), *y.shape)
+        return np.asarray(self.objective(outputs, y).double().cpu().numpy())
 
     def _rank(self, values: Mapping[str, float]) -> RankKey | None:
         if self.judged_by is None:
@@ -148,6 +218,10 @@ class Examiner:
         return rank_key(own, metric.optimize or self.names[0], limits, own["loss"])
 
 
+def _at(thresholds: NDArray[np.float64] | None, k: int) -> float | None:
+    return None if thresholds is None else float(thresholds[k])
+
+
 class Seen(TypedDict):
     """What is known of a trained model by its answers."""
 
@@ -155,15 +229,19 @@ class Seen(TypedDict):
     metrics: Mapping[str, Mapping[str, float]]
 
 
-def look_back(model: StackedModel, examiner: Examiner, threshold: float | None) -> Seen:
+def look_back(
+    model: StackedModel, examiner: Examiner, threshold: float | None, *, dataset: Dataset | None = None, seed: int = 0
+) -> Seen:
     """Predictions on all splits that may be seen, and their metrics.
 
     Args:
         model: A stack of one, trained.
         examiner: What examined it.
         threshold: Probability from which the answer is the positive class.
+        dataset: Its data where its training examples are not those of the examiner.
+        seed: Its project's seed, of the sample of large training sets.
     """
-    parts = sample_parts(examiner.dataset.parts, STORED_SAMPLE, examiner.project.seed)
+    parts = sample_parts((dataset or examiner.dataset).parts, STORED_SAMPLE, seed)
     answers = {}
     for name, part in parts.items():
         outputs = run_model(model, to_tensor(part.x, examiner.device))[0].double().cpu().numpy()
@@ -200,9 +278,16 @@ def sample_parts(parts: Mapping[Any, Part], limit: int, seed: int) -> dict[str, 
     kept = {name: part for name, part in parts.items() if len(part)}
     train = kept["train"]
     if len(train) > limit:
-        order = torch.randperm(len(train), generator=generator(seed, "sample"))[:limit]
-        kept["train"] = take_rows(train, np.sort(order.numpy()))
+        kept["train"] = take_rows(train, sample_rows(len(train), limit, seed))
     return kept
+
+
+def sample_rows(n: int, limit: int, seed: int) -> NDArray[np.int64]:
+    """Positions of a fixed random sample of n examples, ascending; all of them up to the limit."""
+    if n <= limit:
+        return np.arange(n)
+    order = torch.randperm(n, generator=generator(seed, "sample"))[:limit]
+    return np.sort(order.numpy())
 
 
 def take_rows(part: Part, rows: Array) -> Part:

@@ -1,24 +1,29 @@
 """`fit`: from a project and its data to a trained model with everything later questions are asked of."""
 
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mlproj.data import Dataset
-from mlproj.records import Fit, History, Outcome
+from mlproj.records import Fit, History, Outcome, OutcomeKind
+from mlproj.spec.model import MLP, Model, Python
 from mlproj.spec.project import Project
 from mlproj.training import outcome
 from mlproj.training.device import choose_device, few_threads
-from mlproj.training.examine import Examiner, look_back, take_rows
-from mlproj.training.loop import Course, Loop, OnEpoch
+from mlproj.training.examine import EPOCH_SAMPLE, Examiner, look_back, sample_rows, take_rows
+from mlproj.training.loop import Course, Loop, Member, OnEpoch, OnEpochs
+from mlproj.training.objective import Objective
 from mlproj.training.once import fit_once
 from mlproj.training.resolve import resolve
 from mlproj.training.resources import measure_resources
-from mlproj.training.step import Learner, make_learner
+from mlproj.training.step import make_learner
 from mlproj.training.targets import loss_weights, make_examples, make_objective, to_tensor
-from mlproj.zoo import OwnEstimator, build_model, seeded, unstack
+from mlproj.zoo import OwnEstimator, StackedModel, build, build_model, build_padded, cut_out, seeded, unstack
 
 
 def fit(
@@ -49,10 +54,113 @@ def fit(
         InvalidInput: When spec and data do not go together.
     """
     begin = time.perf_counter()
-    if rows is not None:
-        dataset = replace(dataset, parts={**dataset.parts, "train": take_rows(dataset.parts["train"], rows)})
-    project = resolve(project, dataset)
+    own = dataset if rows is None else on_rows(dataset, rows)
+    project = resolve(project, own)
     seed = project.seed if seed is None else seed
+    if isinstance(project.model, Python):
+        return _fit_own(project, own, seed, on_epoch, begin)
+    ((_, fitted),) = fit_stack([Member(project, seed)], own, on_epoch=_alone(on_epoch))
+    return fitted
+
+
+def fit_stack(
+    members: Sequence[Member], dataset: Dataset, *, on_epoch: OnEpochs | None = None
+) -> Iterator[tuple[int, Fit]]:
+    """Trains models of one shape side by side; each comes out as it would alone.
+
+    Args:
+        members: The models: resolved projects that differ in nothing but seed, rows (as many for each), dropout, label
+            smoothing, initialisation and the values of `training:` that an optimiser takes one per member.
+        dataset: Their data.
+        on_epoch: Called after each epoch with (epoch, epochs, values of each member that still trains); may end some.
+
+    Yields:
+        Members by position as they end.
+    """
+    begin = time.perf_counter()
+    project = members[0].project
+    device = choose_device(project.training.device)
+    model = _build_stack(members, dataset).to(device)
+    objective = _objective_of(members, dataset, device)
+    learner = make_learner(model, objective, [member.project.training for member in members])
+    train, target = dataset.parts["train"], dataset.target
+    examples = make_examples(train, target, device, loss_weights(project, train, target))
+    rows = _own_rows(members)
+    if rows is not None:
+        examples = examples.take(torch.from_numpy(np.stack(rows)).to(device))
+    size = project.training.batch_size
+    n_rows = size if isinstance(size, int) else examples.x.shape[-2]
+    with few_threads(n_rows * learner.weights.theta.numel()):
+        examiner = Examiner(project, dataset, objective, device, _seen_rows(members, len(train)))
+        finish = _Finish(members, dataset, examiner, begin)
+        for m, course in Loop(members, learner, examples, examiner).run(on_epoch):
+            yield m, finish(m, course)
+
+
+def on_rows(dataset: Dataset, rows: NDArray[Any]) -> Dataset:
+    """The data set with some of its training examples, by position."""
+    return replace(dataset, parts={**dataset.parts, "train": take_rows(dataset.parts["train"], rows)})
+
+
+def _build_stack(members: Sequence[Member], dataset: Dataset) -> StackedModel:
+    shape = {"n_features": dataset.parts["train"].x.shape[1], "n_outputs": dataset.target.n_outputs}
+    seeds, specs = [member.seed for member in members], [member.project.model for member in members]
+    perceptrons = [spec for spec in specs if isinstance(spec, MLP)]
+    if len(set(specs)) > 1 and len(perceptrons) == len(specs):
+        return build_padded(perceptrons, **shape, seeds=seeds)
+    return build(specs[0], **shape, seeds=seeds)
+
+
+def _objective_of(members: Sequence[Member], dataset: Dataset, device: torch.device) -> Objective:
+    objective = make_objective(members[0].project, dataset)
+    shares = [member.project.training.label_smoothing for member in members]
+    if len(set(shares)) == 1:
+        return objective
+    return replace(objective, label_smoothing=torch.tensor(shares, device=device))
+
+
+def _own_rows(members: Sequence[Member]) -> list[NDArray[np.int64]] | None:
+    rows = [member.rows for member in members if member.rows is not None]
+    return rows or None
+
+
+def _seen_rows(members: Sequence[Member], n_train: int) -> list[NDArray[np.int64]] | None:
+    """The training examples that each member is looked at on; None where they are the same for all."""
+    if all(member.rows is None for member in members):
+        seeds = {member.project.seed for member in members}
+        if len(seeds) == 1 or n_train <= EPOCH_SAMPLE:
+            return None
+    every = np.arange(n_train)
+    return [
+        rows[sample_rows(len(rows), EPOCH_SAMPLE, member.project.seed)]
+        for member in members
+        for rows in [every if member.rows is None else member.rows]
+    ]
+
+
+class _Finish:
+    """Makes a `Fit` of a member that has ended: predictions, metrics and resources of the weights that were kept."""
+
+    def __init__(self, members: Sequence[Member], dataset: Dataset, examiner: Examiner, begin: float) -> None:
+        self._members, self._dataset, self._examiner, self._begin = members, dataset, examiner, begin
+        self._models: dict[Model, tuple[StackedModel, Mapping[str, float]]] = {}
+
+    def __call__(self, m: int, course: Course) -> Fit:
+        member, best, device = self._members[m], course.best, self._examiner.device
+        dataset, spec = self._dataset, member.project.model
+        shape = spec.model_copy(update={"dropout": 0.0}) if isinstance(spec, MLP) else spec
+        if shape not in self._models:  # what it costs to use is that of the architecture
+            alone = _build_stack([member], dataset).to(device)
+            x = to_tensor(dataset.parts["train"].x[:64], device)
+            self._models[shape] = alone, measure_resources(alone, x)
+        model, resources = self._models[shape]
+        model.load_state_dict(cut_out(best.state, model))
+        own = dataset if member.rows is None else on_rows(dataset, member.rows)
+        return make_fit(model, course, member.project, self._examiner, own, resources, self._begin)
+
+
+def _fit_own(project: Project, dataset: Dataset, seed: int, on_epoch: OnEpoch | None, begin: float) -> Fit:
+    """Trains a model of the user's own, which is alone."""
     train, target = dataset.parts["train"], dataset.target
     model = build_model(
         project, n_features=train.x.shape[1], n_outputs=target.n_outputs, seed=seed, columns=dataset.encoder.sizes
@@ -68,30 +176,59 @@ def fit(
     n_rows = size if isinstance(size, int) else len(examples)
     with few_threads(n_rows * learner.weights.theta.shape[1]), seeded(seed, "dropout", device=device):
         examiner = Examiner(project, dataset, objective, device)
-        course = Loop(project, learner, examples, examiner, seed).run(on_epoch)
-        return _finish(learner, course, examiner, begin)
+        ((_, course),) = Loop([Member(project, seed)], learner, examples, examiner).run(_alone(on_epoch))
+        model.load_state_dict({name: value.unsqueeze(0) for name, value in course.best.state.items()})
+        resources = measure_resources(model, to_tensor(train.x[:64], device))
+        return make_fit(model, course, project, examiner, dataset, resources, begin)
 
 
-def _finish(learner: Learner, course: Course, examiner: Examiner, begin: float) -> Fit:
-    """Predictions, metrics and resources of the weights that were kept."""
-    model, best = learner.model, course.best
-    model.load_state_dict(best.state)
-    threshold, device = best.examination.threshold, learner.weights.theta.device
+def _alone(on_epoch: OnEpoch | None) -> OnEpochs | None:
+    """What a stack of one calls after each epoch."""
+    if on_epoch is None:
+        return None
+
+    def heard(epoch: int, epochs: int, values: Mapping[int, Mapping[str, float]]) -> Mapping[int, OutcomeKind]:
+        kind = on_epoch(epoch, epochs, values[0])
+        return {} if kind is None else {0: kind}
+
+    return heard
+
+
+def make_fit(
+    model: StackedModel,
+    course: Course,
+    project: Project,
+    examiner: Examiner,
+    dataset: Dataset,
+    resources: Mapping[str, float],
+    begin: float,
+) -> Fit:
+    """All that came out of the training of one member.
+
+    Args:
+        model: A stack of one with the weights that were kept.
+        course: How its training went.
+        project: Its resolved project.
+        examiner: What examined it.
+        dataset: Its data, with the examples that it trained on as `train`.
+        resources: What it costs to use.
+        begin: When its training began, on `time.perf_counter`.
+    """
+    threshold = course.best.examination.threshold
     return Fit(
         weights=unstack(model)[0],
         history=History({name: tuple(values) for name, values in course.history.items()}),
-        outcome=_outcome(course, examiner),
-        best_epoch=best.epoch,
+        outcome=_outcome(course, project, examiner.judged_by),
+        best_epoch=course.best.epoch,
         threshold=threshold,
-        resources=measure_resources(model, to_tensor(examiner.dataset.parts["train"].x[:64], device)),
-        **look_back(model, examiner, threshold),
+        resources=resources,
+        **look_back(model, examiner, threshold, dataset=dataset, seed=project.seed),
         seconds=time.perf_counter() - begin,
     )
 
 
-def _outcome(course: Course, examiner: Examiner) -> Outcome:
+def _outcome(course: Course, project: Project, judged_by: str | None) -> Outcome:
     """Why the training ended, in words."""
-    project, judged_by = examiner.project, examiner.judged_by
     stopping = project.training.early_stopping
     optimize = project.metric.optimize or ""
     assert isinstance(project.training.epochs, int)

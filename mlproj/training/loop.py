@@ -1,9 +1,15 @@
-"""The loop: epochs of updates, an examination after each, the best weights kept, and a reason for the end."""
+"""The loop: epochs of updates, an examination after each, the best weights kept, and a reason for each member's end.
 
-from collections.abc import Callable, Mapping
+M models of one shape train side by side; a model trained alone is M = 1. Members that have ended leave the stack, so
+that the others go on faster.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mlproj.metrics.contract import RankKey
@@ -13,11 +19,28 @@ from mlproj.training.batches import Examples, batch_ends, batches, make_orders, 
 from mlproj.training.examine import Examination, Examiner
 from mlproj.training.outcome import has_risen, non_finite_loss
 from mlproj.training.schedules import factors
-from mlproj.training.step import Learner, step
+from mlproj.training.step import Learner, keep_members, step
 
 OnEpoch = Callable[[int, int, Mapping[str, float]], OutcomeKind | None]
 """Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``); an answer ends the training: `pruned` where
 others do better, `interrupted` when its time is up."""
+OnEpochs = Callable[[int, int, Mapping[int, Mapping[str, float]]], Mapping[int, OutcomeKind]]
+"""The same for a stack, with the values of the members that still train by number; answers which of them end."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the models of a stack.
+
+    Attributes:
+        project: Its resolved project.
+        seed: Seed of its weights, batches and dropout.
+        rows: Positions in the training set that it trains on; None for all.
+    """
+
+    project: Project
+    seed: int
+    rows: NDArray[np.int64] | None = None
 
 
 @dataclass
@@ -25,7 +48,7 @@ class Best:
     """The weights to keep, and how they did.
 
     Attributes:
-        state: A copy of parameters and buffers.
+        state: A copy of parameters and buffers, without the axis of models.
         epoch: Epoch after which they were seen; 0 for the initial weights.
         examination: What was seen then.
     """
@@ -42,10 +65,11 @@ class Best:
 
 @dataclass
 class Course:
-    """How far a training is.
+    """How far the training of one member is.
 
     Attributes:
         best: The weights to keep.
+        untrained: The initial weights.
         history: Values by ``SPLIT/METRIC``, one per finished epoch.
         end: Why it ended; None while it goes on.
         seen: For a divergence: what was seen; for an interruption: what stopped it.
@@ -55,6 +79,7 @@ class Course:
     """
 
     best: Best
+    untrained: Best
     history: dict[str, list[float]] = field(default_factory=dict)
     end: OutcomeKind | None = None
     seen: str = ""
@@ -62,120 +87,171 @@ class Course:
     updates: int = 0
     train_loss: float = float("nan")
 
+    def diverge(self, seen: str) -> None:
+        """Ends it because the numbers explode."""
+        self.end, self.seen = "diverged", seen
+
+    def note(self, values: Mapping[str, float]) -> None:
+        """Writes down what an epoch brought."""
+        for name, value in values.items():
+            self.history.setdefault(name, []).append(value)
+
+    def settle(self) -> None:
+        """Decides in the end which weights are kept."""
+        before = self.untrained.examination
+        if self.end not in ("interrupted", "pruned") and has_risen(self.train_loss, before.train_loss):
+            self.diverge(f"the training loss rose from {before.train_loss:.4g} to {self.train_loss:.4g}")
+        if self.end == "diverged" and before.key and self.best.key and before.key > self.best.key:
+            self.best = self.untrained  # worse than no training at all is not worth keeping
+
 
 class Loop:
-    """Trains one model.
+    """Trains the members of a stack.
 
     Args:
-        project: A resolved project.
-        learner: The model, a stack of one, with its optimiser.
-        examples: The training set.
-        examiner: What looks at the model after each epoch.
-        seed: Seed of the batches.
+        members: The models, with resolved projects that agree in epochs, batch size and data; one per model.
+        learner: The stack with its optimiser.
+        examples: The training set; with leading axis M where members train on examples of their own.
+        examiner: What looks at the models after each epoch.
     """
 
-    def __init__(self, project: Project, learner: Learner, examples: Examples, examiner: Examiner, seed: int) -> None:
-        self.project = project
+    def __init__(self, members: Sequence[Member], learner: Learner, examples: Examples, examiner: Examiner) -> None:
+        self.members = tuple(members)
         self.learner = learner
         self.examples = examples
         self.examiner = examiner
-        self.orders = make_orders([seed])
-        training = project.training
-        size = training.batch_size if isinstance(training.batch_size, int) else len(examples)
-        self.ends = batch_ends(len(examples), size)
+        self.orders = make_orders([member.seed for member in members])
+        training = members[0].project.training
+        self.n_examples = examples.x.shape[-2]
+        size = training.batch_size if isinstance(training.batch_size, int) else self.n_examples
+        self.ends = batch_ends(self.n_examples, size)
         assert training.epochs != "auto"
         self.n_epochs = training.epochs
-        rates = factors(training.schedule, n_epochs=self.n_epochs, steps_per_epoch=len(self.ends))
-        self.rates = (training.learning_rate * rates).to(learner.weights.theta)
-        self.untrained = Best(self._copy(), 0, examiner.examine(learner.model))
-        self.course = Course(self.untrained, train_loss=self.untrained.examination.train_loss)
+        self.rates = torch.stack([self._rates(member) for member in members], dim=1).to(learner.weights.theta)
+        self.courses = [
+            Course(best, best, train_loss=best.examination.train_loss)
+            for best in (Best(self._copy(m), 0, seen) for m, seen in enumerate(examiner.examine(learner.model)))
+        ]
+        self._active = list(range(len(members)))
 
-    def run(self, on_epoch: OnEpoch | None = None) -> Course:
-        """Trains until the epochs are done, dev no longer improves, the numbers explode, `on_epoch` says so, or Ctrl-C.
+    def run(self, on_epoch: OnEpochs | None = None) -> Iterator[tuple[int, Course]]:
+        """Trains each member until its epochs are done, dev no longer improves or its numbers explode.
+
+        `on_epoch` may end members earlier, and Ctrl-C ends them all.
 
         Args:
-            on_epoch: Called after each epoch; may end the training.
+            on_epoch: Called after each epoch; may end members.
+
+        Yields:
+            Members by number as they end, with their courses.
         """
-        course = self.course
         try:
-            while course.end is None:
+            while self._active:
                 self._epoch()
-                if on_epoch and course.end != "diverged":
-                    values = {name: v[-1] for name, v in course.history.items()}
-                    self._end_early(on_epoch(course.epochs, self.n_epochs, values))
+                going = {m: self.courses[m] for m in self._active if self.courses[m].end != "diverged"}
+                if on_epoch and going:
+                    epoch = max(course.epochs for course in going.values())
+                    latest = {m: {name: v[-1] for name, v in each.history.items()} for m, each in going.items()}
+                    for m, kind in on_epoch(epoch, self.n_epochs, latest).items():
+                        self._end_early(self.courses[m], kind)
+                yield from self._let_go()
         except KeyboardInterrupt:
+            self._interrupt()
+            yield from self._let_go()
+
+    def _rates(self, member: Member) -> Tensor:
+        training = member.project.training
+        steps = factors(training.schedule, n_epochs=self.n_epochs, steps_per_epoch=len(self.ends))
+        return training.learning_rate * steps
+
+    def _let_go(self) -> Iterator[tuple[int, Course]]:
+        """Hands out the members that have ended; the others go on in a smaller stack."""
+        ended = [m for m in self._active if self.courses[m].end is not None]
+        going = [at for at, m in enumerate(self._active) if self.courses[m].end is None]
+        if ended and going:
+            self.learner = keep_members(self.learner, going)
+            self.examiner.keep(going)
+            if self.examples.x.ndim == 3:
+                self.examples = self.examples.members(going)
+            self.rates = self.rates[:, going]
+            self.orders = [self.orders[at] for at in going]
+        self._active = [self._active[at] for at in going]
+        for m in ended:
+            self.courses[m].settle()
+            yield m, self.courses[m]
+
+    def _interrupt(self) -> None:
+        for m in self._active:
+            course = self.courses[m]
             course.end, course.seen = "interrupted", "Ctrl-C"
-            if course.epochs == 0 and course.updates:  # a part of an epoch is better than no training
-                self._examine(1)
-        before = self.untrained.examination
-        if course.end not in ("interrupted", "pruned") and has_risen(course.train_loss, before.train_loss):
-            self._diverge(f"the training loss rose from {before.train_loss:.4g} to {course.train_loss:.4g}")
-        if course.end == "diverged" and before.key and course.best.key and before.key > course.best.key:
-            course.best = self.untrained  # worse than no training at all is not worth keeping
-        return course
+        if any(self.courses[m].epochs == 0 and self.courses[m].updates for m in self._active):
+            self._examine(1)  # a part of an epoch is better than no training
 
     def _epoch(self) -> None:
         """One pass through the training set, and a look at what it brought."""
-        epoch = self.course.epochs + 1
+        epoch = self.courses[self._active[0]].epochs + 1
         losses = self._train(epoch)
-        bad = torch.nonzero(~torch.isfinite(losses))
-        if len(bad):
-            first = int(bad[0])
-            update = self.course.updates - len(self.ends) + first
-            self._diverge(non_finite_loss(update + 1, epoch, float(self.rates[update])))
-            return
-        examination = self._examine(epoch)
-        if self.course.end == "diverged":
-            return
-        self.course.epochs = epoch
-        sizes = torch.diff(torch.tensor([0, *self.ends]))
-        self._note({"train/loss": float((losses * sizes).sum() / self.ends[-1])} | dict(examination.values))
-        self._stop(epoch)
+        sizes = torch.diff(torch.tensor([0, *self.ends])).to(losses)
+        means = (losses * sizes.unsqueeze(1)).sum(0) / self.ends[-1]
+        bad = ~torch.isfinite(losses)
+        for at, m in enumerate(self._active):
+            if bad[:, at].any():
+                first = int(torch.nonzero(bad[:, at])[0])
+                update = self.courses[m].updates - len(self.ends) + first
+                self.courses[m].diverge(non_finite_loss(update + 1, epoch, float(self.rates[update, at])))
+        examinations = self._examine(epoch)
+        for at, m in enumerate(self._active):
+            course = self.courses[m]
+            if course.end == "diverged":
+                continue
+            course.epochs = epoch
+            course.note({"train/loss": float(means[at])} | dict(examinations[at].values))
+            self._stop(m, epoch)
 
     def _train(self, epoch: int) -> Tensor:
-        """All updates of an epoch; the loss before each [T]."""
+        """All updates of an epoch; the losses before each [T, M]."""
         self.learner.model.train()
         start = (epoch - 1) * len(self.ends)
-        rates = self.rates[start : start + len(self.ends)].unsqueeze(1).unbind()
-        order = shuffle(len(self.examples), self.orders)
+        rates = self.rates[start : start + len(self.ends)].unbind()
+        order = shuffle(self.n_examples, self.orders)
         losses = []
         for batch, rate in zip(batches(self.examples, order, self.ends), rates, strict=True):
             losses.append(step(self.learner, batch, rate))
-            self.course.updates += 1
-        return torch.cat(losses).cpu()
+            for m in self._active:
+                self.courses[m].updates += 1
+        return torch.stack(losses).cpu()
 
-    def _examine(self, epoch: int) -> Examination:
-        """Looks at the model, and keeps its weights if they are the best so far."""
-        course, examination = self.course, self.examiner.examine(self.learner.model)
-        if not (examination.is_finite and torch.isfinite(self.learner.weights.theta).all()):
-            self._diverge(f"the model's answers became non-finite in epoch {epoch:,}")
-            return examination
-        course.train_loss = examination.train_loss
-        key, best = examination.key, course.best.key
-        if key is None or best is None or key > best:
-            course.best = Best(self._copy(), epoch, examination)
-        return examination
+    def _examine(self, epoch: int) -> tuple[Examination, ...]:
+        """Looks at the members, and keeps the weights of those that are the best so far."""
+        examinations = self.examiner.examine(self.learner.model)
+        sound = torch.isfinite(self.learner.weights.theta).all(dim=1).tolist()
+        for at, m in enumerate(self._active):
+            course, seen = self.courses[m], examinations[at]
+            if course.end == "diverged":
+                continue
+            if not (seen.is_finite and sound[at]):
+                course.diverge(f"the model's answers became non-finite in epoch {epoch:,}")
+                continue
+            course.train_loss = seen.train_loss
+            key, best = seen.key, course.best.key
+            if key is None or best is None or key > best:
+                course.best = Best(self._copy(at), epoch, seen)
+        return examinations
 
-    def _stop(self, epoch: int) -> None:
-        """Ends the training when its epochs are done, or when dev has not improved for long enough."""
-        stopping = self.project.training.early_stopping
-        is_judged = self.course.best.key is not None
+    def _stop(self, m: int, epoch: int) -> None:
+        """Ends a training when its epochs are done, or when dev has not improved for long enough."""
+        course, stopping = self.courses[m], self.members[m].project.training.early_stopping
+        is_judged = course.best.key is not None
         if epoch == self.n_epochs:
-            self.course.end = "completed"
-        elif stopping and is_judged and epoch - self.course.best.epoch >= stopping.patience:
-            self.course.end = "early_stopped"
+            course.end = "completed"
+        elif stopping and is_judged and epoch - course.best.epoch >= stopping.patience:
+            course.end = "early_stopped"
 
-    def _end_early(self, kind: OutcomeKind | None) -> None:
+    @staticmethod
+    def _end_early(course: Course, kind: OutcomeKind) -> None:
         """Ends the training as `on_epoch` wishes, unless it is over anyway."""
-        if kind is not None and self.course.end is None:
-            self.course.end, self.course.seen = kind, "its time budget"
+        if course.end is None:
+            course.end, course.seen = kind, "its time budget"
 
-    def _diverge(self, seen: str) -> None:
-        self.course.end, self.course.seen = "diverged", seen
-
-    def _note(self, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self.course.history.setdefault(name, []).append(value)
-
-    def _copy(self) -> dict[str, Tensor]:
-        return {name: value.detach().clone() for name, value in self.learner.model.state_dict().items()}
+    def _copy(self, at: int) -> dict[str, Tensor]:
+        return {name: value.detach()[at].clone() for name, value in self.learner.model.state_dict().items()}

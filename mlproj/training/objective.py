@@ -10,7 +10,8 @@ Penalties on the weights are no part of it: `mlproj.training.optimizers` adds th
     tensor([0.8420])
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -28,13 +29,20 @@ class Objective:
 
     Attributes:
         loss: How one answer is held against its label.
-        label_smoothing: Share of each target spread evenly over the classes (Szegedy et al. 2016, section 7).
+        label_smoothing: Share of each target spread evenly over the classes (Szegedy et al. 2016, section 7); a number,
+            or one per member [M].
         has_missing: Whether labels may be NaN; they count for nothing, and the mean is over those present.
     """
 
     loss: Loss
-    label_smoothing: float = 0.0
+    label_smoothing: float | Tensor = 0.0
     has_missing: bool = False
+
+    def keep(self, members: Sequence[int]) -> "Objective":
+        """The objective of some members of a stack."""
+        if not isinstance(self.label_smoothing, Tensor):
+            return self
+        return replace(self, label_smoothing=self.label_smoothing[list(members)])
 
     def __call__(self, outputs: Outputs, y: Codes | Outputs, weight: Weighting | None = None) -> PerModel:
         """The mean loss over each model's batch.
@@ -59,7 +67,7 @@ class Objective:
         return torch.where(present, terms, 0).flatten(1).sum(1) / present.flatten(1).sum(1).clamp(min=1)
 
 
-def cross_entropy(outputs: Outputs, y: Codes, label_smoothing: float = 0.0) -> Weighting:
+def cross_entropy(outputs: Outputs, y: Codes, label_smoothing: float | Tensor = 0.0) -> Weighting:
     """−log softmax(z)_y of each example; softmax regression's loss.
 
     Args:
@@ -67,13 +75,16 @@ def cross_entropy(outputs: Outputs, y: Codes, label_smoothing: float = 0.0) -> W
         y: Class positions.
         label_smoothing: Share of each target spread evenly over the classes.
     """
+    if isinstance(label_smoothing, Tensor):
+        share = label_smoothing.to(outputs).unsqueeze(1)
+        return (1 - share) * cross_entropy(outputs, y) - share * functional.log_softmax(outputs, dim=-1).mean(-1)
     terms = functional.cross_entropy(
         outputs.flatten(0, 1), y.flatten(), reduction="none", label_smoothing=label_smoothing
     )
     return terms.view(y.shape)
 
 
-def binary_cross_entropy(outputs: Outputs, y: Outputs, label_smoothing: float = 0.0) -> Weighting:
+def binary_cross_entropy(outputs: Outputs, y: Outputs, label_smoothing: float | Tensor = 0.0) -> Weighting:
     """−y log σ(z) − (1 − y) log(1 − σ(z)) of each label; softmax over (0, z) gives the same.
 
     Args:
@@ -82,7 +93,10 @@ def binary_cross_entropy(outputs: Outputs, y: Outputs, label_smoothing: float = 
         label_smoothing: Share of each target spread evenly over yes and no.
     """
     target = torch.nan_to_num(y)
-    if label_smoothing:
+    if isinstance(label_smoothing, Tensor):
+        label_smoothing = label_smoothing.to(outputs).view(-1, 1, 1)
+        target = target * (1 - label_smoothing) + label_smoothing / 2
+    elif label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / 2
     return functional.binary_cross_entropy_with_logits(outputs, target, reduction="none")
 

@@ -47,7 +47,7 @@ def fit_once(
             warnings.simplefilter("always")
             model.learn(target.kind, train.x, labels_of(target, train.y), weight, scale)
         examiner = Examiner(project, dataset, make_objective(project, dataset), torch.device("cpu"))
-        seen = examiner.examine(model)
+        (seen,) = examiner.examine(model)
         values = {"train/loss": seen.train_loss, **seen.values}
         if on_epoch:
             on_epoch(1, 1, values)
@@ -59,7 +59,7 @@ def fit_once(
             best_epoch=1,
             threshold=seen.threshold,
             resources=measure_resources(model, to_tensor(train.x[:64], torch.device("cpu"))) | _size(model, weights),
-            **look_back(model, examiner, seen.threshold),
+            **look_back(model, examiner, seen.threshold, seed=project.seed),
             seconds=time.perf_counter() - begin,
         )
 

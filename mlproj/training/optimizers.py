@@ -11,8 +11,8 @@ would write them: the l1 term belongs to the loss and is clipped with it, l2 is 
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -84,6 +84,25 @@ class AbstractOptimizer(ABC):
     def __init__(self, weights: FlatWeights, settings: Settings) -> None:
         self.weights = weights
         self.settings = settings
+
+    def keep(self, weights: FlatWeights, members: Sequence[int]) -> Self:
+        """The optimiser of some members, with what it remembers of them.
+
+        Args:
+            weights: Their weights.
+            members: Their positions.
+        """
+        rows = torch.tensor(list(members), device=weights.theta.device)
+
+        def kept(value: Any) -> Any:
+            return value[rows] if isinstance(value, Tensor) else value
+
+        settings = Settings(**{each.name: kept(getattr(self.settings, each.name)) for each in fields(Settings)})
+        other = type(self)(weights, settings)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(other, name, value[rows])
+        return other
 
     @abstractmethod
     def direction(self, gradient: Flat) -> Flat:

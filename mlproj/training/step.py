@@ -41,6 +41,18 @@ def make_learner(model: StackedModel, objective: Objective, trainings: Sequence[
     return Learner(model, weights, objective, make_optimizer(weights, trainings))
 
 
+def keep_members(learner: Learner, members: Sequence[int]) -> Learner:
+    """A learner of some members of a stack, as if the others had never been in it.
+
+    Args:
+        learner: The stack; it must not be used any more.
+        members: Their positions.
+    """
+    learner.model.keep(members)
+    weights = flatten(learner.model)
+    return Learner(learner.model, weights, learner.objective.keep(members), learner.optimizer.keep(weights, members))
+
+
 def step(learner: Learner, batch: Examples, learning_rate: PerModel) -> PerModel:
     """One update of every member on its own batch.
 

@@ -99,7 +99,8 @@ def search(
         time_budget: Computing time, such as ``10m`` or a number of seconds; a sleeping machine does not count.
         sampler: random, tpe, grid or qmc; `search.sampler` when left out.
         workers: Trainings at the same time; one per core when left out.
-        engine: auto, or process for worker processes even if there is only one.
+        engine: process for one training per worker process, even if there is only one; fleet for many side by side in
+            each; auto for what this machine does best.
         resume: Go on with the search that was cut off.
         new: Start another search although one is unfinished.
         on_start: Called once, before the first trial.
@@ -223,7 +224,7 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
         _check_runs(home, earlier, tracker)
     resolved = resolve(written, dataset)
     spec = written.changed(task=resolved.task, metric=resolved.metric)
-    engine = stack.enter_context(make_engine(options.engine, dataset, options.workers))
+    engine = stack.enter_context(make_engine(options.engine, dataset, options.workers, crew=_crew(spec)))
     if earlier:
         earlier.end(None)
     study = earlier or begin_study(
@@ -236,6 +237,14 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     )
     git = capture_git(home.root)
     return Desk(home, spec, dataset, store, tracker, study, engine, git, tuple(repairs + notes))
+
+
+def _crew(project: Project) -> int:
+    """How many trials a fleet begins at a time: few where the sampler learns from their results."""
+    assert project.search is not None
+    from mlproj.engine import CREW
+
+    return 8 if project.search.sampler == "tpe" else CREW
 
 
 def _is_storage(change: str) -> bool:

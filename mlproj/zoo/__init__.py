@@ -18,6 +18,8 @@ from mlproj.zoo.estimator import is_estimator as is_estimator
 from mlproj.zoo.own import OwnModel as OwnModel
 from mlproj.zoo.own import build_model as build_model
 from mlproj.zoo.own import restore_model as restore_model
+from mlproj.zoo.padded import build_padded as build_padded
+from mlproj.zoo.padded import cut_out as cut_out
 from mlproj.zoo.seeds import generator as generator
 from mlproj.zoo.seeds import seeded as seeded
 from mlproj.zoo.stacked import LayerRow as LayerRow

@@ -26,7 +26,7 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
-_MASK_VALUES = 2**15
+_MASK_ROWS = 256
 
 
 def weight_variance(init: Init, n_in: int, n_out: int) -> float:
@@ -112,6 +112,26 @@ class BatchNorm(nn.Module):
         return flat.view(n_rows, n_models, width).transpose(0, 1)
 
 
+class Padding(nn.Module):
+    """Keeps the units that only fill a narrower member up to the widest at 0, where their activation would not be.
+
+    Args:
+        widths: Units of each member.
+        width: Units of the layer.
+    """
+
+    mask: Tensor
+
+    def __init__(self, widths: Sequence[int], width: int) -> None:
+        super().__init__()
+        real = torch.arange(width) < torch.tensor(list(widths)).unsqueeze(1)
+        self.register_buffer("mask", real.float().unsqueeze(1), persistent=False)
+
+    def forward(self, x: Units) -> Units:
+        """The values, those of padded units 0."""
+        return x * self.mask.to(x.dtype)
+
+
 class Dropout(nn.Module):
     """Inverted dropout with a rate and a stream of masks per member (Srivastava et al. 2014).
 
@@ -121,16 +141,28 @@ class Dropout(nn.Module):
         rates: Share of units switched off, one per member.
         seeds: One seed per member.
         index: Number of the layer; each layer has its own stream of masks.
+        widths: Units of each member, where narrower ones are padded to the widest: a member draws as many as it has.
     """
 
-    def __init__(self, rates: Sequence[float], *, seeds: Sequence[int], index: int) -> None:
+    def __init__(
+        self, rates: Sequence[float], *, seeds: Sequence[int], index: int, widths: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
         self.rates = tuple(rates)
         self.seeds = tuple(seeds)
+        self.widths = None if widths is None else tuple(widths)
         self.index = index
         self._generators: list[torch.Generator] = []
         self._masks: Tensor | None = None
         self._used = 0
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Goes on with some members, by position, and with their streams of masks."""
+        self.rates = tuple(self.rates[m] for m in members)
+        self.seeds = tuple(self.seeds[m] for m in members)
+        self.widths = None if self.widths is None else tuple(self.widths[m] for m in members)
+        self._generators = [self._generators[m] for m in members] if self._generators else []
+        self._masks = None if self._masks is None else self._masks[list(members)]
 
     def forward(self, x: Units) -> Units:
         """The values with some units switched off, of the same shape."""
@@ -140,7 +172,7 @@ class Dropout(nn.Module):
         """The next B rows of every member's stream of masks.
 
         Masks are drawn for many batches ahead, so that drawing member by member costs little per step. How many
-        depends on the batch alone, never on M: the streams of a stack and of its members alone are the same.
+        depends on the batch alone, never on M or the width: the streams of a stack and of its members are the same.
         """
         n_rows, width = x.shape[1:]
         masks = self._masks
@@ -151,7 +183,7 @@ class Dropout(nn.Module):
             or masks.dtype != x.dtype
             or self._used + n_rows > masks.shape[1]
         ):
-            masks = self._draw(n_rows * max(1, _MASK_VALUES // max(1, n_rows * width)), x)
+            masks = self._draw(n_rows * max(1, _MASK_ROWS // max(1, n_rows)), x)
         taken = masks[:, self._used : self._used + n_rows]
         self._used += n_rows
         return taken
@@ -159,8 +191,11 @@ class Dropout(nn.Module):
     def _draw(self, n_rows: int, like: Tensor) -> Tensor:
         if not self._generators or self._generators[0].device != like.device:
             self._generators = [generator(seed, "dropout", self.index, device=like.device) for seed in self.seeds]
-        masks = torch.empty(len(self.rates), n_rows, like.shape[2], dtype=like.dtype, device=like.device)
-        for member, rate, numbers in zip(masks, self.rates, self._generators, strict=True):
-            member.bernoulli_(1 - rate, generator=numbers).div_(1 - rate)
+        masks = torch.ones(len(self.rates), n_rows, like.shape[2], dtype=like.dtype, device=like.device)
+        widths = self.widths or (like.shape[2],) * len(self.rates)
+        for member, rate, width, numbers in zip(masks, self.rates, widths, self._generators, strict=True):
+            if rate:
+                drawn = torch.empty(n_rows, width, dtype=like.dtype, device=like.device)
+                member[:, :width] = drawn.bernoulli_(1 - rate, generator=numbers).div_(1 - rate)
         self._masks, self._used = masks, 0
         return masks

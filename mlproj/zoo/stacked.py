@@ -51,6 +51,21 @@ class StackedModel(nn.Sequential):
             values = layer(values)
         return values
 
+    def keep(self, members: Sequence[int]) -> None:
+        """Goes on with some members, by position; each draws what it would have drawn before.
+
+        Parameters get new storage: whatever was tied to the old one has to be tied anew.
+        """
+        rows = torch.tensor(list(members), device=next(self.parameters()).device)
+        for parameter in self.parameters():
+            parameter.data = parameter.data[rows]
+        for module in self.modules():
+            for name, buffer in module.named_buffers(recurse=False):
+                setattr(module, name, buffer[rows])
+            if isinstance(module, Dropout):
+                module.keep(members)
+        self.n_models = len(members)
+
     def set_dropout(self, rates: Sequence[float]) -> None:
         """Gives every member a dropout rate of its own.
 

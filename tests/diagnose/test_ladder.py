@@ -71,6 +71,15 @@ def test_past_human_level_is_said_instead_of_a_negative_bias() -> None:
     assert "-4" not in found.verdict.text
 
 
+def test_a_test_error_at_human_level_outweighs_a_lucky_dev_set() -> None:
+    rungs = ("human=24%:2000", "train=22%:6000", "dev=8%:60", "test=24%:2000")
+    assert ladder(*rungs[:3]).verdict.state == "past_human"
+    found = ladder(*rungs)
+    assert found.verdict.state != "past_human"
+    assert "overfitting_to_dev" in found.verdict.candidates
+    assert ladder(*rungs[:3], "test=10%:2000").verdict.state == "past_human"
+
+
 def test_a_dev_error_near_human_level_is_not_past_it() -> None:
     assert ladder("human=5%:200", "train=1%:20000", "dev=4.5%:500").verdict.state != "past_human"
 

@@ -28,7 +28,7 @@ def test_one_worker_needs_no_pool_unless_asked_for(
 
 def test_what_cannot_be_is_refused_in_one_go(dataset: Dataset) -> None:
     with pytest.raises(
-        InvalidInput, match=r"--engine: 'ray' is not known; auto and process are(?s:.*)--workers: 0 is no"
+        InvalidInput, match=r"--engine: 'ray' is not known; auto, fleet and process are(?s:.*)--workers: 0 is no"
     ):
         make_engine("ray", dataset, 0)
 

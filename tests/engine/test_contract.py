@@ -15,9 +15,10 @@ MakeJob = Callable[..., Job]
 LONG: dict[str, Any] = {"epochs": 5000, "early_stopping": None}
 
 
-@pytest.fixture(scope="module", params=["here", "process"])
+@pytest.fixture(scope="module", params=["here", "process", "fleet"])
 def engine(request: pytest.FixtureRequest, dataset: Dataset) -> Iterator[AbstractEngine]:
-    with Here(dataset) if request.param == "here" else Pool(dataset, workers=2) as engine:
+    crew = 4 if request.param == "fleet" else 1
+    with Here(dataset) if request.param == "here" else Pool(dataset, workers=2, crew=crew) as engine:
         yield engine
 
 
@@ -61,7 +62,8 @@ def test_jobs_are_taken_as_there_is_room_for_them(engine: AbstractEngine, make_j
         done += 1
         ahead.append(taken - done)
     assert done == 12
-    assert max(ahead) <= (0 if isinstance(engine, Here) else 2 * engine.workers + 1)
+    crew = 4 if engine.name == "fleet" else 1
+    assert max(ahead) <= (0 if isinstance(engine, Here) else 2 * engine.workers * crew + 1)
 
 
 def test_the_next_job_may_depend_on_results(engine: AbstractEngine, make_job: MakeJob) -> None:

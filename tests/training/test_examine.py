@@ -53,9 +53,9 @@ def test_a_model_whose_answers_are_no_numbers_is_not_measured(make_project: Make
     project = resolve(project, dataset)
     examiner = Examiner(project, dataset, make_objective(project, dataset), torch.device("cpu"))
     model = build(project.model, n_features=3, n_outputs=1, seeds=[0])
-    assert examiner.examine(model).is_finite
+    assert examiner.examine(model)[0].is_finite
     model.get_parameter("output.bias").data.fill_(torch.nan)
-    examination = examiner.examine(model)
+    (examination,) = examiner.examine(model)
     assert not examination.is_finite
     assert examination.key is None
 

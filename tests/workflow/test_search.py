@@ -202,6 +202,16 @@ def test_the_same_seed_finds_the_same_on_worker_processes(
     assert again.document()["best"]["params"] == searched.document()["best"]["params"]
 
 
+def test_a_fleet_finds_what_trials_alone_find(searched: Searched, make_search: Callable[..., Path]) -> None:
+    fleet = mlproj.search(make_search(trials=16, epochs=2), workers=2, engine="fleet")
+    assert fleet.engine == "fleet"
+    alone = {trial.number: trial for trial in searched.found.trials}
+    first = [trial for trial in fleet.found.trials if trial.number < 8]  # later rounds follow from near ties
+    for trial in first:
+        assert trial.params == alone[trial.number].params
+        assert trial.metrics["f1_macro"] == pytest.approx(alone[trial.number].metrics["f1_macro"], abs=0.02)
+
+
 def test_another_search_draws_other_values_and_a_search_can_begin_from_one(make_search: Callable[..., Path]) -> None:
     home, heard = make_search(trials=3), list[Any]()
     first = mlproj.search(home, workers=1, on_start=heard.append)

@@ -1,0 +1,6 @@
+"""Many models at once: jobs that go together are trained side by side in one stack, the others alone."""
+
+from mlproj.fleet.crew import OnFleetEpoch as OnFleetEpoch
+from mlproj.fleet.crew import train_crew as train_crew
+from mlproj.fleet.groups import deal as deal
+from mlproj.fleet.groups import shape_of as shape_of
