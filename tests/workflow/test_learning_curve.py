@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 import mlproj
 from mlproj.cli.app import app
-from mlproj.errors import InputError, InvalidInput, MlprojError
-from mlproj.records import CurveFit
+from mlproj.engine import Here
+from mlproj.errors import InputError, InvalidInput
+from mlproj.records import CurveFit, Failure
 from mlproj.spec.data import Data
 from mlproj.spec.project import Project
 from mlproj.workflow.curve_making import CurveProgress
@@ -161,21 +162,22 @@ def test_what_fails_is_counted_and_ctrl_c_leaves_a_partial_answer_that_goes_on(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlproj.cli.progress
-    import mlproj.training
 
-    whole = mlproj.training.fit
+    whole = Here.evaluate
 
-    def fit(*args: Any, **options: Any) -> Any:
-        if options["seed"] == 1 and len(options["rows"]) == 60:
-            raise MlprojError("out of luck")
-        return whole(*args, **options)
+    def evaluate(engine: Here, jobs: Any, **options: Any) -> Any:
+        asked = list(jobs)
+        for position, result in whole(engine, asked, **options):
+            job = asked[position]
+            is_unlucky = job.seed == 1 and job.rows is not None and len(job.rows) == 60
+            yield position, Failure("out of luck") if is_unlucky else result
 
     def stop(_: Any, progress: CurveProgress) -> None:
         if progress.done == 4:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(mlproj.training, "fit", fit)
+        patch.setattr(Here, "evaluate", evaluate)
         patch.setattr(mlproj.cli.progress.CurveProgressBar, "fit", stop)
         cut = invoke(home, "--sizes", "60,110", "--json")
     assert cut.exit_code == 130, cut.output
