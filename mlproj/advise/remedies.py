@@ -255,7 +255,13 @@ def _wanted(ladder: Ladder, name: str) -> int | None:
 
 
 def _fits(ladder: Ladder, project: Project, further: int) -> bool:
-    """Whether so many examples can leave the training set without emptying it, by sizes that the project may choose."""
+    """Whether so many examples can leave the training set without emptying it, by sizes that the project may choose.
+
+    Where other sets would have to grow too, or training data come from elsewhere as well, dealing anew only moves the
+    few examples of the target around, the sealed ones among them: more of them have to be collected.
+    """
+    if project.data.extra or (ladder.verdict.resolve or {}).get("with"):
+        return False
     n_train, splits = _n_of(ladder, "train"), project.splits
     chosen_elsewhere = splits.column is not None or isinstance(splits.dev, str) or isinstance(splits.test, str)
     return n_train is not None and further <= n_train // 3 and not chosen_elsewhere

@@ -93,7 +93,7 @@ def best_by_votes(votes: Votes, metric: str) -> Best | None:
         for k, (person, each) in enumerate(zip(table.people, found, strict=True))
     )
     own = judged[first]
-    figure = found[first] if len(judged) == 1 else _from_below(table.choose_and_judge(), own)
+    figure = found[first] if len(judged) == 1 else _from_below(table.choose_and_judge(), own, errors)
     order = tuple(sorted(judged, key=lambda each: each.error))
     return Best(own.by, figure, own.n, own.error, order, len(votes.people) - len(judged))
 
@@ -200,13 +200,19 @@ def best_by_counts(experts: Sequence[Expert]) -> Best:
     low, high = wilson(value, size)
     method = "Wilson" if len(experts) == 1 else f"Wilson; best of {len(experts)} chosen on the other half"
     order = tuple(sorted(judged, key=lambda each: each.error))
-    figure = _from_below(Estimate(value, low, high, size, method), own)
+    figure = _from_below(Estimate(value, low, high, size, method), own, rates)
     return Best(own.by, figure, own.n, own.error, order)
 
 
-def _from_below(figure: Estimate, measured: Judged) -> Estimate:
-    """With the lower limit of the error as measured: where two experts are close, the figure moves between them."""
+def _from_below(figure: Estimate, measured: Judged, errors: Floats) -> Estimate:
+    """With the lower limit of the error as measured: where two experts are close, the figure moves between them.
+
+    The best of them is no worse than they are on average. Halves of the same items would say so now and then: whoever
+    did best on one half did worst on the other, where all made about equally many mistakes.
+    """
+    value = max(min(figure.value, float(np.nanmean(errors))), measured.error)
     low, high = min(figure.low, measured.low), max(figure.high, measured.high)
+    figure = replace(figure, value=value)
     wider = (figure.high - figure.low) / (high - low) if np.isfinite(high) and high > low else 1.0
     return replace(figure, low=low, high=high, n_effective=figure.n_effective * wider**2)
 

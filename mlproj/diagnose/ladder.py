@@ -24,7 +24,7 @@ from mlproj.diagnose.resolve import missing_size, plan_growth
 from mlproj.diagnose.rungs import RELATIVE_LOSS, GivenRung, as_given, check_scale, is_rate
 from mlproj.diagnose.samples import Sample
 from mlproj.diagnose.several import of_label, own_metric
-from mlproj.diagnose.words import choose_numbers, setting_notes, verdict_text
+from mlproj.diagnose.words import choose_numbers, idle_note, setting_notes, verdict_text
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Ladder, Predictions, Rung, Verdict
 from mlproj.spec.goal import LOSSES, HumanLevel
@@ -133,7 +133,7 @@ def ladder_of(
         min_gap=min_gap,
         sealed_test_n=None if "test" in samples else sealed_test_n,
     )
-    notes += prevalence_note(matched, setting.scale)
+    notes += prevalence_note(matched, setting.scale, is_rate=is_rate(chosen))
     ladder = build_ladder(samples, setting, constant=find_constant(predictions, chosen), notes=notes, plan=plan)
     labels = {} if predictions is None else _ladders_of_labels(predictions, setting)
     return replace(ladder, matched=matched, labels=labels, label=label or "")
@@ -201,8 +201,11 @@ def build_ladder(
     rungs = [sample.shown for sample in samples.values()]
     if setting.sealed_test_n:
         rungs.append(Rung("test", None, None, None, setting.sealed_test_n, "target", sealed=True))
+    idle = idle_note(samples["dev"].rung, constant, numbers)
     told = setting_notes(judgement, numbers, worth, bracket=any(step.mixed for step in steps))
-    return Ladder(setting.metric, setting.scale, tuple(rungs), judgement.gaps, verdict, constant, (*told, *notes))
+    return Ladder(
+        setting.metric, setting.scale, tuple(rungs), judgement.gaps, verdict, constant, (*idle, *told, *notes)
+    )
 
 
 def _with_lump_spelled_out(judgement: Judgement, steps: Sequence[Step]) -> Judgement:

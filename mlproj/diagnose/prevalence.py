@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlproj.diagnose.several import estimate_loss
+from mlproj.diagnose.words import choose_numbers
 from mlproj.metrics.intervals import Floats, mover
 from mlproj.records import Predictions
 
@@ -60,17 +61,19 @@ def match_prevalence(predictions: Predictions, metric: str, *, on: str = "train_
     }  # fmt: skip
 
 
-def prevalence_note(matched: Mapping[str, Any] | None, scale: str) -> tuple[str, ...]:
+def prevalence_note(matched: Mapping[str, Any] | None, scale: str, *, is_rate: bool) -> tuple[str, ...]:
     """What `match_prevalence` found, in a sentence."""
     if matched is None:
         return ()
     if matched["dev"] is None:
         return ("Dev lacks classes that train-dev has, so the gap between them cannot be split by class mix.",)
     dev, gap = matched["dev"], matched["gap"]
+    numbers = choose_numbers([dev["error"], dev["error"] + matched["mix"]], is_rate=is_rate)
+    size, low, high = (numbers.bare(gap[name], sign=True) for name in ("size", "low", "high"))
     return (
-        f"At the class mix of train-dev, dev would read {scale} = {dev['error']:.4g} "
-        f"instead of {dev['error'] + matched['mix']:.4g}: {gap['size']:+.2g} [{gap['low']:+.2g}, {gap['high']:+.2g}] "
-        f"of the data mismatch is not the mix of classes.",
+        f"At the class mix of train-dev, dev would read {scale} = {numbers.value(dev['error'])} instead of "
+        f"{numbers.value(dev['error'] + matched['mix'])}: {size} [{low}, {high}] "
+        f"{'points ' if is_rate else ''}of the data mismatch are not the mix of classes.",
     )
 
 

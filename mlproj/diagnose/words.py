@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlproj.diagnose.gaps import Judgement, reaches
-from mlproj.records import Gap
+from mlproj.records import Gap, Rung
 
 TITLES: Mapping[str, str] = {
     "avoidable_bias": "avoidable bias",
@@ -226,6 +226,24 @@ def resolve_text(resolve: Mapping[str, Any] | None, present: Container[str]) -> 
     others = resolve.get("with", [])
     more = f", with {list_titles(others)} grown by the same factor," if others else ""
     return f"About {by:,} more {TITLES[grow]} examples{more} would settle it with an even chance."
+
+
+def idle_note(dev: Rung, constant: Mapping[str, Any] | None, numbers: Numbers) -> tuple[str, ...]:
+    """Says when a model does no better on dev than an answer that looks at nothing.
+
+    Args:
+        dev: The dev rung.
+        constant: The best constant answer and its value, where it is known.
+        numbers: How numbers are written.
+    """
+    value = None if constant is None else constant["value"]
+    if value is None or dev.error is None or (dev.high is not None and dev.high < value) or value <= 0:
+        return ()
+    surely = "" if dev.error >= value else "surely "
+    return (
+        f"On dev the model is not {surely}better than the constant answer ({numbers.value(dev.error)} against "
+        f"{numbers.value(value)}): see first whether it learns anything at all (`mlproj diagnose doctor`).",
+    )
 
 
 def setting_notes(judgement: Judgement, numbers: Numbers, worth: float, *, bracket: bool) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def read_answers(columns: Columns, part: LabelColumns, kind: Kind | None, positi
             whole numbers with at most 20 distinct values too, other numbers a quantity.
         positive: The positive class of two, where that is known.
     """
-    if (kind or _infer_kind(columns, part)) == "regression":
+    if (kind or infer_kind(columns, part)) == "regression":
         return _quantities(columns, part)
     return _classes(columns, part, positive)
 
@@ -103,7 +103,8 @@ def could_be_numbers(columns: Columns, part: LabelColumns) -> bool:
     return not part.p and part.label not in _schema(columns) and all(columns.is_numeric(name) for name in names)
 
 
-def _infer_kind(columns: Columns, part: LabelColumns) -> Kind:
+def infer_kind(columns: Columns, part: LabelColumns) -> Kind:
+    """What a label's values are, by its columns alone."""
     names = [name for name in (part.truth, part.answer) if name]
     if not could_be_numbers(columns, part):
         schema = _schema(columns).get(part.label)

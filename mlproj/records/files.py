@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlproj.errors import InvalidInput, Problem
-from mlproj.records.answers import Kind, could_be_numbers, find_labels, read_answers
+from mlproj.records.answers import Kind, could_be_numbers, find_labels, infer_kind, read_answers
 from mlproj.records.columns import Columns
 from mlproj.records.loading import SCHEMA_KEY, SUFFIXES, load_columns
 from mlproj.records.predictions import SPLITS, Answers, Predictions, Texts
@@ -82,9 +82,12 @@ def understand(
     parts = find_labels(columns)
     columns.check()
     labels = {}
+    are_mixed = len(parts) > 1 and len({infer_kind(columns, part) for part in parts}) > 1
     for part in parts:
         # of several tasks, a metric speaks of those only that it can be read on
-        spoken_of = task or len(parts) == 1 or (kind == "regression" and could_be_numbers(columns, part))
+        spoken_of = (
+            task or len(parts) == 1 or (kind == "regression" and not are_mixed and could_be_numbers(columns, part))
+        )
         labels[part.label] = read_answers(columns, part, kind if spoken_of else None, positive)
     split, weight = _read_split(columns), _read_weight(columns)
     group = columns.names_in("group", what="the group of the example") if "group" in columns else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlproj.errors import InvalidInput, Problem
+from mlproj.errors import InputError, InvalidInput, Problem
 from mlproj.spec.project import Project
 from mlproj.workflow.curve_store import training_key
 from mlproj.workflow.human import find_human
@@ -209,6 +209,11 @@ def plan_curve(spec: Project, dataset: "Dataset", sizes: str | Sequence[float] |
         order = nested_order(strata, np.random.default_rng([spec.seed, repeat]), part.group)
         cuts.append(cut(order, wanted, part.group))
     kept = [k for k in range(len(wanted)) if all(_differs(rows, k, n) for rows in cuts)]
+    if not kept:
+        raise InputError(
+            f"A learning curve needs parts of the training split that can be told apart; it holds {n:,}.\n"
+            f"Bring more data, or name sizes with --sizes (from {least:,} on)."
+        )
     trainings = [
         _training(spec, dataset, wanted[k], repeat, cuts[repeat][k]) for repeat in range(repeats) for k in kept[::-1]
     ]

@@ -99,8 +99,8 @@ def diagnose_bias_variance(
     metric: str | None = None,
     min_gap: float | None = None,
     label: str | None = None,
-    picture: Path | None = None,
-    markdown: Path | None = None,
+    picture: str | Path | None = None,
+    markdown: str | Path | None = None,
     series: bool = False,
     last: int = 20,
     annotators: str | None = None,
@@ -134,6 +134,8 @@ def diagnose_bias_variance(
     from mlproj.diagnose import parse_rungs
 
     run, project = as_run(run, project)
+    picture, markdown = (None if path is None else Path(path) for path in (picture, markdown))
+    rung = [rung] if isinstance(rung, str) else rung
     given = parse_rungs([*rung, *([f"human={human}"] if human is not None else [])])
     _check_options(min_gap, picture, markdown)
     if predictions is not None:
@@ -176,6 +178,7 @@ def _judge(
     """The ladder of a subject, its remedies and the next command."""
     from mlproj.advise import next_command, remedies
     from mlproj.diagnose import ladder_of
+    from mlproj.diagnose.rungs import is_rate
 
     told, splits = subject.project, subject.splits or {}
     with _about(subject, given):
@@ -192,6 +195,9 @@ def _judge(
             min_gap=min_gap,
             label=label,
         )
+    if min_gap is not None and min_gap >= 1 and is_rate(ladder.metric):
+        hint = f"It is a fraction: {min_gap:g} points are {min_gap / 100:g}."
+        raise InvalidInput([Problem("--min-gap", f"{min_gap:g} is more than all of the {ladder.metric}", hint)])
     one_sided = note_one_sided(corrections_of(subject.run), splits.get("sizes", {}))
     said = [note for note in (one_sided, note_since(subject.run, told), *subject.notes) if note]
     ladder = add_people(
@@ -250,6 +256,8 @@ def _check_options(min_gap: float | None, picture: Path | None, markdown: Path |
     elif picture is not None and not picture.parent.is_dir():
         message = f"the folder {picture.parent} does not exist"
         problems.append(Problem("--picture", message, "Make it first, or name another."))
+    elif picture is not None and picture.is_dir():
+        problems.append(Problem("--picture", f"{picture} is a folder", "Name a .png file."))
     if problems:
         raise InvalidInput(problems)
 
@@ -277,14 +285,27 @@ def _about(subject: Subject, given: "Sequence[GivenRung]") -> Iterator[None]:
 
 def _write(diagnosis: Diagnosis, picture: Path | None, markdown: Path | None) -> None:
     """The picture and the Markdown that were asked for."""
-    if picture is not None and diagnosis.series is None:
-        _draw(diagnosis.ladder, picture)
-    elif picture is not None and diagnosis.series is not None:
-        from mlproj.diagnose.series_picture import draw_series
+    if picture is not None:
+        with _writing("--picture", picture):
+            if diagnosis.series is None:
+                _draw(diagnosis.ladder, picture)
+            else:
+                from mlproj.diagnose.series_picture import draw_series
 
-        draw_series(diagnosis.series, picture)
+                draw_series(diagnosis.series, picture)
     if markdown is not None:
-        write_markdown(markdown, diagnosis.markdown())
+        with _writing("--markdown", markdown):
+            write_markdown(markdown, diagnosis.markdown())
+
+
+@contextmanager
+def _writing(option: str, path: Path) -> Iterator[None]:
+    """A place that cannot be written to is the user's to change."""
+    try:
+        yield
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror or error}"
+        raise InvalidInput([Problem(option, message, "Name another file.")]) from None
 
 
 def _draw(ladder: Ladder, path: Path) -> None:

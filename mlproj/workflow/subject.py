@@ -204,6 +204,10 @@ def as_run(
     """
     if run is None or isinstance(run, Run | str | Path):
         return run, project
+    from mlproj.spec.project import Project
+
+    if isinstance(run, Project):  # as `train(project)` takes it
+        return None, run if project is None else project
     return run.run, run.project if project is None else project
 
 

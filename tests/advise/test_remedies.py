@@ -185,6 +185,9 @@ def test_a_small_dev_set_is_drawn_anew_in_a_project() -> None:
     assert command == f"mlproj split --redraw --set splits.dev={total}"
     predefined = project("splits: {column: fold}\n")
     assert next_command(unresolved, (), subject="base", project=predefined) == "mlproj check"
+    # with data from elsewhere most of train is not the target's: dealing anew would empty it of what there is
+    elsewhere = project().changed(data=project().data.model_copy(update={"extra": ("web.csv",)}))
+    assert next_command(unresolved, (), subject="base", project=elsewhere) == "mlproj check"
 
 
 def test_a_lump_of_variance_and_mismatch_carves_out_a_train_dev_set() -> None:

@@ -98,3 +98,9 @@ def test_numbers_are_judged_by_their_distance() -> None:
 
 def test_nobody_is_best_where_no_truth_is_known() -> None:
     assert best_by_votes(make_votes(np.zeros((5, 2), np.int64), np.full(5, -1), ("no", "yes")), "error") is None
+
+
+def test_the_best_is_no_worse_than_they_are_on_average() -> None:
+    # three who err about equally often: whoever is best on one half of so few mistakes is worst on the other
+    best = best_by_counts([Expert(by=str(k), errors=wrong, n=470) for k, wrong in enumerate((21, 22, 24))])
+    assert 21 / 470 <= best.figure.value <= (21 + 22 + 24) / 3 / 470 + 1e-12

@@ -409,10 +409,10 @@ def test_a_change_of_the_class_mix_is_told_apart_from_mismatch() -> None:
     dev, train_dev = found.rung("dev"), found.rung("train_dev")
     assert dev is not None
     assert train_dev is not None
-    assert f"{dev.error:.4g}" in note
+    assert f"{100 * (dev.error or 0):.1f} %" in note
     assert found.matched is not None
     matched, gap = found.matched["dev"], found.matched["gap"]
-    assert f"{matched['error']:.4g}" in note
+    assert f"{100 * matched['error']:.1f} %" in note
     assert abs(matched["error"] - (train_dev.error or 0)) < 0.03 < (dev.error or 0) - (train_dev.error or 0)
     assert gap["low"] < 0 < gap["high"]
     assert matched["low"] < matched["error"] < matched["high"]

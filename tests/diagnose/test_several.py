@@ -1,5 +1,6 @@
 """Ladders of several labels and of tasks of different kinds: their mean, and each one's own."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from mlproj.diagnose import ladder_of, render_text, to_document
 from mlproj.diagnose.several import constant_losses, measure_several
 from mlproj.errors import InvalidInput
 from mlproj.records import Answers, Predictions
+from mlproj.records.files import read_predictions, write_predictions
 from mlproj.spec.goal import HumanLevel
 
 CLASSES = ("no", "yes")
@@ -129,3 +131,15 @@ def test_groups_count_once_in_the_mean_of_labels() -> None:
         plain, _ = measure_several(part, metric, np.random.default_rng(0))
         copied, _ = measure_several(content, metric, np.random.default_rng(0))
         assert copied.high - copied.low == pytest.approx(plain.high - plain.low, rel=0.1)
+
+
+def test_a_metric_of_numbers_never_makes_numbers_of_another_tasks_classes(tmp_path: Path) -> None:
+    content = tasks(40)
+    file = tmp_path / "tasks.csv"
+    write_predictions(content, file)
+    file.write_text(file.read_text().replace("yes", "1").replace("no", "0"))
+    read = read_predictions(file, metric="rmse")
+    assert {name: answers.is_classification for name, answers in read.labels.items()} == {
+        "car": True,
+        "distance": False,
+    }

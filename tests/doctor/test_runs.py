@@ -72,10 +72,15 @@ def test_a_score_rises_downwards(make_patient: MakePatient) -> None:
     assert wrong(ill, only=["dev-rising"]) == {"dev-rising": "warn"}
 
 
+def test_a_training_that_exploded_is_no_healthy_one(patient: Patient) -> None:
+    checkup = examine(with_course(patient, "diverged", dev_loss=FALLING), select(only=["still-improving"]))
+    assert checkup.results[0].verdict == "fail"
+    assert "diverged" in checkup.results[0].text
+
+
 @pytest.mark.parametrize(
     ("course", "reason"),
     [
-        (("diverged", {"dev_loss": FALLING}), "ended early: diverged"),
         (("completed", {"dev_loss": FALLING[:3]}), "fewer than 4 epochs"),
         (("completed", {}), "no loss for each epoch"),
         (("completed", {"dev_loss": [1.0, float("nan"), 1.0, 1.0, 1.0]}), "not a number"),

@@ -172,3 +172,26 @@ def test_true_of_a_file_is_true_of_the_data() -> None:
     dev = mlproj.diagnose_bias_variance("foreign.csv").ladder.rung("dev")
     assert dev is not None
     assert dev.error == 0
+
+
+def test_a_gap_in_points_is_not_taken_for_a_fraction() -> None:
+    with pytest.raises(InvalidInput, match=r"2 points are 0\.02"):
+        mlproj.diagnose_bias_variance(rung=["train=0.01:500", "dev=0.05:500"], min_gap=2)
+
+
+def test_a_picture_may_be_named_as_text_but_must_be_a_place_to_write_to(tmp_path: Path) -> None:
+    mlproj.diagnose_bias_variance(rung="dev=0.05:500", picture=str(tmp_path / "ladder.png"))
+    assert (tmp_path / "ladder.png").stat().st_size > 1000
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(InvalidInput, match="is a folder"):
+        mlproj.diagnose_bias_variance(rung=["dev=0.05:500"], picture=tmp_path / "folder.png")
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        mlproj.diagnose_bias_variance(rung=["dev=0.05:500"], picture="/proc/ladder.png")
+
+
+def test_a_model_no_better_than_the_constant_answer_is_said_to_be(tmp_path: Path) -> None:
+    rows = [f"{'train' if k % 2 else 'dev'},{int(k % 10 == 0)},{int(k % 8 == 3)}" for k in range(400)]
+    file = tmp_path / "idle.csv"
+    file.write_text("\n".join(["split,y_true,y_pred", *rows]))
+    notes = mlproj.diagnose_bias_variance(file).ladder.notes
+    assert "not better than the constant answer" in notes[0]

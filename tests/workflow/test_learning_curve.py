@@ -249,3 +249,14 @@ def test_subsets_are_nested_within_a_repeat_and_differ_between_repeats(home: Pat
 @pytest.mark.parametrize(("text", "sizes"), [("0.5", [100, 200]), ("1.0,25%", [50, 200]), ([10, 0.1], [10, 20, 200])])
 def test_sizes_are_numbers_or_shares(text: Any, sizes: list[int]) -> None:
     assert read_sizes(text, 200) == sizes
+
+
+def test_a_handful_of_examples_makes_no_curve(tmp_path: Path) -> None:
+    rows = "\n".join(f"{k},{k % 2}" for k in range(3))
+    (tmp_path / "four.csv").write_text(f"x,y\n{rows}\n", encoding="utf-8")
+    spec = "name: four\ndata: {source: four.csv, label: y}\nsplits: {dev: 2, test: 0}\ntraining: {epochs: 1}\n"
+    (tmp_path / "project.yaml").write_text(spec, encoding="utf-8")
+    mlproj.train(tmp_path)
+    result = invoke(tmp_path)
+    assert result.exit_code == 2
+    assert "it holds 1" in result.stderr

@@ -210,7 +210,11 @@ def compare_inputs(
     if a.group is not None and b.group is not None:
         group = np.concatenate([a.group, b.group])
     made = design(features)
-    separation = separate(made, is_b, group, seed=seed, explain=explain, n_splits=n_splits)
+    from threadpoolctl import threadpool_limits
+
+    # at these sizes threads cost more than they bring, and many times as much where others use the cores too
+    with threadpool_limits(limits=1):
+        separation = separate(made, is_b, group, seed=seed, explain=explain, n_splits=n_splits)
     effects = (
         measure_effects(features, is_b, group, separation.importance) if explain and separation.p is not None else []
     )

@@ -73,7 +73,7 @@ def _gap_block(gap: GapView, names: tuple[str, str]) -> str:
     limits = f"[{numbers.bare(gap.low, sign=True)}, {numbers.bare(gap.high, sign=True)}]"
     rows.append(["gap", numbers.bare(gap.size, sign=True), limits, ""])
     said = _STATES[gap.state].format(worth=numbers.difference(gap.min_gap))
-    said = " ".join([said, *prevalence_note(gap.matched, gap.scale)])
+    said = " ".join([said, *prevalence_note(gap.matched, gap.scale, is_rate=numbers.is_rate)])
     return f"The gap\n{_indent(align(rows, 'lrlr'))}\n{_indent(wrap(said))}"
 
 
@@ -90,19 +90,20 @@ def _signed(term: Term, numbers: Numbers) -> list[str]:
 
 
 def _parts_block(found: Mismatch) -> str:
-    metric = found.parts[0].metric
-    numbers = _numbers([abs(by.split.gap) for by in found.parts] + _losses_of(found.parts), metric)
-    unit = " points" if numbers.is_rate else ""
+    metrics = dict.fromkeys(by.metric for by in found.parts)
+    first = found.parts[0].metric
+    numbers = _numbers([abs(by.split.gap) for by in found.parts] + _losses_of(found.parts), first)
+    unit = " points" if numbers.is_rate and len(metrics) == 1 else ""
     rows = [["by", f"gap{unit}", "mix", "95 % interval", "within", "95 % interval"]]
     for by in found.parts[: MOST_SLICES + 1]:
-        cells = [
-            numbers.bare(by.split.gap, sign=True),
-            *_signed(by.split.mix, numbers),
-            *_signed(by.split.within, numbers),
-        ]
-        rows.append([shorten(by.name, 28, placeholder="…"), *cells])
+        own = numbers if by.metric == first else _numbers([abs(by.split.gap), *_losses_of([by])], by.metric)
+        name = shorten(by.name, 28, placeholder="…")
+        if len(metrics) > 1:  # tasks of different kinds, each in a unit of its own
+            name += f", {by.metric}{' in points' if own.is_rate else ''}"
+        gap = own.bare(by.split.gap, sign=True)
+        rows.append([name, gap, *_signed(by.split.mix, own), *_signed(by.split.within, own)])
     lines = [
-        f"Where it comes from ({metric}): the mix of parts, or the loss within them",
+        f"Where it comes from ({', '.join(metrics)}): the mix of parts, or the loss within them",
         _indent(align(rows, "lrrlrl")),
     ]
     lines += [_indent(_table_of_parts(by, found.names, numbers)) for by in found.parts[:1] if len(by.split.rows) > 1]

@@ -20,6 +20,11 @@ Values = NDArray[np.float64]
 @check(12, "still-improving", "the training went on until it no longer helped", needs="run")
 def still_improving(patient: Patient) -> Seen:
     """Fits a line to the last third of the loss on dev, and asks whether it still falls by more than its noise."""
+    if patient.course is not None and patient.course.outcome == "diverged":
+        n = patient.course.history.epochs
+        rate = patient.project.training.learning_rate
+        advice = f"Try a smaller training.learning_rate (now {rate:g}) or a training.clip_norm."
+        return Seen("fail", "the training diverged: its numbers exploded", n, "outcome of the run", advice, {})
     course, on, losses = _losses(patient)
     tail, epochs = _tail(losses), len(losses)
     ahead, noise = _fall(tail)
