@@ -90,7 +90,7 @@ def diagnose_features(
         assert subjects.tracker is not None
         assert subject.project is not None
         model = load_model(subjects.tracker, subject.run)
-        diagnosis = _diagnose(subject, model, metric, repeats, groups, correlation, subjects.note)
+        diagnosis = _diagnose(subject, model, metric, int(repeats), groups, correlation, subjects.note)
         _record(subjects.tracker, subject.run, diagnosis)
     return diagnosis
 
@@ -100,7 +100,7 @@ def _check_options(run: object, repeats: int, correlation: float) -> None:
     if is_file(run):
         message = f"{run} is a predictions file, which holds no model to ask with other cells"
         problems.append(Problem("RUN", message, "Name a training: mlproj runs"))
-    if repeats < 1:
+    if repeats < 1 or repeats != int(repeats):
         problems.append(Problem("--repeats", f"{repeats} is no number of repeats", "Write a whole number from 1."))
     if not 0 < correlation <= 1:
         message = f"{correlation} is no correlation to group by"

@@ -32,7 +32,9 @@ class Made:
     next: str
 
 
-def init(folder: Path = Path(), *, data: str | None = None, label: str | None = None, name: str | None = None) -> Made:
+def init(
+    folder: str | Path = Path(), *, data: str | None = None, label: str | None = None, name: str | None = None
+) -> Made:
     """Write a commented project.yaml, inferred from the data where given.
 
     Args:
@@ -46,6 +48,7 @@ def init(folder: Path = Path(), *, data: str | None = None, label: str | None = 
     """
     from mlproj.spec.schema import json_schema
 
+    folder = Path(folder)
     path, schema_path = folder / "project.yaml", folder / "project.schema.json"
     if path.exists():
         raise InvalidInput(
