@@ -140,9 +140,9 @@ def next_command(
 ) -> str:
     """The one command to run next, as it stands.
 
-    Named: the first remedy that is a command. Unresolved: the diagnosis with a human level, or with the rung that would
-    settle it grown; inside a project the splits dealt anew with that size. Nothing left to close: the same ladder with
-    a sharper eye.
+    Named: the first remedy that is a command, else a look at the errors, or a project to begin. Unresolved: the
+    diagnosis with a human level, or with the rung that would settle it grown; inside a project the splits dealt anew
+    with that size. Nothing left to close: the same ladder with a sharper eye, once.
 
     Args:
         ladder: The ladder.
@@ -161,9 +161,14 @@ def next_command(
         return _settle(ladder, subject, given, project) or _first_command(actions) or looked or again
     if verdict.state == "nothing_to_close":
         return _look_closer(ladder, subject, given, project, min_gap)
-    if verdict.state == "named" and subject and not _first_command(actions):
+    return _first_command(actions) or _look_on(ladder, subject, project)
+
+
+def _look_on(ladder: Ladder, subject: str, project: Project | None) -> str:
+    """What is left to do where no training helps: look at the errors, or begin a project in which trainings can."""
+    if subject and ladder.verdict.state != "past_human":  # beyond people, people's eyes see little
         return commands.look_at_errors(project, subject, ladder)
-    return _first_command(actions) or (commands.join(project, "check") if project is not None else again)
+    return commands.join(project, "check") if project is not None else "mlproj init"
 
 
 def _first_command(actions: Sequence[Remedy]) -> str | None:
@@ -227,7 +232,9 @@ def _look_closer(
         return commands.join(
             project, "diagnose", "bias-variance", *([subject] if subject else []), "--metric", optimize
         )
-    return commands.diagnose(ladder, subject, given, project, min_gap=_worth(ladder, min_gap) / 2)
+    if min_gap is not None:  # a sharper eye was had already
+        return _look_on(ladder, subject, project)
+    return commands.diagnose(ladder, subject, given, project, min_gap=_worth(ladder) / 2)
 
 
 def _worth(ladder: Ladder, min_gap: float | None = None) -> float:

@@ -74,7 +74,7 @@ def _rung_rows(ladder: Ladder, numbers: Numbers) -> list[list[str]]:
 def _interval(rung: Rung, numbers: Numbers) -> str:
     if rung.error is None:
         return ""
-    if rung.low == rung.high == rung.error:
+    if rung.low == rung.high == rung.error and rung.n is None:
         return "constant"
     return f"[{numbers.bare(rung.low)}, {numbers.bare(rung.high)}]"
 

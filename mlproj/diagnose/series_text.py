@@ -32,7 +32,8 @@ def series_text(series: Series, ago: Callable[[float], str]) -> str:
     count = f"{len(series.entries):,} run{'' if len(series.entries) == 1 else 's'}"
     head = f"{count} on this dev set, newest last ({ladder.scale}{unit}):"
     blocks = [f"{head}\n{_table(series, numbers, ago)}", "\n".join(map(_wrap_item, conclusions(series, numbers)))]
-    return "\n\n".join([*blocks, "\n".join(_wrap_item(note) for note in series_notes(series))])
+    blocks.append("\n".join(_wrap_item(note) for note in series_notes(series)))
+    return "\n\n".join(block for block in blocks if block)
 
 
 def series_numbers(series: Series) -> Numbers:

@@ -151,9 +151,10 @@ def ui(project: Project | str | Path = ".", *, port: int | None = None, say: Cal
 
 def load(project: Project | str | Path, *, set: Sequence[str] = ()) -> Project:
     """The project meant by a path or an object, with changed keys."""
+    changes = (set,) if isinstance(set, str) else set
     if isinstance(project, Project):
-        return load_project(project.root, base=project.model_dump(mode="json"), overrides=set) if set else project
-    return load_project(project, overrides=set)
+        return load_project(project.root, base=project.model_dump(mode="json"), overrides=changes) if set else project
+    return load_project(project, overrides=changes)
 
 
 def spec_of(
