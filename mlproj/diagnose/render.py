@@ -12,7 +12,8 @@ from mlproj.records import Gap, Ladder, Remedy, Rung
 
 WIDTH = 96
 """Columns that the text stays within."""
-_EXAMPLE = "\n      (the figure after --human is an example: measure, and put the measured one in its place)"
+_EXAMPLE = "\n      (the figure after {} is an example: measure, and put the measured one in its place)"
+_GROWN = "\n      (as if so many examples had the same error: measure, and put the measured figures in place)"
 _SHOWN = 4
 """Remedies shown; more would bury the next command."""
 
@@ -52,8 +53,18 @@ def render_text(
     if remedies and not brief:
         blocks.append(_remedy_block(ladder, remedies))
     if next_command:
-        blocks.append(f"Next: {next_command}{_EXAMPLE if ' --human ' in next_command else ''}")
+        blocks.append(f"Next: {next_command}{_caution(ladder, next_command)}")
     return ("\n" if brief else "\n\n").join(blocks)
+
+
+def _caution(ladder: Ladder, command: str) -> str:
+    """What to say of a command that holds figures nobody has measured yet; nothing for any other."""
+    grow = (ladder.verdict.resolve or {}).get("grow", "")
+    if " --human " in command:
+        return _EXAMPLE.format("--human")
+    if not grow or f"{grow}=" not in command:
+        return ""
+    return _EXAMPLE.format(f"{grow}=") if ladder.rung(grow) is None else _GROWN
 
 
 def _rung_rows(ladder: Ladder, numbers: Numbers) -> list[list[str]]:

@@ -107,3 +107,12 @@ print(sorted(heavy & set(sys.modules)))
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.strip() == "[]"
+
+
+def test_figures_that_nobody_measured_are_called_examples() -> None:
+    lone = ladder_of(None, given=parse_rungs(["dev=9%:500"]))
+    assert "the figure after train= is an example" in render_text(lone, (), "mlproj … --rung train=0.04:4000")
+    small = ladder_of(None, given=parse_rungs(["human=0", "train=5%:200", "dev=9%:200"]))
+    grow = (small.verdict.resolve or {})["grow"]
+    assert "as if so many examples" in render_text(small, (), f"mlproj … --rung {grow}=0.05:900")
+    assert "(" not in render_text(small, (), "mlproj train").partition("Next: ")[2]
