@@ -101,7 +101,7 @@ def gather_samples(
     if problems:
         raise InvalidInput(problems)
     if predictions is not None:
-        notes += _positive_note(predictions, metric)
+        notes += _positive_note(predictions, metric) + _one_class_note(predictions)
     if predictions is not None and (replaced := [name for name in predictions.splits if name in by_hand]):
         notes.append(f"Given by hand instead of measured: {', '.join(replaced)}.")
     return {name: (taken | measured)[name] for name in RUNGS if name in taken or name in measured}, notes
@@ -126,6 +126,18 @@ def _measure_splits(
         measured[name] = measure(name, part, metric, scales)
         notes += _heavy_note(name, part, metric)
     return measured, notes
+
+
+def _one_class_note(predictions: Predictions) -> list[str]:
+    """Says when dev holds one class only: then nothing tells how the model does on the others."""
+    dev = predictions.part("dev")
+    if len(predictions.labels) > 1 or not len(dev) or not dev.answers.is_classification:
+        return []
+    classes = np.unique(dev.answers.y_true[dev.answers.known])
+    if len(classes) != 1:
+        return []
+    name = dev.answers.classes[int(classes[0])]
+    return [f"Every labelled dev example is {name!r}: nothing tells how the model does on other classes."]
 
 
 def _positive_note(predictions: Predictions, metric: str) -> list[str]:

@@ -466,3 +466,10 @@ def test_an_undefined_metric_is_refused() -> None:
     answers = Answers(np.zeros(50, dtype=np.int64), content.answers.y_pred, content.answers.classes, content.answers.p)
     with pytest.raises(InvalidInput, match="roc_auc is undefined on the"):
         ladder_of(Predictions(content.ids, content.split, {"": answers}), metric="roc_auc", metric_is_asked=True)
+
+
+def test_a_dev_set_of_one_class_is_pointed_out() -> None:
+    y = np.array([0, 1, 0, 1, 0, 0, 0, 0])
+    split = np.array(["train"] * 4 + ["dev"] * 4)
+    found = ladder_of(Predictions(np.arange(8).astype(str), split, {"": Answers(y, y, ("no", "yes"))}))
+    assert any("Every labelled dev example is 'no'" in note for note in found.notes)
