@@ -32,6 +32,15 @@ class FlatWeights:
         """The part of `theta` that penalties apply to."""
         return self.theta[:, : self.n_matrix]
 
+    def views(self, flat: Flat) -> tuple[Tensor, ...]:
+        """A matrix like `theta` taken apart: for each parameter, in order, the part that belongs to it."""
+        found, start = [], 0
+        for parameter in self.parameters:
+            size = parameter.numel() // len(self.theta)
+            found.append(flat[:, start : start + size].view(parameter.shape))
+            start += size
+        return tuple(found)
+
     def gradient(self, loss: Scalar) -> Flat:
         """Gradient of a loss, summed over the members, with respect to each member's weights.
 
@@ -57,11 +66,9 @@ def flatten(model: StackedModel) -> FlatWeights:
     least = model.leading_axes + 2
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     parameters = sorted(learned, key=lambda parameter: parameter.ndim < least)
-    rows = [parameter.detach().reshape(model.n_models, -1) for parameter in parameters]
-    theta = torch.cat(rows, dim=1)
-    start = 0
-    for parameter, row in zip(parameters, rows, strict=True):
-        parameter.data = theta[:, start : start + row.shape[1]].view(parameter.shape)
-        start += row.shape[1]
-    n_matrix = sum(row.shape[1] for parameter, row in zip(parameters, rows, strict=True) if parameter.ndim >= least)
-    return FlatWeights(theta, n_matrix, tuple(parameters))
+    theta = torch.cat([parameter.detach().reshape(model.n_models, -1) for parameter in parameters], dim=1)
+    n_values = sum(parameter.numel() for parameter in parameters if parameter.ndim >= least)
+    weights = FlatWeights(theta, n_values // model.n_models, tuple(parameters))
+    for parameter, view in zip(parameters, weights.views(theta), strict=True):
+        parameter.data = view
+    return weights

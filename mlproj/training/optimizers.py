@@ -22,6 +22,10 @@ from mlproj.spec.training import Optimizer, Training
 from mlproj.training.flat import FlatWeights
 
 
+_AHEAD = 256
+"""Updates for which corrections are computed at a time."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Hyperparameters of M models, each [M, 1]; None where no member uses the term, so that it costs nothing.
@@ -31,6 +35,8 @@ class Settings:
         beta1: Decay of the mean of gradients.
         beta2: Decay of the mean of squared gradients.
         eps: Keeps the division finite.
+        beta1_exact: beta1 in float64 on the CPU: 1 − β and βᵗ lose digits in float32.
+        beta2_exact: The same of beta2.
         l2: λ of (λ/2)·Σ‖W‖² over weight matrices.
         l1: λ of λ·Σ|W| over weight matrices.
         clip_norm: Largest norm of a member's gradient; infinite for members that do not clip.
@@ -40,6 +46,8 @@ class Settings:
     beta1: Tensor
     beta2: Tensor
     eps: Tensor
+    beta1_exact: Tensor
+    beta2_exact: Tensor
     l2: Tensor | None
     l1: Tensor | None
     clip_norm: Tensor | None
@@ -65,6 +73,8 @@ def settings_of(trainings: Sequence[Training], like: Tensor) -> Settings:
         beta1=column([t.beta1 for t in trainings]),
         beta2=column([t.beta2 for t in trainings]),
         eps=column([t.eps for t in trainings]),
+        beta1_exact=torch.tensor([t.beta1 for t in trainings], dtype=torch.float64).unsqueeze(1),
+        beta2_exact=torch.tensor([t.beta2 for t in trainings], dtype=torch.float64).unsqueeze(1),
         l2=used([t.l2 for t in trainings], 0.0),
         l1=used([t.l1 for t in trainings], 0.0),
         clip_norm=used([infinite if t.clip_norm is None else t.clip_norm for t in trainings], infinite),
@@ -99,14 +109,25 @@ class AbstractOptimizer(ABC):
 
         settings = Settings(**{each.name: kept(getattr(self.settings, each.name)) for each in fields(Settings)})
         other = type(self)(weights, settings)
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor):
-                setattr(other, name, value[rows])
+        for name, value in self.memory().items():
+            setattr(other, name, value[rows] if isinstance(value, Tensor) else value)
         return other
+
+    def memory(self) -> dict[str, Tensor | int]:
+        """What it remembers of past updates: tensors [M, P], and how many there were."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor | int) and not name.startswith("_")
+        }
 
     @abstractmethod
     def direction(self, gradient: Flat) -> Flat:
         """The direction to subtract, before the learning rate; updates what is remembered of past gradients."""
+
+    def factor(self) -> Column | None:
+        """What the direction of the last update is to be multiplied by; None for 1."""
+        return None
 
     def update(self, gradient: Flat, learning_rate: PerModel) -> None:
         """One update of all members.
@@ -115,8 +136,9 @@ class AbstractOptimizer(ABC):
             gradient: Gradient of each member's mean loss; overwritten.
             learning_rate: Step size of each member.
         """
-        settings, matrices, rate = self.settings, self.weights.matrices, learning_rate.unsqueeze(1)
-        on_matrices = gradient[:, : self.weights.n_matrix]
+        settings, n_matrix = self.settings, self.weights.n_matrix
+        matrices, on_matrices = self.weights.matrices, gradient[:, :n_matrix]
+        rate = learning_rate.unsqueeze(1)
         if settings.l1 is not None:
             on_matrices.addcmul_(matrices.sign(), settings.l1)
         if settings.clip_norm is not None:
@@ -125,7 +147,8 @@ class AbstractOptimizer(ABC):
             matrices.mul_(1 - rate * settings.l2)
         elif settings.l2 is not None:
             on_matrices.addcmul_(matrices, settings.l2)
-        self.weights.theta.addcmul_(self.direction(gradient), rate, value=-1)
+        direction, factor = self.direction(gradient), self.factor()
+        self.weights.theta.addcmul_(direction, rate if factor is None else rate * factor, value=-1)
 
 
 def clip_factor(gradient: Flat, clip_norm: Column) -> Column:
@@ -178,32 +201,55 @@ class RMSprop(AbstractOptimizer):
     def __init__(self, weights: FlatWeights, settings: Settings) -> None:
         super().__init__(weights, settings)
         self.square = torch.zeros_like(weights.theta)
+        self._fresh = (1 - settings.beta2_exact).to(settings.beta2)
+        self._root = torch.empty_like(weights.theta)
 
     def direction(self, gradient: Flat) -> Flat:
         """The gradient over √s + ε."""
-        self.square.lerp_(gradient.square(), 1 - self.settings.beta2)
-        return gradient / self.square.sqrt().add_(self.settings.eps)
+        torch.mul(gradient, gradient, out=self._root)
+        self.square.lerp_(self._root, self._fresh)
+        torch.sqrt(self.square, out=self._root).add_(self.settings.eps)
+        return torch.div(gradient, self._root, out=self._root)
 
 
 class Adam(AbstractOptimizer):
-    """Momentum over root mean square, both corrected for their start at 0 (Kingma & Ba 2015, algorithm 1)."""
+    """Momentum over root mean square, both corrected for their start at 0 (Kingma & Ba 2015, algorithm 1).
+
+    The step m̂ / (√ŝ + ε), with m̂ = m/(1−β₁ᵗ) and ŝ = s/(1−β₂ᵗ), is taken of the sums M = m/(1−β₁) and S = s/(1−β₂),
+    which need one product less each: with c² = (1−β₂)/(1−β₂ᵗ) it is (1−β₁)/((1−β₁ᵗ)c) · M / (√S + ε/c).
+    """
 
     def __init__(self, weights: FlatWeights, settings: Settings) -> None:
         super().__init__(weights, settings)
-        self.mean = torch.zeros_like(weights.theta)
+        self.total = torch.zeros_like(weights.theta)
         self.square = torch.zeros_like(weights.theta)
-        self._power1 = torch.ones_like(settings.beta1)
-        self._power2 = torch.ones_like(settings.beta2)
+        self.updates = 0
+        self._root = torch.empty_like(weights.theta)
+        self._ahead: list[tuple[Tensor, Tensor]] = []
 
     def direction(self, gradient: Flat) -> Flat:
-        """The step m̂ / (√ŝ + ε) with m̂ = m/(1−β₁ᵗ) and ŝ = s/(1−β₂ᵗ)."""
-        beta1, beta2 = self.settings.beta1, self.settings.beta2
-        self.mean.lerp_(gradient, 1 - beta1)
-        self.square.lerp_(gradient.square(), 1 - beta2)
-        self._power1.mul_(beta1)
-        self._power2.mul_(beta2)
-        root = (self.square / (1 - self._power2)).sqrt_().add_(self.settings.eps).mul_(1 - self._power1)
-        return self.mean / root
+        """M / (√S + ε/c)."""
+        settings, ahead = self.settings, self.updates % _AHEAD
+        if not ahead or not self._ahead:
+            self._ahead = self._corrections(self.updates - ahead)
+        self.updates += 1
+        self.total.mul_(settings.beta1).add_(gradient)
+        self.square.mul_(settings.beta2).addcmul_(gradient, gradient)
+        torch.sqrt(self.square, out=self._root).add_(self._ahead[ahead][1])
+        return torch.div(self.total, self._root, out=self._root)
+
+    def factor(self) -> Column:
+        """(1−β₁)/((1−β₁ᵗ)c)."""
+        return self._ahead[(self.updates - 1) % _AHEAD][0]
+
+    def _corrections(self, start: int) -> list[tuple[Tensor, Tensor]]:
+        """The factor and ε/c of the coming updates, each [M, 1]: many at a time, and in float64."""
+        beta1, beta2 = self.settings.beta1_exact, self.settings.beta2_exact
+        t = torch.arange(start + 1, start + 1 + _AHEAD, dtype=torch.float64).view(-1, 1, 1)
+        c = ((1 - beta2) / (1 - beta2**t)).sqrt()
+        factor = (1 - beta1) / ((1 - beta1**t) * c)
+        eps = self.settings.eps
+        return list(zip(factor.to(eps).unbind(), (eps.double().cpu() / c).to(eps).unbind(), strict=True))
 
 
 class AdamW(Adam):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mlproj.shapes import PerModel
 from mlproj.spec.training import Training
 from mlproj.training.batches import Examples
+from mlproj.training.derived import Derivation, derive
 from mlproj.training.flat import FlatWeights, flatten
 from mlproj.training.objective import Objective
 from mlproj.training.optimizers import AbstractOptimizer, make_optimizer
@@ -21,12 +22,14 @@ class Learner:
         weights: Their weights as one matrix.
         objective: What is minimised.
         optimizer: The rule that moves the weights.
+        derivation: The gradient in closed form; None where autograd computes it.
     """
 
     model: StackedModel
     weights: FlatWeights
     objective: Objective
     optimizer: AbstractOptimizer
+    derivation: Derivation | None = None
 
 
 def make_learner(model: StackedModel, objective: Objective, trainings: Sequence[Training]) -> Learner:
@@ -38,7 +41,8 @@ def make_learner(model: StackedModel, objective: Objective, trainings: Sequence[
         trainings: One `training:` section per member.
     """
     weights = flatten(model)
-    return Learner(model, weights, objective, make_optimizer(weights, trainings))
+    optimizer = make_optimizer(weights, trainings)
+    return Learner(model, weights, objective, optimizer, derive(model, weights, objective))
 
 
 def keep_members(learner: Learner, members: Sequence[int]) -> Learner:
@@ -49,8 +53,9 @@ def keep_members(learner: Learner, members: Sequence[int]) -> Learner:
         members: Their positions.
     """
     learner.model.keep(members)
-    weights = flatten(learner.model)
-    return Learner(learner.model, weights, learner.objective.keep(members), learner.optimizer.keep(weights, members))
+    weights, objective = flatten(learner.model), learner.objective.keep(members)
+    optimizer = learner.optimizer.keep(weights, members)
+    return Learner(learner.model, weights, objective, optimizer, derive(learner.model, weights, objective))
 
 
 def step(learner: Learner, batch: Examples, learning_rate: PerModel) -> PerModel:
@@ -64,6 +69,10 @@ def step(learner: Learner, batch: Examples, learning_rate: PerModel) -> PerModel
     Returns:
         The mean loss of each member before the update.
     """
+    if learner.derivation is not None:
+        found = learner.derivation(batch)
+        learner.optimizer.update(learner.derivation.gradient, learning_rate)
+        return found
     losses = learner.objective(learner.model(batch.x), batch.y, batch.weight)
     learner.optimizer.update(learner.weights.gradient(losses.sum()), learning_rate)
     return losses.detach()

@@ -7,6 +7,7 @@ initial weights and dropout masks from generators of its own, and batch norm kee
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch.nn import functional
 
 from mlproj.shapes import Units
 from mlproj.spec.model import Activation
-from mlproj.zoo.seeds import generator
+from mlproj.zoo.seeds import bit_generator, generator
 
 Init = Literal["he", "xavier", "glorot", "zero"]
 Inputs = Float[Tensor, "M B n_in"]
@@ -26,7 +27,9 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
-_MASK_ROWS = 256
+_MASK_ROWS = 1024
+"""Rows of masks that are drawn at a time: for many batches, so that it costs little per step."""
+_LEVELS = 2**16
 
 
 def weight_variance(init: Init, n_in: int, n_out: int) -> float:
@@ -137,65 +140,83 @@ class Dropout(nn.Module):
 
     In training a unit is kept with probability 1 − rate and divided by it; in evaluation nothing happens.
 
+    A mask compares 16 random bits per unit with the member's rate, which is thereby rounded to 1/65,536. The bits depend
+    on the member's seed, the layer, and how many batches went before, and on nothing else: neither on other members, nor
+    on the width of the stack, nor on the rate. Members of one seed share them, as they would if each were alone.
+
     Args:
         rates: Share of units switched off, one per member.
         seeds: One seed per member.
         index: Number of the layer; each layer has its own stream of masks.
-        widths: Units of each member, where narrower ones are padded to the widest: a member draws as many as it has.
     """
 
-    def __init__(
-        self, rates: Sequence[float], *, seeds: Sequence[int], index: int, widths: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, rates: Sequence[float], *, seeds: Sequence[int], index: int) -> None:
         super().__init__()
         self.rates = tuple(rates)
         self.seeds = tuple(seeds)
-        self.widths = None if widths is None else tuple(widths)
         self.index = index
-        self._generators: list[torch.Generator] = []
-        self._masks: Tensor | None = None
-        self._used = 0
+        self._chunk, self._used = -1, 0
+        self._bits: Tensor | None = None
+        self._scales: tuple[Tensor, Tensor, Tensor | None] | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where the streams of masks are: a chunk, and rows used of it. Setting it goes on from there."""
+        return self._chunk, self._used
+
+    @place.setter
+    def place(self, place: tuple[int, int]) -> None:
+        (self._chunk, self._used), self._bits = place, None
+
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Gives every member a rate of its own."""
+        self.rates, self._scales = tuple(rates), None
 
     def keep(self, members: Sequence[int]) -> None:
         """Goes on with some members, by position, and with their streams of masks."""
         self.rates = tuple(self.rates[m] for m in members)
         self.seeds = tuple(self.seeds[m] for m in members)
-        self.widths = None if self.widths is None else tuple(self.widths[m] for m in members)
-        self._generators = [self._generators[m] for m in members] if self._generators else []
-        self._masks = None if self._masks is None else self._masks[list(members)]
+        self._bits = self._scales = None
 
     def forward(self, x: Units) -> Units:
         """The values with some units switched off, of the same shape."""
-        return x * self._take(x) if self.training and any(self.rates) else x
+        return x * self.draw(torch.empty_like(x)) if self.training and any(self.rates) else x
 
-    def _take(self, x: Tensor) -> Tensor:
-        """The next B rows of every member's stream of masks.
+    def draw(self, out: Units) -> Units:
+        """The factors of the next batch: 0 for units that are switched off, 1/(1 − rate) for the others.
 
-        Masks are drawn for many batches ahead, so that drawing member by member costs little per step. How many
-        depends on the batch alone, never on M or the width: the streams of a stack and of its members are the same.
+        Args:
+            out: Where to write them [M, B, H].
         """
-        n_rows, width = x.shape[1:]
-        masks = self._masks
-        if (
-            masks is None
-            or masks.shape[2] != width
-            or masks.device != x.device
-            or masks.dtype != x.dtype
-            or self._used + n_rows > masks.shape[1]
-        ):
-            masks = self._draw(n_rows * max(1, _MASK_ROWS // max(1, n_rows)), x)
-        taken = masks[:, self._used : self._used + n_rows]
+        n_rows, width = out.shape[1:]
+        bits = self._bits
+        if self._chunk < 0 or self._used + n_rows > max(_MASK_ROWS, n_rows):
+            self._chunk, self._used, bits = self._chunk + 1, 0, None
+        if bits is None or bits.shape[2] != width or bits.shape[1] < self._used + n_rows or bits.device != out.device:
+            bits = self._bits = self._draw_bits(max(_MASK_ROWS, n_rows), width, out.device)
+        most, scale, member = self._thresholds(out)
+        own = bits[:, self._used : self._used + n_rows]
+        torch.le(own if member is None else own[member], most, out=out)
         self._used += n_rows
-        return taken
+        return out.mul_(scale)
 
-    def _draw(self, n_rows: int, like: Tensor) -> Tensor:
-        if not self._generators or self._generators[0].device != like.device:
-            self._generators = [generator(seed, "dropout", self.index, device=like.device) for seed in self.seeds]
-        masks = torch.ones(len(self.rates), n_rows, like.shape[2], dtype=like.dtype, device=like.device)
-        widths = self.widths or (like.shape[2],) * len(self.rates)
-        for member, rate, width, numbers in zip(masks, self.rates, widths, self._generators, strict=True):
-            if rate:
-                drawn = torch.empty(n_rows, width, dtype=like.dtype, device=like.device)
-                member[:, :width] = drawn.bernoulli_(1 - rate, generator=numbers).div_(1 - rate)
-        self._masks, self._used = masks, 0
-        return masks
+    def _draw_bits(self, n_rows: int, width: int, device: torch.device) -> Tensor:
+        """16 random bits per unit [S, N, H] for each of S seeds: the first units are the same for every width."""
+        n_words = -(-n_rows * width // 4)
+        drawn = [
+            bit_generator(seed, "dropout", self.index, self._chunk).random_raw(n_words)
+            for seed in dict.fromkeys(self.seeds)
+        ]
+        bits = torch.from_numpy(np.stack(drawn).view(np.int16)[:, : n_rows * width])
+        return bits.view(-1, width, n_rows).transpose(1, 2).contiguous().to(device)
+
+    def _thresholds(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """For each member the largest number that keeps a unit, the factor of kept units, and which seed it has."""
+        if self._scales is None or self._scales[1].dtype != like.dtype or self._scales[1].device != like.device:
+            kept = np.maximum(np.rint((1 - np.array(self.rates)) * _LEVELS), 1)
+            most = torch.from_numpy((kept - _LEVELS // 2 - 1).astype(np.int16)).view(-1, 1, 1).to(like.device)
+            scale = torch.from_numpy(_LEVELS / kept).to(like).view(-1, 1, 1)
+            seeds = list(dict.fromkeys(self.seeds))
+            member = torch.tensor([seeds.index(seed) for seed in self.seeds], device=like.device)
+            self._scales = most, scale, None if len(seeds) in (1, len(self.seeds)) else member
+        return self._scales

@@ -47,9 +47,7 @@ def build_padded(specs: Sequence[MLP], *, n_features: int, n_outputs: int, seeds
         layers[f"{first.activation}_{number}"] = ACTIVATIONS[first.activation]()
         if first.activation == "sigmoid" and min(widths) < width:
             layers[f"padding_{number}"] = Padding(widths, width)
-        layers[f"dropout_{number}"] = Dropout(
-            [spec.dropout for spec in specs], seeds=seeds, index=number, widths=widths
-        )
+        layers[f"dropout_{number}"] = Dropout([spec.dropout for spec in specs], seeds=seeds, index=number)
         n_in = width
     layers["output"] = Dense(n_in, n_outputs, init="zero", seeds=seeds, index=0)
     model = StackedModel(layers, n_features=n_features, n_models=len(seeds))

@@ -76,7 +76,7 @@ class StackedModel(nn.Sequential):
             raise ValueError(f"{len(rates)} dropout rates for {self.n_models} models")
         for layer in self:
             if isinstance(layer, Dropout):
-                layer.rates = tuple(rates)
+                layer.set_rates(rates)
 
 
 def unstack(model: StackedModel) -> tuple[dict[str, NDArray[Any]], ...]:

@@ -83,7 +83,9 @@ def test_the_first_step_of_adam_is_the_learning_rate_because_the_bias_is_correct
     optimizer = make_optimizer(weights, [Training()])
     gradient = torch.linspace(-3, 4, weights.theta.shape[1], dtype=torch.float64).unsqueeze(0)
     for _ in range(5):  # v/(1 − βᵗ) of a constant is the constant, from the first step on
-        torch.testing.assert_close(optimizer.direction(gradient), gradient.sign(), rtol=1e-6, atol=1e-6)
+        before, sign = weights.theta.clone(), gradient.sign()
+    optimizer.update(gradient, torch.ones(1, dtype=torch.float64))
+    torch.testing.assert_close(before - weights.theta, sign, rtol=1e-6, atol=1e-6)
 
 
 def test_penalties_are_the_gradients_of_half_the_squares_and_of_the_absolute_values_of_weight_matrices() -> None:
