@@ -45,10 +45,13 @@ class Examples:
         weight = None if self.weight is None else self.weight[member, rows]
         return Examples(self.x[member, rows], self.y[member, rows], weight)
 
-    def slice(self, start: int, stop: int) -> "Examples":
-        """Some examples of a stack [M, B, …], as views."""
-        weight = None if self.weight is None else self.weight[:, start:stop]
-        return Examples(self.x[:, start:stop], self.y[:, start:stop], weight)
+    def slice(self, start: int, stop: int, n_models: int) -> "Examples":
+        """Some examples of a stack [M, B, …], as views; those of one go to all."""
+
+        def cut(values: Tensor) -> Tensor:
+            return values[:, start:stop].expand(n_models, *(-1,) * (values.ndim - 1))
+
+        return Examples(cut(self.x), cut(self.y), None if self.weight is None else cut(self.weight))
 
 
 def batch_ends(n: int, size: int) -> list[int]:
@@ -72,16 +75,20 @@ def batch_ends(n: int, size: int) -> list[int]:
 
 
 def make_orders(seeds: Sequence[int]) -> list[torch.Generator]:
-    """One source of batch orders per member."""
-    return [generator(seed, "batches") for seed in seeds]
+    """One source of batch orders per member; members of one seed share theirs: each alone would have the same."""
+    sources = {seed: generator(seed, "batches") for seed in dict.fromkeys(seeds)}
+    return [sources[seed] for seed in seeds]
 
 
 def shuffle(n: int, orders: Sequence[torch.Generator]) -> Index:
-    """A new order of N examples for each member."""
-    return torch.stack([torch.randperm(n, generator=order) for order in orders])
+    """A new order of N examples for each member; a single row where all go through the same one."""
+    drawn = {id(order): torch.randperm(n, generator=order) for order in {id(each): each for each in orders}.values()}
+    if len(drawn) == 1:
+        return next(iter(drawn.values())).unsqueeze(0)
+    return torch.stack([drawn[id(order)] for order in orders])
 
 
-def batches(examples: Examples, order: Index, ends: Sequence[int]) -> Iterator[Examples]:
+def batches(examples: Examples, order: Index, ends: Sequence[int], n_models: int | None = None) -> Iterator[Examples]:
     """The batches [M, B, …] of one pass.
 
     Rows are gathered for many batches at a time, which are then views: the gathering costs little per step, and no
@@ -89,10 +96,14 @@ def batches(examples: Examples, order: Index, ends: Sequence[int]) -> Iterator[E
 
     Args:
         examples: All examples.
-        order: Their order for each member.
+        order: Their order for each member; a single row where it is the same for all.
         ends: Where each batch ends, from `batch_ends`.
+        n_models: Members M; as many as there are orders when left out.
     """
+    n_models = n_models or len(order)
     is_shared = examples.x.ndim == 2
+    if not is_shared:
+        order = order.expand(n_models, -1)
     values_per_row = max(1, examples.x.shape[-1] * len(order))
     start, held_from, held = 0, 0, None
     for number, end in enumerate(ends):
@@ -101,5 +112,5 @@ def batches(examples: Examples, order: Index, ends: Sequence[int]) -> Iterator[E
             until = max(stop for stop in ends[number:] if stop <= room)
             rows = order[:, start:until].to(examples.x.device)
             held, held_from = examples.take(rows) if is_shared else examples.take_own(rows), start
-        yield held.slice(start - held_from, end - held_from)
+        yield held.slice(start - held_from, end - held_from, n_models)
         start = end

@@ -3,7 +3,7 @@
 N examples of a split, K outputs, M models at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
@@ -15,12 +15,13 @@ from torch import Tensor
 from mlproj.data import Dataset, Part
 from mlproj.metrics import choose_threshold, measure, needs_threshold, rank_key
 from mlproj.metrics.contract import RankKey
-from mlproj.metrics.evidence import RESOURCES
+from mlproj.metrics.evidence import PROBABILITY_METRICS, RESOURCES
 from mlproj.metrics.scores import measure_many
 from mlproj.records import Answers, Predictions
 from mlproj.spec.project import Project
 from mlproj.training.batches import Examples
 from mlproj.training.objective import Objective
+from mlproj.training.outputs import run_model
 from mlproj.training.targets import make_examples, to_tensor
 from mlproj.zoo import StackedModel, generator
 
@@ -29,20 +30,6 @@ EPOCH_SAMPLE = 20_000
 """Training examples that are looked at after each epoch; a fixed sample where there are more."""
 STORED_SAMPLE = 1_000_000
 """Training examples whose predictions are stored."""
-_ROWS_AT_ONCE = 2**14
-
-
-def run_model(model: StackedModel, x: Tensor) -> Tensor:
-    """Raw outputs [M, N, K] of a stack in evaluation mode.
-
-    Args:
-        model: The stack; it is left in evaluation mode.
-        x: Features [N, F] on its device, or [M, N, F].
-    """
-    model.eval()
-    rows_at_once = max(1, _ROWS_AT_ONCE // model.n_models)
-    with torch.no_grad():
-        return torch.cat([model(rows) for rows in torch.split(x, rows_at_once, dim=x.ndim - 2)], dim=1)
 
 
 def metric_names(project: Project) -> tuple[str, ...]:
@@ -101,6 +88,7 @@ class Examiner:
         self.objective = objective
         self.device = device
         self.names = metric_names(project)
+        self._with_p = not PROBABILITY_METRICS.isdisjoint(self.names)
         self.parts = sample_parts(dataset.parts, EPOCH_SAMPLE, project.seed)
         self.trains = None if rows is None else [take_rows(dataset.parts["train"], each) for each in rows]
         self.examples = {name: make_examples(part, dataset.target, device) for name, part in self.parts.items()}
@@ -124,8 +112,8 @@ class Examiner:
         """
         outputs = {name: run_model(model, examples.x) for name, examples in self.examples.items()}
         losses = {name: self._loss(values, self.examples[name]) for name, values in outputs.items()}
-        raw = {name: values.double().cpu().numpy() for name, values in outputs.items()}
-        sound = np.logical_and.reduce([np.isfinite(values).all(axis=(1, 2)) for values in raw.values()])
+        sound = np.logical_and.reduce([_all_finite(values) for values in outputs.values()])
+        raw = {name: values.cpu().numpy() for name, values in outputs.items()}
         if self.target.kind == "regression":  # on a log scale an overflow shows only in the answers
             sound &= np.logical_and.reduce([self._are_numbers(values) for values in raw.values()])
         members = np.flatnonzero(sound)
@@ -134,16 +122,16 @@ class Examiner:
             if not sound.all():
                 raw = {name: values[members] for name, values in raw.items()}
             thresholds = self.choose(raw[self.judged_by or "train"], members)
-            values = self._values(raw, thresholds, members)
+            columns: dict[str, list[float]] = {}
+            for name in raw:
+                columns[f"{name}/loss"] = losses[name][members].tolist()
+                columns |= {
+                    key: values.tolist() for key, values in self._values(name, raw, thresholds, members).items()
+                }
+            train_losses = columns.pop("train/loss")  # the history has the one that training met, with dropout
             for at, member in enumerate(members):
-                own: dict[str, float] = {}
-                for name in raw:
-                    if name != "train":
-                        own[f"{name}/loss"] = float(losses[name][member])
-                    own |= {key: float(column[at]) for key, column in values[name].items()}
-                threshold = None if thresholds is None else float(thresholds[at])
-                train_loss = float(losses["train"][member])
-                found[member] = Examination(own, self._rank(own), threshold, train_loss=train_loss)
+                own = {key: column[at] for key, column in columns.items()}
+                found[member] = Examination(own, self._rank(own), _at(thresholds, at), train_loss=train_losses[at])
         return tuple(found)
 
     def choose(self, outputs: Array, members: Array) -> NDArray[np.float64] | None:
@@ -170,32 +158,31 @@ class Examiner:
         return np.array(found)
 
     def decode(
-        self, outputs: Array, part: Part, threshold: float | NDArray[np.float64] | None
+        self, outputs: Array, part: Part, threshold: float | NDArray[np.float64] | None, *, with_p: bool = True
     ) -> Mapping[str, Answers]:
         """Outputs (…, N, K) as answers in the labels' own terms."""
-        return self.target.decode(outputs, part.y, threshold=0.5 if threshold is None else threshold)
+        return self.target.decode(outputs, part.y, 0.5 if threshold is None else threshold, with_p=with_p)
 
     def _part(self, name: str, member: int) -> Part:
         return self.trains[member] if name == "train" and self.trains is not None else self.parts[name]
 
     def _values(
-        self, raw: Mapping[str, Array], thresholds: NDArray[np.float64] | None, members: Array
-    ) -> dict[str, dict[str, Array]]:
-        """Values (M,) by split and by ``SPLIT/METRIC``."""
-        found = {}
-        for name, outputs in raw.items():
-            if name == "train" and self.trains is not None:
-                each = [
-                    measure_part(self.names, self.decode(own, self.trains[m], _at(thresholds, k)), self.trains[m])
-                    for k, (own, m) in enumerate(zip(outputs, members, strict=True))
-                ]
-                columns = {metric: np.array([own[metric] for own in each]) for metric in self.names}
-            else:
-                answers = self.decode(outputs, self.parts[name], thresholds)
-                with np.errstate(over="ignore"):
-                    columns = measure_many(self.names, answers, self.parts[name].weight)
-            found[name] = {f"{name}/{metric}": column for metric, column in columns.items()}
-        return found
+        self, name: str, raw: Mapping[str, Array], thresholds: NDArray[np.float64] | None, members: Array
+    ) -> dict[str, Array]:
+        """Values (M,) by ``SPLIT/METRIC`` on one split."""
+        outputs = raw[name]
+        if name == "train" and self.trains is not None:
+            each = [
+                measure_part(self.names, self.decode(own, self.trains[m], _at(thresholds, k)), self.trains[m])
+                for k, (own, m) in enumerate(zip(outputs, members, strict=True))
+            ]
+            columns = {metric: np.array([own[metric] for own in each]) for metric in self.names}
+        else:
+            part = self.parts[name]
+            answers = self.decode(outputs, part, thresholds, with_p=self._with_p)
+            with np.errstate(over="ignore"):
+                columns = measure_many(self.names, answers, part.weight)
+        return {f"{name}/{metric}": column for metric, column in columns.items()}
 
     def _are_numbers(self, outputs: Array) -> NDArray[np.bool_]:
         with np.errstate(all="ignore"):
@@ -230,24 +217,42 @@ class Seen(TypedDict):
 
 
 def look_back(
-    model: StackedModel, examiner: Examiner, threshold: float | None, *, dataset: Dataset | None = None, seed: int = 0
-) -> Seen:
+    model: StackedModel,
+    examiner: Examiner,
+    thresholds: Sequence[float | None],
+    *,
+    dataset: Dataset | None = None,
+    seed: int = 0,
+) -> Iterator[Seen]:
     """Predictions on all splits that may be seen, and their metrics.
 
     Args:
-        model: A stack of one, trained.
+        model: A stack, trained.
         examiner: What examined it.
-        threshold: Probability from which the answer is the positive class.
-        dataset: Its data where its training examples are not those of the examiner.
-        seed: Its project's seed, of the sample of large training sets.
+        thresholds: For each member the probability from which the answer is the positive class.
+        dataset: Their data where their training examples are not those of the examiner.
+        seed: Their project's seed, of the sample of large training sets.
+
+    Yields:
+        What is known of each member.
     """
     parts = sample_parts((dataset or examiner.dataset).parts, STORED_SAMPLE, seed)
+    common = _join_parts(parts)
+    known = [threshold for threshold in thresholds if threshold is not None]
     answers = {}
     for name, part in parts.items():
-        outputs = run_model(model, to_tensor(part.x, examiner.device))[0].double().cpu().numpy()
-        answers[name] = examiner.decode(outputs, part, threshold)
-    metrics = {name: measure_part(examiner.names, labels, parts[name]) for name, labels in answers.items()}
-    return {"predictions": join_predictions(parts, answers), "metrics": metrics}
+        outputs = run_model(model, to_tensor(part.x, examiner.device)).double().cpu().numpy()
+        answers[name] = examiner.decode(outputs, part, np.array(known) if known else None)
+    with np.errstate(over="ignore"):
+        metrics = {name: measure_many(examiner.names, each, parts[name].weight) for name, each in answers.items()}
+    labels = {label: _join([answers[name][label] for name in parts]) for label in answers["train"]}
+    for m in range(model.n_models):
+        own = {
+            label: Answers(each.y_true, each.y_pred[m], each.classes, None if each.p is None else each.p[m])
+            for label, each in labels.items()
+        }
+        values = {name: {key: float(column[m]) for key, column in each.items()} for name, each in metrics.items()}
+        yield {"predictions": replace(common, labels=own), "metrics": values}
 
 
 def measure_part(names: Sequence[str], labels: Mapping[str, Answers], part: Part) -> dict[str, float]:
@@ -309,32 +314,37 @@ def take_rows(part: Part, rows: Array) -> Part:
     )
 
 
-def join_predictions(parts: Mapping[str, Part], answers: Mapping[str, Mapping[str, Answers]]) -> Predictions:
-    """The predictions of all splits as one record.
-
-    Args:
-        parts: The splits.
-        answers: Answers by split and label.
-    """
+def _join_parts(parts: Mapping[str, Part]) -> Predictions:
+    """Predictions of all splits, still without any labels."""
     names = list(parts)
     return Predictions(
         ids=np.concatenate([parts[name].ids for name in names]),
         split=np.repeat(names, [len(parts[name]) for name in names]),
-        labels={label: _join([answers[name][label] for name in names]) for label in answers[names[0]]},
+        labels={},
         weight=_join_columns([parts[name].weight for name in names]),
         group=_join_columns([parts[name].group for name in names]),
     )
 
 
 def _join(answers: Sequence[Answers]) -> Answers:
+    """The answers of several models (M, N) on several splits, one after the other."""
     return Answers(
         np.concatenate([each.y_true for each in answers]),
-        np.concatenate([each.y_pred for each in answers]),
+        np.concatenate([each.y_pred for each in answers], axis=-1),
         answers[0].classes,
-        _join_columns([each.p for each in answers]),
+        _join_columns([each.p for each in answers], axis=-2),
     )
 
 
-def _join_columns(columns: Sequence[Array | None]) -> Array | None:
+def _join_columns(columns: Sequence[Array | None], axis: int = 0) -> Array | None:
     known = [column for column in columns if column is not None]
-    return np.concatenate(known) if len(known) == len(columns) else None
+    return np.concatenate(known, axis=axis) if len(known) == len(columns) else None
+
+
+def _all_finite(outputs: Tensor) -> NDArray[np.bool_]:
+    """Which members give numbers only."""
+    # A sum is infinite or NaN when any term is, and looks at the values but once; should it overflow, they are judged.
+    sound = torch.isfinite(outputs.sum((1, 2), dtype=torch.float64))
+    if not sound.all():
+        sound = torch.isfinite(outputs).all(2).all(1)
+    return np.asarray(sound.cpu().numpy(), dtype=np.bool_)

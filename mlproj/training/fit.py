@@ -15,8 +15,8 @@ from mlproj.spec.model import MLP, Model, Python
 from mlproj.spec.project import Project
 from mlproj.training import outcome
 from mlproj.training.device import choose_device, few_threads
-from mlproj.training.examine import EPOCH_SAMPLE, Examiner, look_back, sample_rows, take_rows
-from mlproj.training.loop import Course, Loop, Member, OnEpoch, OnEpochs
+from mlproj.training.examine import EPOCH_SAMPLE, Examiner, Seen, look_back, sample_rows, take_rows
+from mlproj.training.loop import Course, Ended, Loop, Member, OnEpoch, OnEpochs
 from mlproj.training.objective import Objective
 from mlproj.training.once import fit_once
 from mlproj.training.resolve import resolve
@@ -24,6 +24,10 @@ from mlproj.training.resources import measure_resources
 from mlproj.training.step import make_learner
 from mlproj.training.targets import loss_weights, make_examples, make_objective, to_tensor
 from mlproj.zoo import OwnEstimator, StackedModel, build, build_model, build_padded, cut_out, seeded, unstack
+from mlproj.zoo.stacked import Weights
+
+_VALUES_AT_ONCE = 2**23
+"""Outputs that are decoded at a time when members are looked back at."""
 
 
 def fit(
@@ -93,8 +97,8 @@ def fit_stack(
     with few_threads(n_rows * learner.weights.theta.numel()):
         examiner = Examiner(project, dataset, objective, device, _seen_rows(members, len(train)))
         finish = _Finish(members, dataset, examiner, begin)
-        for m, course in Loop(members, learner, examples, examiner).run(on_epoch):
-            yield m, finish(m, course)
+        for ended in Loop(members, learner, examples, examiner).run(on_epoch):
+            yield from finish(ended)
 
 
 def on_rows(dataset: Dataset, rows: NDArray[Any]) -> Dataset:
@@ -139,24 +143,50 @@ def _seen_rows(members: Sequence[Member], n_train: int) -> list[NDArray[np.int64
 
 
 class _Finish:
-    """Makes a `Fit` of a member that has ended: predictions, metrics and resources of the weights that were kept."""
+    """Makes a `Fit` of each member that has ended: predictions, metrics and resources of the weights that were kept."""
 
     def __init__(self, members: Sequence[Member], dataset: Dataset, examiner: Examiner, begin: float) -> None:
         self._members, self._dataset, self._examiner, self._begin = members, dataset, examiner, begin
-        self._models: dict[Model, tuple[StackedModel, Mapping[str, float]]] = {}
+        self._shapes: dict[Model, tuple[StackedModel, Mapping[str, float]]] = {}
+        n_values = sum(len(part) for part in dataset.parts.values()) * dataset.target.n_outputs
+        self._at_once = max(1, _VALUES_AT_ONCE // max(1, n_values))
 
-    def __call__(self, m: int, course: Course) -> Fit:
-        member, best, device = self._members[m], course.best, self._examiner.device
-        dataset, spec = self._dataset, member.project.model
+    def __call__(self, ended: Ended) -> Iterator[tuple[int, Fit]]:
+        ended.model.load_state_dict(ended.state)
+        has_rows = any(self._members[m].rows is not None for m in ended.members)
+        at_once = 1 if has_rows else self._at_once
+        for start in range(0, len(ended.members), at_once):
+            chosen = range(start, min(start + at_once, len(ended.members)))
+            model = ended.model if len(chosen) == len(ended.members) else ended.model.part(chosen)
+            yield from self._finish(model, [ended.members[at] for at in chosen], [ended.courses[at] for at in chosen])
+
+    def _finish(
+        self, model: StackedModel, members: Sequence[int], courses: Sequence[Course]
+    ) -> Iterator[tuple[int, Fit]]:
+        first = self._members[members[0]]
+        own = self._dataset if first.rows is None else on_rows(self._dataset, first.rows)
+        thresholds = [course.best.examination.threshold for course in courses]
+        seen = look_back(model, self._examiner, thresholds, dataset=own, seed=first.project.seed)
+        for m, course, weights, answers in zip(members, courses, unstack(model), seen, strict=True):
+            alone, resources = self._shape(self._members[m])
+            own_weights = cut_out(weights, alone)
+            yield (
+                m,
+                make_fit(
+                    own_weights, course, self._members[m].project, self._examiner, answers, resources, self._begin
+                ),
+            )
+
+    def _shape(self, member: Member) -> tuple[StackedModel, Mapping[str, float]]:
+        """A model of the member's own shape, and what it costs to use."""
+        spec = member.project.model
         shape = spec.model_copy(update={"dropout": 0.0}) if isinstance(spec, MLP) else spec
-        if shape not in self._models:  # what it costs to use is that of the architecture
-            alone = _build_stack([member], dataset).to(device)
-            x = to_tensor(dataset.parts["train"].x[:64], device)
-            self._models[shape] = alone, measure_resources(alone, x)
-        model, resources = self._models[shape]
-        model.load_state_dict(cut_out(best.state, model))
-        own = dataset if member.rows is None else on_rows(dataset, member.rows)
-        return make_fit(model, course, member.project, self._examiner, own, resources, self._begin)
+        if shape not in self._shapes:
+            device = self._examiner.device
+            alone = _build_stack([member], self._dataset).to(device)
+            x = to_tensor(self._dataset.parts["train"].x[:64], device)
+            self._shapes[shape] = alone, measure_resources(alone, x)
+        return self._shapes[shape]
 
 
 def _fit_own(project: Project, dataset: Dataset, seed: int, on_epoch: OnEpoch | None, begin: float) -> Fit:
@@ -176,10 +206,12 @@ def _fit_own(project: Project, dataset: Dataset, seed: int, on_epoch: OnEpoch | 
     n_rows = size if isinstance(size, int) else len(examples)
     with few_threads(n_rows * learner.weights.theta.shape[1]), seeded(seed, "dropout", device=device):
         examiner = Examiner(project, dataset, objective, device)
-        ((_, course),) = Loop([Member(project, seed)], learner, examples, examiner).run(_alone(on_epoch))
-        model.load_state_dict({name: value.unsqueeze(0) for name, value in course.best.state.items()})
+        (ended,) = Loop([Member(project, seed)], learner, examples, examiner).run(_alone(on_epoch))
+        model.load_state_dict(ended.state)
+        (course,) = ended.courses
         resources = measure_resources(model, to_tensor(train.x[:64], device))
-        return make_fit(model, course, project, examiner, dataset, resources, begin)
+        (seen,) = look_back(model, examiner, [course.best.examination.threshold], dataset=dataset, seed=project.seed)
+        return make_fit(unstack(model)[0], course, project, examiner, seen, resources, begin)
 
 
 def _alone(on_epoch: OnEpoch | None) -> OnEpochs | None:
@@ -195,34 +227,33 @@ def _alone(on_epoch: OnEpoch | None) -> OnEpochs | None:
 
 
 def make_fit(
-    model: StackedModel,
+    weights: Weights,
     course: Course,
     project: Project,
     examiner: Examiner,
-    dataset: Dataset,
+    seen: Seen,
     resources: Mapping[str, float],
     begin: float,
 ) -> Fit:
     """All that came out of the training of one member.
 
     Args:
-        model: A stack of one with the weights that were kept.
+        weights: The weights that were kept.
         course: How its training went.
         project: Its resolved project.
         examiner: What examined it.
-        dataset: Its data, with the examples that it trained on as `train`.
+        seen: Its answers with these weights.
         resources: What it costs to use.
         begin: When its training began, on `time.perf_counter`.
     """
-    threshold = course.best.examination.threshold
     return Fit(
-        weights=unstack(model)[0],
+        weights=weights,
         history=History({name: tuple(values) for name, values in course.history.items()}),
         outcome=_outcome(course, project, examiner.judged_by),
         best_epoch=course.best.epoch,
-        threshold=threshold,
+        threshold=course.best.examination.threshold,
         resources=resources,
-        **look_back(model, examiner, threshold, dataset=dataset, seed=project.seed),
+        **seen,
         seconds=time.perf_counter() - begin,
     )
 

@@ -20,6 +20,7 @@ from mlproj.training.examine import Examination, Examiner
 from mlproj.training.outcome import has_risen, non_finite_loss
 from mlproj.training.schedules import factors
 from mlproj.training.step import Learner, keep_members, step
+from mlproj.zoo import StackedModel
 
 OnEpoch = Callable[[int, int, Mapping[str, float]], OutcomeKind | None]
 """Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``); an answer ends the training: `pruned` where
@@ -43,17 +44,15 @@ class Member:
     rows: NDArray[np.int64] | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Best:
-    """The weights to keep, and how they did.
+    """The weights to keep, by how they did.
 
     Attributes:
-        state: A copy of parameters and buffers, without the axis of models.
         epoch: Epoch after which they were seen; 0 for the initial weights.
         examination: What was seen then.
     """
 
-    state: dict[str, Tensor]
     epoch: int
     examination: Examination
 
@@ -105,6 +104,27 @@ class Course:
             self.best = self.untrained  # worse than no training at all is not worth keeping
 
 
+State = dict[str, Tensor]
+"""Parameters and buffers of some members by name, each [G, …]."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Members that end after the same epoch.
+
+    Attributes:
+        members: Their numbers.
+        courses: How their trainings went.
+        state: The weights that were kept.
+        model: A stack of them, to load these weights into.
+    """
+
+    members: tuple[int, ...]
+    courses: tuple[Course, ...]
+    state: State
+    model: StackedModel
+
+
 class Loop:
     """Trains the members of a stack.
 
@@ -128,13 +148,15 @@ class Loop:
         assert training.epochs != "auto"
         self.n_epochs = training.epochs
         self.rates = torch.stack([self._rates(member) for member in members], dim=1).to(learner.weights.theta)
+        self.initial, self.kept = _copy(learner.model), _copy(learner.model)
         self.courses = [
             Course(best, best, train_loss=best.examination.train_loss)
-            for best in (Best(self._copy(m), 0, seen) for m, seen in enumerate(examiner.examine(learner.model)))
+            for best in (Best(0, seen) for seen in examiner.examine(learner.model))
         ]
         self._active = list(range(len(members)))
+        self._updates = 0
 
-    def run(self, on_epoch: OnEpochs | None = None) -> Iterator[tuple[int, Course]]:
+    def run(self, on_epoch: OnEpochs | None = None) -> Iterator[Ended]:
         """Trains each member until its epochs are done, dev no longer improves or its numbers explode.
 
         `on_epoch` may end members earlier, and Ctrl-C ends them all.
@@ -143,7 +165,7 @@ class Loop:
             on_epoch: Called after each epoch; may end members.
 
         Yields:
-            Members by number as they end, with their courses.
+            Members as they end.
         """
         try:
             while self._active:
@@ -164,27 +186,43 @@ class Loop:
         steps = factors(training.schedule, n_epochs=self.n_epochs, steps_per_epoch=len(self.ends))
         return training.learning_rate * steps
 
-    def _let_go(self) -> Iterator[tuple[int, Course]]:
+    def _let_go(self) -> Iterator[Ended]:
         """Hands out the members that have ended; the others go on in a smaller stack."""
-        ended = [m for m in self._active if self.courses[m].end is not None]
-        going = [at for at, m in enumerate(self._active) if self.courses[m].end is None]
-        if ended and going:
-            self.learner = keep_members(self.learner, going)
-            self.examiner.keep(going)
-            if self.examples.x.ndim == 3:
-                self.examples = self.examples.members(going)
-            self.rates = self.rates[:, going]
-            self.orders = [self.orders[at] for at in going]
+        ended = [at for at, m in enumerate(self._active) if self.courses[m].end is not None]
+        if not ended:
+            return
+        for at in ended:
+            course = self.courses[self._active[at]]
+            course.updates = self._updates
+            course.settle()
+            if course.best is course.untrained:
+                _overwrite(self.kept, self.initial, [at])
+        going = [at for at in range(len(self._active)) if at not in set(ended)]
+        members = tuple(self._active[at] for at in ended)
+        model = self.learner.model.part(ended) if going else self.learner.model
+        courses = tuple(self.courses[m] for m in members)
+        found = Ended(members, courses, {name: value[ended] for name, value in self.kept.items()}, model)
+        if going:
+            self._shrink(going)
         self._active = [self._active[at] for at in going]
-        for m in ended:
-            self.courses[m].settle()
-            yield m, self.courses[m]
+        yield found
+
+    def _shrink(self, going: list[int]) -> None:
+        """Goes on with some members, by position."""
+        self.learner = keep_members(self.learner, going)
+        self.examiner.keep(going)
+        if self.examples.x.ndim == 3:
+            self.examples = self.examples.members(going)
+        self.rates = self.rates[:, going]
+        self.orders = [self.orders[at] for at in going]
+        self.initial = {name: value[going] for name, value in self.initial.items()}
+        self.kept = {name: value[going] for name, value in self.kept.items()}
 
     def _interrupt(self) -> None:
         for m in self._active:
             course = self.courses[m]
             course.end, course.seen = "interrupted", "Ctrl-C"
-        if any(self.courses[m].epochs == 0 and self.courses[m].updates for m in self._active):
+        if self._updates and any(self.courses[m].epochs == 0 for m in self._active):
             self._examine(1)  # a part of an epoch is better than no training
 
     def _epoch(self) -> None:
@@ -197,7 +235,7 @@ class Loop:
         for at, m in enumerate(self._active):
             if bad[:, at].any():
                 first = int(torch.nonzero(bad[:, at])[0])
-                update = self.courses[m].updates - len(self.ends) + first
+                update = self._updates - len(self.ends) + first
                 self.courses[m].diverge(non_finite_loss(update + 1, epoch, float(self.rates[update, at])))
         examinations = self._examine(epoch)
         for at, m in enumerate(self._active):
@@ -215,16 +253,16 @@ class Loop:
         rates = self.rates[start : start + len(self.ends)].unbind()
         order = shuffle(self.n_examples, self.orders)
         losses = []
-        for batch, rate in zip(batches(self.examples, order, self.ends), rates, strict=True):
+        for batch, rate in zip(batches(self.examples, order, self.ends, len(self._active)), rates, strict=True):
             losses.append(step(self.learner, batch, rate))
-            for m in self._active:
-                self.courses[m].updates += 1
+            self._updates += 1
         return torch.stack(losses).cpu()
 
     def _examine(self, epoch: int) -> tuple[Examination, ...]:
         """Looks at the members, and keeps the weights of those that are the best so far."""
         examinations = self.examiner.examine(self.learner.model)
-        sound = torch.isfinite(self.learner.weights.theta).all(dim=1).tolist()
+        sound = torch.isfinite(self.learner.weights.theta.sum(dim=1, dtype=torch.float64)).tolist()
+        better = []
         for at, m in enumerate(self._active):
             course, seen = self.courses[m], examinations[at]
             if course.end == "diverged":
@@ -235,7 +273,10 @@ class Loop:
             course.train_loss = seen.train_loss
             key, best = seen.key, course.best.key
             if key is None or best is None or key > best:
-                course.best = Best(self._copy(at), epoch, seen)
+                course.best = Best(epoch, seen)
+                better.append(at)
+        if better:
+            _overwrite(self.kept, self.learner.model.state_dict(), better)
         return examinations
 
     def _stop(self, m: int, epoch: int) -> None:
@@ -253,5 +294,13 @@ class Loop:
         if course.end is None:
             course.end, course.seen = kind, "its time budget"
 
-    def _copy(self, at: int) -> dict[str, Tensor]:
-        return {name: value.detach()[at].clone() for name, value in self.learner.model.state_dict().items()}
+
+def _copy(model: StackedModel) -> State:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def _overwrite(state: State, other: Mapping[str, Tensor], members: Sequence[int]) -> None:
+    """Takes over some members, by position, from another state."""
+    rows = torch.tensor(list(members), device=next(iter(state.values())).device)
+    for name, value in state.items():
+        value[rows] = other[name].detach()[rows]

@@ -52,6 +52,7 @@ def fit_once(
         if on_epoch:
             on_epoch(1, 1, values)
         weights = model.dump()
+        (answers,) = look_back(model, examiner, [seen.threshold], seed=project.seed)
         return Fit(
             weights=weights,
             history=History({name: (value,) for name, value in values.items()}),
@@ -59,7 +60,7 @@ def fit_once(
             best_epoch=1,
             threshold=seen.threshold,
             resources=measure_resources(model, to_tensor(train.x[:64], torch.device("cpu"))) | _size(model, weights),
-            **look_back(model, examiner, seen.threshold, seed=project.seed),
+            **answers,
             seconds=time.perf_counter() - begin,
         )
 

@@ -21,7 +21,6 @@ from mlproj.shapes import Column, Flat, PerModel
 from mlproj.spec.training import Optimizer, Training
 from mlproj.training.flat import FlatWeights
 
-
 _AHEAD = 256
 """Updates for which corrections are computed at a time."""
 

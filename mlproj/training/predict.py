@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mlproj.spec.project import Project
 from mlproj.training.device import choose_device, is_available
-from mlproj.training.examine import run_model
+from mlproj.training.outputs import run_model
 from mlproj.training.targets import to_tensor
 from mlproj.zoo import restore_model
 from mlproj.zoo.stacked import Weights

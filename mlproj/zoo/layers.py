@@ -140,9 +140,9 @@ class Dropout(nn.Module):
 
     In training a unit is kept with probability 1 − rate and divided by it; in evaluation nothing happens.
 
-    A mask compares 16 random bits per unit with the member's rate, which is thereby rounded to 1/65,536. The bits depend
-    on the member's seed, the layer, and how many batches went before, and on nothing else: neither on other members, nor
-    on the width of the stack, nor on the rate. Members of one seed share them, as they would if each were alone.
+    A mask compares 16 random bits per unit with the member's rate, which is thereby rounded to 1/65,536. The bits
+    depend on the member's seed, the layer, and the batches that went before: neither on other members, nor on the width
+    of the stack, nor on the rate. So members of one seed share them: each alone would draw the same.
 
     Args:
         rates: Share of units switched off, one per member.

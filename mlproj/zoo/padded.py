@@ -5,15 +5,18 @@ weights nor those of others ever get a gradient through it: every member compute
 padding is the same zeros after any number of updates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import nn
 
 from mlproj.spec.model import MLP
 from mlproj.zoo.build import build
 from mlproj.zoo.layers import ACTIVATIONS, BatchNorm, Dense, Dropout, Padding
-from mlproj.zoo.stacked import StackedModel
+from mlproj.zoo.stacked import StackedModel, Weights
 
 
 def build_padded(specs: Sequence[MLP], *, n_features: int, n_outputs: int, seeds: Sequence[int]) -> StackedModel:
@@ -59,17 +62,18 @@ def build_padded(specs: Sequence[MLP], *, n_features: int, n_outputs: int, seeds
     return model
 
 
-def cut_out(state: Mapping[str, Tensor], alone: StackedModel) -> dict[str, Tensor]:
-    """The weights of one member of a padded stack, without the padding, as a model built alone takes them.
+def cut_out(weights: Weights, alone: StackedModel) -> dict[str, NDArray[Any]]:
+    """The weights of one member of a padded stack, without the padding.
 
     Args:
-        state: Its parameters and buffers by name, without the axis of models.
+        weights: Its weights by name, as `unstack` gives them.
         alone: A model of its own shape.
     """
     return {
-        name: _corner(state[name], value.shape[1:]).clone().unsqueeze(0) for name, value in alone.state_dict().items()
+        name: np.ascontiguousarray(_corner(weights[name], value.shape[1:]))
+        for name, value in alone.state_dict().items()
     }
 
 
-def _corner(value: Tensor, shape: torch.Size) -> Tensor:
+def _corner(value: Any, shape: torch.Size) -> Any:
     return value[tuple(slice(0, size) for size in shape)]

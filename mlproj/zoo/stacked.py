@@ -4,6 +4,7 @@ Weights travel without the model axis, as `{name: array}` per member: `unstack` 
 members together again.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -65,6 +66,12 @@ class StackedModel(nn.Sequential):
             if isinstance(module, Dropout):
                 module.keep(members)
         self.n_models = len(members)
+
+    def part(self, members: Sequence[int]) -> "StackedModel":
+        """A stack of some members, by position, with weights of its own."""
+        other = copy.deepcopy(self)
+        other.keep(members)
+        return other
 
     def set_dropout(self, rates: Sequence[float]) -> None:
         """Gives every member a dropout rate of its own.

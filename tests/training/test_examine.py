@@ -10,7 +10,8 @@ import torch
 from mlproj.spec.model import MLP
 from mlproj.training import resolve
 from mlproj.training.device import few_threads
-from mlproj.training.examine import Examiner, metric_names, run_model, sample_parts
+from mlproj.training.examine import Examiner, metric_names, sample_parts
+from mlproj.training.outputs import run_model
 from mlproj.training.resources import measure_resources
 from mlproj.training.targets import make_objective
 from mlproj.zoo import build
@@ -30,12 +31,12 @@ def test_a_large_training_set_is_looked_at_by_a_fixed_sample(make_project: MakeP
 
 
 def test_large_batches_give_what_one_batch_gives(monkeypatch: Any) -> None:
-    from mlproj.training import examine
+    from mlproj.training import outputs
 
     model = build(MLP(layers=1), n_features=3, n_outputs=2, seeds=[0, 1])
     x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
     whole = run_model(model, x)
-    monkeypatch.setattr(examine, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(outputs, "_ROWS_AT_ONCE", 7)
     torch.testing.assert_close(run_model(model, x), whole)
     assert whole.shape == (2, 50, 2)
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mlproj.doctor.patient import Patient
 from mlproj.doctor.registry import Seen, check
-from mlproj.training.examine import run_model
+from mlproj.training.outputs import run_model
 from mlproj.training.step import step
 from mlproj.zoo import StackedModel, seeded
 

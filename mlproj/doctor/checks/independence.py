@@ -5,7 +5,7 @@ from torch import Tensor
 
 from mlproj.doctor.patient import Patient
 from mlproj.doctor.registry import NotApplicable, Seen, check
-from mlproj.training.examine import run_model
+from mlproj.training.outputs import run_model
 from mlproj.zoo import OwnEstimator, StackedModel
 
 _ROWS = 8
@@ -24,7 +24,8 @@ def batch_independence(patient: Patient) -> Seen:
     together = run_model(model, x)[0]
     order = torch.arange(len(x) - 1, -1, -1, device=x.device)
     alone = torch.cat([run_model(model, row.unsqueeze(0))[0] for row in x])
-    unit = float((together - together.mean(0)).abs().max()) or 1.0
+    # Of a model that answers always the same, the spread is rounding at most.
+    unit = max(float((together.amax(0) - together.amin(0)).max()), 1e-3 * float(together.abs().max())) or 1.0
     moved = float((run_model(model, x[order])[0][order] - together).abs().max()) / unit
     apart = float((alone - together).abs().max()) / unit
     numbers = {"gradient": mixing, "other_order": moved, "one_by_one": apart}

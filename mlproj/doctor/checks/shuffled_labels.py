@@ -95,6 +95,6 @@ def _shuffled(patient: Patient, dev: Part, metric: str, number: int) -> float:
 def _outputs(model: OwnEstimator, dev: Part) -> np.ndarray:
     import torch
 
-    from mlproj.training.examine import run_model
+    from mlproj.training.outputs import run_model
 
     return run_model(model, torch.from_numpy(dev.x))[0].double().numpy()
