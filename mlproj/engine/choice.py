@@ -1,5 +1,6 @@
 """Which engine a search runs on."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlproj.engine.engine import AbstractEngine, cpu_count
@@ -17,7 +18,9 @@ CREW = 64
 MOST_WORKERS = 1024
 
 
-def make_engine(name: str, dataset: "Dataset", workers: int | None = None, *, crew: int = CREW) -> AbstractEngine:
+def make_engine(
+    name: str, dataset: "Dataset", workers: int | None = None, *, crew: int = CREW, shelf: Path | None = None
+) -> AbstractEngine:
     """The engine to train on.
 
     Args:
@@ -26,6 +29,7 @@ def make_engine(name: str, dataset: "Dataset", workers: int | None = None, *, cr
         dataset: What to train on.
         workers: Jobs that run at the same time; the cores of this machine when left out.
         crew: Jobs that a worker of a fleet gets at a time.
+        shelf: Folder where trainings under way are kept, and gone on with after a crash; None for nowhere.
 
     Raises:
         InvalidInput: For an unknown name, or fewer than one worker.
@@ -33,9 +37,9 @@ def make_engine(name: str, dataset: "Dataset", workers: int | None = None, *, cr
     """
     crew = crew if name == "fleet" else 1
     if _needs_pool(name, workers):
-        return Pool(dataset, workers=workers or cpu_count(), crew=crew)
+        return Pool(dataset, workers=workers or cpu_count(), crew=crew, shelf=shelf)
     end_waiting()
-    return Here(dataset, crew=crew)
+    return Here(dataset, crew=crew, shelf=shelf)
 
 
 def warm_up(name: str = "process", workers: int | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Generator, Iterable, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlproj.engine.engine import AbstractEngine
@@ -18,12 +19,13 @@ class Here(AbstractEngine):
     Args:
         dataset: What to train on.
         crew: Jobs that are taken at a time, and trained side by side where they go together.
+        shelf: Folder where trainings under way are kept, and gone on with after a crash; None for nowhere.
     """
 
     workers = 1
 
-    def __init__(self, dataset: "Dataset", *, crew: int = 1) -> None:
-        self._dataset, self._crew = dataset, crew
+    def __init__(self, dataset: "Dataset", *, crew: int = 1, shelf: Path | None = None) -> None:
+        self._dataset, self._crew, self._shelf = dataset, crew, shelf
         self.name = "process" if crew == 1 else "fleet"
 
     def evaluate(
@@ -42,7 +44,7 @@ class Here(AbstractEngine):
     def _run(
         self, crew: Mapping[int, Job], board: Board | None, rungs: Collection[int]
     ) -> Generator[tuple[int, Fit | Failure]]:
-        from mlproj.fleet import train_crew
+        from mlproj.fleet import Shelf, train_crew
 
         dropped: set[int] = set()
 
@@ -52,7 +54,8 @@ class Here(AbstractEngine):
 
         budgets = {position: job.budget for position, job in crew.items() if job.budget is not None}
         watch = Watch(budgets, report=report, rungs=rungs, is_dropped=dropped.__contains__)
-        for position, result in train_crew(crew, self._dataset, on_epoch=watch):
+        shelf = Shelf(self._shelf, self._dataset.data_hash) if self._shelf else None
+        for position, result in train_crew(crew, self._dataset, on_epoch=watch, shelf=shelf):
             if isinstance(result, Fit) and result.outcome.kind == "interrupted" and position not in watch.over:
                 raise KeyboardInterrupt  # `fit` takes Ctrl-C as the wish to keep what it has; here it ends everything
             yield position, result

@@ -12,10 +12,12 @@ class Setup(NamedTuple):
     Attributes:
         threads: Threads that it may compute with.
         path: Where the driver imports modules from.
+        shelf: Folder where trainings under way are kept; None where they are not.
     """
 
     threads: int
     path: list[str]
+    shelf: str | None
 
 
 class Order(NamedTuple):

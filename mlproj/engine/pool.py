@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlproj.engine.engine import AbstractEngine, cpu_count
@@ -62,13 +63,14 @@ class Pool(AbstractEngine):
         dataset: What to train on; all workers share one copy.
         workers: Most workers at the same time.
         crew: Jobs that a worker gets at a time, and trains side by side where they go together.
+        shelf: Folder where trainings under way are kept, and gone on with after a crash; None for nowhere.
 
     Raises:
         MlprojError: When there is no room to lay out the data, or no process can be started.
     """
 
-    def __init__(self, dataset: "Dataset", *, workers: int, crew: int = 1) -> None:
-        self.workers, self._crew = workers, crew
+    def __init__(self, dataset: "Dataset", *, workers: int, crew: int = 1, shelf: Path | None = None) -> None:
+        self.workers, self._crew, self._shelf = workers, crew, None if shelf is None else str(shelf)
         self.name = "process" if crew == 1 else "fleet"
         self._threads = max(1, cpu_count() // workers)
         self._data = write_shared(dataset)
@@ -161,7 +163,7 @@ class Pool(AbstractEngine):
         with theirs:
             worker = _Worker(ours, self._server.fork(theirs.fileno(), self._data.fileno()), self._server)
         with suppress(OSError):
-            ours.send(Setup(self._threads, list(sys.path)))
+            ours.send(Setup(self._threads, list(sys.path), self._shelf))
         return worker
 
     def _collect(self, board: Board | None, patience: float | None) -> list[Outcome]:

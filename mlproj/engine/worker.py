@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import SimpleQueue
 
 import torch
@@ -14,7 +15,7 @@ from mlproj.data import Dataset
 from mlproj.engine.messages import Drop, Order, Result, Rung, Setup
 from mlproj.engine.shared import read_shared
 from mlproj.engine.watch import Watch
-from mlproj.fleet import train_crew
+from mlproj.fleet import Shelf, train_crew
 from mlproj.records import Job, describe
 
 
@@ -60,13 +61,14 @@ def work(connection_file: int, data_file: int) -> None:
         sys.path[:] = setup.path
         torch.set_num_threads(setup.threads)
         dataset, inbox = read_shared(data_file), Inbox(connection)
+        shelf = Shelf(Path(setup.shelf), dataset.data_hash) if setup.shelf else None
         while True:
-            _carry_out(inbox.orders.get(), dataset, inbox, connection)
+            _carry_out(inbox.orders.get(), dataset, inbox, connection, shelf)
     except (EOFError, ConnectionError):
         os._exit(0)  # the driver is gone
 
 
-def _carry_out(order: Order, dataset: Dataset, inbox: Inbox, connection: Connection) -> None:
+def _carry_out(order: Order, dataset: Dataset, inbox: Inbox, connection: Connection, shelf: Shelf | None) -> None:
     jobs: dict[int, Job] = {}
     for position, content in order.jobs.items():
         try:
@@ -83,5 +85,5 @@ def _carry_out(order: Order, dataset: Dataset, inbox: Inbox, connection: Connect
         rungs=order.rungs or (),
         is_dropped=inbox.dropped.__contains__,
     )
-    for position, result in train_crew(jobs, dataset, on_epoch=watch):
+    for position, result in train_crew(jobs, dataset, on_epoch=watch, shelf=shelf):
         connection.send(Result(position, result))

@@ -54,7 +54,7 @@ class Fit:
         threshold: Probability from which the answer is the positive class; None unless the label is binary.
         metrics: Values by split and metric name.
         resources: Measured `latency_ms` (per example, one at a time) and `size_mb`.
-        seconds: Wall time of the training.
+        seconds: Wall time of the training; of models trained side by side, its share of theirs.
     """
 
     weights: Mapping[str, NDArray[Any]]

@@ -21,6 +21,7 @@ from mlproj.training.objective import Objective
 from mlproj.training.once import fit_once
 from mlproj.training.resolve import resolve
 from mlproj.training.resources import measure_resources
+from mlproj.training.snapshot import Keeper, put_back
 from mlproj.training.step import make_learner
 from mlproj.training.targets import loss_weights, make_examples, make_objective, to_tensor
 from mlproj.zoo import OwnEstimator, StackedModel, build, build_model, build_padded, cut_out, seeded, unstack
@@ -37,6 +38,7 @@ def fit(
     seed: int | None = None,
     rows: NDArray[Any] | None = None,
     on_epoch: OnEpoch | None = None,
+    keeper: Keeper | None = None,
 ) -> Fit:
     """Trains the project's model and keeps the weights that did best on dev.
 
@@ -50,6 +52,7 @@ def fit(
             for all of them.
         on_epoch: Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``); may end the training, with
             `pruned` or `interrupted`.
+        keeper: Keeps snapshots, and may have one to go on from.
 
     Returns:
         Weights, history, outcome, predictions on train, train-dev and dev, metrics and resources.
@@ -62,13 +65,13 @@ def fit(
     project = resolve(project, own)
     seed = project.seed if seed is None else seed
     if isinstance(project.model, Python):
-        return _fit_own(project, own, seed, on_epoch, begin)
-    ((_, fitted),) = fit_stack([Member(project, seed)], own, on_epoch=_alone(on_epoch))
+        return _fit_own(project, own, seed, on_epoch, keeper, begin)
+    ((_, fitted),) = fit_stack([Member(project, seed)], own, on_epoch=_alone(on_epoch), keeper=keeper)
     return fitted
 
 
 def fit_stack(
-    members: Sequence[Member], dataset: Dataset, *, on_epoch: OnEpochs | None = None
+    members: Sequence[Member], dataset: Dataset, *, on_epoch: OnEpochs | None = None, keeper: Keeper | None = None
 ) -> Iterator[tuple[int, Fit]]:
     """Trains models of one shape side by side; each comes out as it would alone.
 
@@ -77,6 +80,7 @@ def fit_stack(
             smoothing, initialisation and the values of `training:` that an optimiser takes one per member.
         dataset: Their data.
         on_epoch: Called after each epoch with (epoch, epochs, values of each member that still trains); may end some.
+        keeper: Keeps snapshots, and may have some to go on from.
 
     Yields:
         Members by position as they end.
@@ -97,8 +101,16 @@ def fit_stack(
     with few_threads(n_rows * learner.weights.theta.numel()):
         examiner = Examiner(project, dataset, objective, device, _seen_rows(members, len(train)))
         finish = _Finish(members, dataset, examiner, begin)
-        for ended in Loop(members, learner, examples, examiner).run(on_epoch):
+        loop = Loop(members, learner, examples, examiner)
+        _go_on(loop, keeper)
+        for ended in loop.run(on_epoch, keeper.offer if keeper else None):
             yield from finish(ended)
+
+
+def _go_on(loop: Loop, keeper: Keeper | None) -> None:
+    snapshots = keeper.found() if keeper else None
+    if snapshots:
+        put_back(loop, snapshots)
 
 
 def on_rows(dataset: Dataset, rows: NDArray[Any]) -> Dataset:
@@ -146,7 +158,8 @@ class _Finish:
     """Makes a `Fit` of each member that has ended: predictions, metrics and resources of the weights that were kept."""
 
     def __init__(self, members: Sequence[Member], dataset: Dataset, examiner: Examiner, begin: float) -> None:
-        self._members, self._dataset, self._examiner, self._begin = members, dataset, examiner, begin
+        self._members, self._dataset, self._examiner = members, dataset, examiner
+        self._setup = (time.perf_counter() - begin) / len(members)
         self._shapes: dict[Model, tuple[StackedModel, Mapping[str, float]]] = {}
         n_values = sum(len(part) for part in dataset.parts.values()) * dataset.target.n_outputs
         self._at_once = max(1, _VALUES_AT_ONCE // max(1, n_values))
@@ -189,7 +202,9 @@ class _Finish:
         return self._shapes[shape]
 
 
-def _fit_own(project: Project, dataset: Dataset, seed: int, on_epoch: OnEpoch | None, begin: float) -> Fit:
+def _fit_own(
+    project: Project, dataset: Dataset, seed: int, on_epoch: OnEpoch | None, keeper: Keeper | None, begin: float
+) -> Fit:
     """Trains a model of the user's own, which is alone."""
     train, target = dataset.parts["train"], dataset.target
     model = build_model(
@@ -206,12 +221,15 @@ def _fit_own(project: Project, dataset: Dataset, seed: int, on_epoch: OnEpoch | 
     n_rows = size if isinstance(size, int) else len(examples)
     with few_threads(n_rows * learner.weights.theta.shape[1]), seeded(seed, "dropout", device=device):
         examiner = Examiner(project, dataset, objective, device)
-        (ended,) = Loop([Member(project, seed)], learner, examples, examiner).run(_alone(on_epoch))
+        loop = Loop([Member(project, seed)], learner, examples, examiner)
+        setup = time.perf_counter() - begin
+        _go_on(loop, keeper)
+        (ended,) = loop.run(_alone(on_epoch), keeper.offer if keeper else None)
         model.load_state_dict(ended.state)
         (course,) = ended.courses
         resources = measure_resources(model, to_tensor(train.x[:64], device))
         (seen,) = look_back(model, examiner, [course.best.examination.threshold], dataset=dataset, seed=project.seed)
-        return make_fit(unstack(model)[0], course, project, examiner, seen, resources, begin)
+        return make_fit(unstack(model)[0], course, project, examiner, seen, resources, setup)
 
 
 def _alone(on_epoch: OnEpoch | None) -> OnEpochs | None:
@@ -233,7 +251,7 @@ def make_fit(
     examiner: Examiner,
     seen: Seen,
     resources: Mapping[str, float],
-    begin: float,
+    setup: float,
 ) -> Fit:
     """All that came out of the training of one member.
 
@@ -244,7 +262,7 @@ def make_fit(
         examiner: What examined it.
         seen: Its answers with these weights.
         resources: What it costs to use.
-        begin: When its training began, on `time.perf_counter`.
+        setup: Seconds that passed before its first update.
     """
     return Fit(
         weights=weights,
@@ -254,7 +272,7 @@ def make_fit(
         threshold=course.best.examination.threshold,
         resources=resources,
         **seen,
-        seconds=time.perf_counter() - begin,
+        seconds=setup + course.seconds,
     )
 
 

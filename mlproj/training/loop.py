@@ -4,6 +4,7 @@ M models of one shape train side by side; a model trained alone is M = 1. Member
 that the others go on faster.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -75,6 +76,7 @@ class Course:
         epochs: Finished epochs.
         updates: Updates made.
         train_loss: Training loss in evaluation mode after the last finished epoch.
+        seconds: Its share of the time that the stack took.
     """
 
     best: Best
@@ -85,6 +87,7 @@ class Course:
     epochs: int = 0
     updates: int = 0
     train_loss: float = float("nan")
+    seconds: float = 0.0
 
     def diverge(self, seen: str) -> None:
         """Ends it because the numbers explode."""
@@ -153,33 +156,46 @@ class Loop:
             Course(best, best, train_loss=best.examination.train_loss)
             for best in (Best(0, seen) for seen in examiner.examine(learner.model))
         ]
-        self._active = list(range(len(members)))
-        self._updates = 0
+        self.active = list(range(len(members)))
+        self.updates = 0
 
-    def run(self, on_epoch: OnEpochs | None = None) -> Iterator[Ended]:
+    def run(
+        self, on_epoch: OnEpochs | None = None, after_epoch: Callable[["Loop"], None] | None = None
+    ) -> Iterator[Ended]:
         """Trains each member until its epochs are done, dev no longer improves or its numbers explode.
 
-        `on_epoch` may end members earlier, and Ctrl-C ends them all.
+        `on_epoch` may end members earlier, and Ctrl-C ends them all. Where it goes on from snapshots, `on_epoch` first
+        hears of the epochs that are done.
 
         Args:
             on_epoch: Called after each epoch; may end members.
+            after_epoch: Called where the members that go on are between two epochs.
 
         Yields:
             Members as they end.
         """
         try:
-            while self._active:
+            for epoch in range(1, self.courses[0].epochs + 1):
+                self._ask(on_epoch, epoch)
+            yield from self._let_go()
+            while self.active:
                 self._epoch()
-                going = {m: self.courses[m] for m in self._active if self.courses[m].end != "diverged"}
-                if on_epoch and going:
-                    epoch = max(course.epochs for course in going.values())
-                    latest = {m: {name: v[-1] for name, v in each.history.items()} for m, each in going.items()}
-                    for m, kind in on_epoch(epoch, self.n_epochs, latest).items():
-                        self._end_early(self.courses[m], kind)
+                self._ask(on_epoch, max(self.courses[m].epochs for m in self.active))
                 yield from self._let_go()
+                if after_epoch and self.active:
+                    after_epoch(self)
         except KeyboardInterrupt:
             self._interrupt()
             yield from self._let_go()
+
+    def _ask(self, on_epoch: OnEpochs | None, epoch: int) -> None:
+        """Tells what an epoch brought, and ends members as is wished."""
+        going = {m: self.courses[m] for m in self.active if self.courses[m].end != "diverged"}
+        if on_epoch is None or not going:
+            return
+        values = {m: {name: v[epoch - 1] for name, v in each.history.items()} for m, each in going.items()}
+        for m, kind in on_epoch(epoch, self.n_epochs, values).items():
+            self._end_early(self.courses[m], kind)
 
     def _rates(self, member: Member) -> Tensor:
         training = member.project.training
@@ -188,23 +204,23 @@ class Loop:
 
     def _let_go(self) -> Iterator[Ended]:
         """Hands out the members that have ended; the others go on in a smaller stack."""
-        ended = [at for at, m in enumerate(self._active) if self.courses[m].end is not None]
+        ended = [at for at, m in enumerate(self.active) if self.courses[m].end is not None]
         if not ended:
             return
         for at in ended:
-            course = self.courses[self._active[at]]
-            course.updates = self._updates
+            course = self.courses[self.active[at]]
+            course.updates = self.updates
             course.settle()
             if course.best is course.untrained:
                 _overwrite(self.kept, self.initial, [at])
-        going = [at for at in range(len(self._active)) if at not in set(ended)]
-        members = tuple(self._active[at] for at in ended)
+        going = [at for at in range(len(self.active)) if at not in set(ended)]
+        members = tuple(self.active[at] for at in ended)
         model = self.learner.model.part(ended) if going else self.learner.model
         courses = tuple(self.courses[m] for m in members)
         found = Ended(members, courses, {name: value[ended] for name, value in self.kept.items()}, model)
         if going:
             self._shrink(going)
-        self._active = [self._active[at] for at in going]
+        self.active = [self.active[at] for at in going]
         yield found
 
     def _shrink(self, going: list[int]) -> None:
@@ -219,27 +235,29 @@ class Loop:
         self.kept = {name: value[going] for name, value in self.kept.items()}
 
     def _interrupt(self) -> None:
-        for m in self._active:
+        for m in self.active:
             course = self.courses[m]
             course.end, course.seen = "interrupted", "Ctrl-C"
-        if self._updates and any(self.courses[m].epochs == 0 for m in self._active):
+        if self.updates and any(self.courses[m].epochs == 0 for m in self.active):
             self._examine(1)  # a part of an epoch is better than no training
 
     def _epoch(self) -> None:
         """One pass through the training set, and a look at what it brought."""
-        epoch = self.courses[self._active[0]].epochs + 1
+        epoch, began = self.courses[self.active[0]].epochs + 1, time.perf_counter()
         losses = self._train(epoch)
         sizes = torch.diff(torch.tensor([0, *self.ends])).to(losses)
         means = (losses * sizes.unsqueeze(1)).sum(0) / self.ends[-1]
         bad = ~torch.isfinite(losses)
-        for at, m in enumerate(self._active):
+        for at, m in enumerate(self.active):
             if bad[:, at].any():
                 first = int(torch.nonzero(bad[:, at])[0])
-                update = self._updates - len(self.ends) + first
+                update = self.updates - len(self.ends) + first
                 self.courses[m].diverge(non_finite_loss(update + 1, epoch, float(self.rates[update, at])))
         examinations = self._examine(epoch)
-        for at, m in enumerate(self._active):
+        seconds = (time.perf_counter() - began) / len(self.active)
+        for at, m in enumerate(self.active):
             course = self.courses[m]
+            course.seconds += seconds
             if course.end == "diverged":
                 continue
             course.epochs = epoch
@@ -253,9 +271,9 @@ class Loop:
         rates = self.rates[start : start + len(self.ends)].unbind()
         order = shuffle(self.n_examples, self.orders)
         losses = []
-        for batch, rate in zip(batches(self.examples, order, self.ends, len(self._active)), rates, strict=True):
+        for batch, rate in zip(batches(self.examples, order, self.ends, len(self.active)), rates, strict=True):
             losses.append(step(self.learner, batch, rate))
-            self._updates += 1
+            self.updates += 1
         return torch.stack(losses).cpu()
 
     def _examine(self, epoch: int) -> tuple[Examination, ...]:
@@ -263,7 +281,7 @@ class Loop:
         examinations = self.examiner.examine(self.learner.model)
         sound = torch.isfinite(self.learner.weights.theta.sum(dim=1, dtype=torch.float64)).tolist()
         better = []
-        for at, m in enumerate(self._active):
+        for at, m in enumerate(self.active):
             course, seen = self.courses[m], examinations[at]
             if course.end == "diverged":
                 continue

@@ -50,6 +50,11 @@ def short_name(study: "SearchStudy") -> str:
     return str(study.plan.get("name") or study.name.rpartition("/")[2])
 
 
+def shelf_of(store: "Store") -> Path:
+    """Where the trainings of a search under way are kept."""
+    return store.root / "cache" / "trainings"
+
+
 @dataclass
 class Desk:
     """What a search works with.
@@ -165,7 +170,8 @@ class Desk:
             shutil.rmtree(staging, ignore_errors=True)
         self.study.end(found.stopped)
         if found.stopped == "trials":
-            shutil.rmtree(self.rows, ignore_errors=True)
+            for folder in (self.rows, shelf_of(self.store)):
+                shutil.rmtree(folder, ignore_errors=True)
         return self.tracker.run(self.run_id), insight
 
     def _widen(self, edges: Sequence[Mapping[str, Any]]) -> str | None:

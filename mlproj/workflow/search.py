@@ -1,5 +1,6 @@
 """`mlproj search`: many trainings, from coarse to fine, and what they found out."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from mlproj.spec.render import flatten, to_yaml
 from mlproj.spec.search import Search
 from mlproj.spec.space import space_problems
 from mlproj.spec.yaml import read_yaml
-from mlproj.workflow.desk import Begun, Desk, Lab, short_name
+from mlproj.workflow.desk import Begun, Desk, Lab, shelf_of, short_name
 from mlproj.workflow.runs import find_trained, load, open_tracker, spec_of, stored_spec
 from mlproj.workflow.train import check_name
 
@@ -224,9 +225,12 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
         _check_runs(home, earlier, tracker)
     resolved = resolve(written, dataset)
     spec = written.changed(task=resolved.task, metric=resolved.metric)
-    engine = stack.enter_context(make_engine(options.engine, dataset, options.workers, crew=_crew(spec)))
+    shelf = shelf_of(store)
     if earlier:
         earlier.end(None)
+    else:
+        shutil.rmtree(shelf, ignore_errors=True)  # of a search that was given up
+    engine = stack.enter_context(make_engine(options.engine, dataset, options.workers, crew=_crew(spec), shelf=shelf))
     study = earlier or begin_study(
         open_studies(),
         home.name,
