@@ -186,7 +186,7 @@ class _Finish:
             yield (
                 m,
                 make_fit(
-                    own_weights, course, self._members[m].project, self._examiner, answers, resources, self._begin
+                    own_weights, course, self._members[m].project, self._examiner, answers, resources, self._setup
                 ),
             )
 
