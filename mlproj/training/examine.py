@@ -27,7 +27,8 @@ from mlproj.zoo import StackedModel, generator
 
 Array = NDArray[Any]
 EPOCH_SAMPLE = 20_000
-"""Training examples that are looked at after each epoch; a fixed sample where there are more."""
+"""Training examples that are looked at after each epoch at most."""
+_LEAST_SAMPLE = 256
 STORED_SAMPLE = 1_000_000
 """Training examples whose predictions are stored."""
 
@@ -63,7 +64,7 @@ class Examination:
 
 
 class Examiner:
-    """Examines the members of a stack on train (a fixed sample where it is large), train-dev and dev.
+    """Examines the members of a stack on train (a fixed sample of it, as large as dev), train-dev and dev.
 
     Args:
         project: A resolved project; members may differ in everything that no metric, label or split depends on.
@@ -89,13 +90,13 @@ class Examiner:
         self.device = device
         self.names = metric_names(project)
         self._with_p = not PROBABILITY_METRICS.isdisjoint(self.names)
-        self.parts = sample_parts(dataset.parts, EPOCH_SAMPLE, project.seed)
+        self.parts = sample_parts(dataset.parts, epoch_sample(dataset.parts))
         self.trains = None if rows is None else [take_rows(dataset.parts["train"], each) for each in rows]
         self.examples = {name: make_examples(part, dataset.target, device) for name, part in self.parts.items()}
         if rows is not None:
             every = make_examples(dataset.parts["train"], dataset.target, device)
             self.examples["train"] = every.take(torch.from_numpy(np.stack(rows)).to(device))
-        self.judged_by = next((name for name in ("dev", "train_dev") if name in self.parts), None)
+        self.judged_by = judging_split(self.parts)
 
     def keep(self, members: Sequence[int]) -> None:
         """Goes on with some members of the stack, by position."""
@@ -222,7 +223,6 @@ def look_back(
     thresholds: Sequence[float | None],
     *,
     dataset: Dataset | None = None,
-    seed: int = 0,
 ) -> Iterator[Seen]:
     """Predictions on all splits that may be seen, and their metrics.
 
@@ -231,12 +231,11 @@ def look_back(
         examiner: What examined it.
         thresholds: For each member the probability from which the answer is the positive class.
         dataset: Their data where their training examples are not those of the examiner.
-        seed: Their project's seed, of the sample of large training sets.
 
     Yields:
         What is known of each member.
     """
-    parts = sample_parts((dataset or examiner.dataset).parts, STORED_SAMPLE, seed)
+    parts = sample_parts((dataset or examiner.dataset).parts, STORED_SAMPLE)
     common = _join_parts(parts)
     known = [threshold for threshold in thresholds if threshold is not None]
     answers = {}
@@ -272,26 +271,43 @@ def is_finite(labels: Mapping[str, Answers]) -> bool:
     return all(answers.is_classification or np.isfinite(answers.y_pred).all() for answers in labels.values())
 
 
-def sample_parts(parts: Mapping[Any, Part], limit: int, seed: int) -> dict[str, Part]:
+def judging_split(parts: Mapping[Any, Part]) -> str | None:
+    """The held-out split that chooses among epochs; None without one."""
+    return next((name for name in ("dev", "train_dev") if name in parts and len(parts[name])), None)
+
+
+def epoch_sample(parts: Mapping[Any, Part]) -> int:
+    """Training examples that are looked at after each epoch: as many as judge, for more would make no gap surer.
+
+    Args:
+        parts: The splits.
+    """
+    judge = judging_split(parts)
+    return EPOCH_SAMPLE if judge is None else min(max(len(parts[judge]), _LEAST_SAMPLE), EPOCH_SAMPLE)
+
+
+def sample_parts(parts: Mapping[Any, Part], limit: int) -> dict[str, Part]:
     """The splits that hold examples, train cut down to a fixed random sample where it is larger than the limit.
 
     Args:
         parts: The splits.
         limit: Most training examples to keep.
-        seed: Seed of the sample.
     """
     kept = {name: part for name, part in parts.items() if len(part)}
     train = kept["train"]
     if len(train) > limit:
-        kept["train"] = take_rows(train, sample_rows(len(train), limit, seed))
+        kept["train"] = take_rows(train, sample_rows(len(train), limit))
     return kept
 
 
-def sample_rows(n: int, limit: int, seed: int) -> NDArray[np.int64]:
-    """Positions of a fixed random sample of n examples, ascending; all of them up to the limit."""
+def sample_rows(n: int, limit: int) -> NDArray[np.int64]:
+    """Positions of a fixed random sample of n examples, ascending; all of them up to the limit.
+
+    The same whatever the seed of a training: what several are compared by is then the same, too.
+    """
     if n <= limit:
         return np.arange(n)
-    order = torch.randperm(n, generator=generator(seed, "sample"))[:limit]
+    order = torch.randperm(n, generator=generator(0, "sample"))[:limit]
     return np.sort(order.numpy())
 
 

@@ -15,7 +15,7 @@ from mlproj.spec.model import MLP, Model, Python
 from mlproj.spec.project import Project
 from mlproj.training import outcome
 from mlproj.training.device import choose_device, few_threads
-from mlproj.training.examine import EPOCH_SAMPLE, Examiner, Seen, look_back, sample_rows, take_rows
+from mlproj.training.examine import Examiner, Seen, epoch_sample, look_back, sample_rows, take_rows
 from mlproj.training.loop import Course, Ended, Loop, Member, OnEpoch, OnEpochs
 from mlproj.training.objective import Objective
 from mlproj.training.once import fit_once
@@ -99,7 +99,7 @@ def fit_stack(
     size = project.training.batch_size
     n_rows = size if isinstance(size, int) else examples.x.shape[-2]
     with few_threads(n_rows * learner.weights.theta.numel()):
-        examiner = Examiner(project, dataset, objective, device, _seen_rows(members, len(train)))
+        examiner = Examiner(project, dataset, objective, device, _seen_rows(members, dataset))
         finish = _Finish(members, dataset, examiner, begin)
         loop = Loop(members, learner, examples, examiner)
         _go_on(loop, keeper)
@@ -140,18 +140,11 @@ def _own_rows(members: Sequence[Member]) -> list[NDArray[np.int64]] | None:
     return rows or None
 
 
-def _seen_rows(members: Sequence[Member], n_train: int) -> list[NDArray[np.int64]] | None:
+def _seen_rows(members: Sequence[Member], dataset: Dataset) -> list[NDArray[np.int64]] | None:
     """The training examples that each member is looked at on; None where they are the same for all."""
-    if all(member.rows is None for member in members):
-        seeds = {member.project.seed for member in members}
-        if len(seeds) == 1 or n_train <= EPOCH_SAMPLE:
-            return None
-    every = np.arange(n_train)
-    return [
-        rows[sample_rows(len(rows), EPOCH_SAMPLE, member.project.seed)]
-        for member in members
-        for rows in [every if member.rows is None else member.rows]
-    ]
+    rows = _own_rows(members)
+    limit = epoch_sample(dataset.parts)
+    return None if rows is None else [own[sample_rows(len(own), limit)] for own in rows]
 
 
 class _Finish:
@@ -179,7 +172,7 @@ class _Finish:
         first = self._members[members[0]]
         own = self._dataset if first.rows is None else on_rows(self._dataset, first.rows)
         thresholds = [course.best.examination.threshold for course in courses]
-        seen = look_back(model, self._examiner, thresholds, dataset=own, seed=first.project.seed)
+        seen = look_back(model, self._examiner, thresholds, dataset=own)
         for m, course, weights, answers in zip(members, courses, unstack(model), seen, strict=True):
             alone, resources = self._shape(self._members[m])
             own_weights = cut_out(weights, alone)
@@ -228,7 +221,7 @@ def _fit_own(
         model.load_state_dict(ended.state)
         (course,) = ended.courses
         resources = measure_resources(model, to_tensor(train.x[:64], device))
-        (seen,) = look_back(model, examiner, [course.best.examination.threshold], dataset=dataset, seed=project.seed)
+        (seen,) = look_back(model, examiner, [course.best.examination.threshold], dataset=dataset)
         return make_fit(unstack(model)[0], course, project, examiner, seen, resources, setup)
 
 

@@ -52,7 +52,7 @@ def fit_once(
         if on_epoch:
             on_epoch(1, 1, values)
         weights = model.dump()
-        (answers,) = look_back(model, examiner, [seen.threshold], seed=project.seed)
+        (answers,) = look_back(model, examiner, [seen.threshold])
         return Fit(
             weights=weights,
             history=History({name: (value,) for name, value in values.items()}),

@@ -14,7 +14,7 @@ from mlproj.spec.model import MLP
 from mlproj.spec.project import Project
 from mlproj.spec.training import CODE
 from mlproj.training.device import is_available
-from mlproj.training.examine import EPOCH_SAMPLE, measure_part, metric_names, sample_parts
+from mlproj.training.examine import epoch_sample, measure_part, metric_names, sample_parts
 from mlproj.training.own import own_problems
 
 _MIN_UPDATES, _MIN_EPOCHS = 2_000, 20
@@ -143,7 +143,7 @@ def _metric_problems(project: Project, dataset: Dataset) -> Iterator[Problem]:
             f"Say which one is meant, for example `positive: {second}`.",
         )
         return
-    for split, part in sample_parts(dataset.parts, EPOCH_SAMPLE, project.seed).items():
+    for split, part in sample_parts(dataset.parts, epoch_sample(dataset.parts)).items():
         answers = target.decode(np.zeros((len(part), target.n_outputs)), part.y)
         try:
             measure_part(names, answers, part)

@@ -29,7 +29,7 @@ def train_metric(patient: Patient) -> Seen:
     model, course, target = patient.stored, patient.course, patient.dataset.target
     if model is None or course is None:
         raise NotApplicable(patient.missing or "the run holds no model")
-    part = sample_parts(patient.dataset.parts, _LIMIT, patient.project.seed)["train"]
+    part = sample_parts(patient.dataset.parts, _LIMIT)["train"]
     weights = loss_weights(patient.project, part, target)
     examples = make_examples(part, target, patient.device, weights)
     outputs = run_model(model, examples.x)
