@@ -74,6 +74,27 @@ def test_dropout_masks_of_a_member_do_not_depend_on_its_company_or_on_the_last_s
         assert torch.equal(together(x)[1:], alone(x[1:]))
 
 
+def test_dropout_masks_do_not_depend_on_the_width_of_the_stack_and_can_be_gone_on_with() -> None:
+    wide, narrow = (Dropout([0.4], seeds=[3], index=1) for _ in range(2))
+    places = []
+    for size in (600, 600, 50, 2000, 7):
+        places.append(narrow.place)
+        assert torch.equal(wide(torch.ones(1, size, 11))[..., :6], narrow(torch.ones(1, size, 6)))
+    later = Dropout([0.4], seeds=[3], index=1)
+    later.place = places[-1]
+    narrow.place = places[-1]
+    assert torch.equal(later(torch.ones(1, 7, 6)), narrow(torch.ones(1, 7, 6)))
+
+
+def test_members_of_one_seed_share_the_draws_that_each_would_make_alone() -> None:
+    dropped = Dropout([0.2, 0.5, 0.5], seeds=[0, 0, 1], index=1)(torch.ones(3, 900, 20)) > 0
+    assert bool((dropped[0] | ~dropped[1]).all())  # what the higher rate keeps, the lower one keeps too
+    agreement = float((dropped[1] == dropped[2]).float().mean())
+    assert agreement == pytest.approx(0.5, abs=0.02)
+    layers = [Dropout([0.5], seeds=[0], index=index)(torch.ones(1, 900, 20)) > 0 for index in (1, 2)]
+    assert float((layers[0] == layers[1]).float().mean()) == pytest.approx(0.5, abs=0.02)
+
+
 def test_successive_dropout_masks_differ() -> None:
     layer, x = Dropout([0.5], seeds=[0], index=1), torch.ones(1, 8, 8)
     assert not torch.equal(layer(x), layer(x))
