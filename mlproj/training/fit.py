@@ -14,6 +14,7 @@ from mlproj.records import Fit, History, Outcome, OutcomeKind
 from mlproj.spec.model import MLP, Model, Python
 from mlproj.spec.project import Project
 from mlproj.training import outcome
+from mlproj.training.batches import Examples
 from mlproj.training.device import choose_device, few_threads
 from mlproj.training.examine import Examiner, Seen, epoch_sample, look_back, sample_rows, take_rows
 from mlproj.training.loop import Course, Ended, Loop, Member, OnEpoch, OnEpochs
@@ -91,11 +92,7 @@ def fit_stack(
     model = _build_stack(members, dataset).to(device)
     objective = _objective_of(members, dataset, device)
     learner = make_learner(model, objective, [member.project.training for member in members])
-    train, target = dataset.parts["train"], dataset.target
-    examples = make_examples(train, target, device, loss_weights(project, train, target))
-    rows = _own_rows(members)
-    if rows is not None:
-        examples = examples.take(torch.from_numpy(np.stack(rows)).to(device))
+    examples = _examples_of(members, dataset, device)
     size = project.training.batch_size
     n_rows = size if isinstance(size, int) else examples.x.shape[-2]
     with few_threads(n_rows * learner.weights.theta.numel()):
@@ -133,6 +130,20 @@ def _objective_of(members: Sequence[Member], dataset: Dataset, device: torch.dev
     if len(set(shares)) == 1:
         return objective
     return replace(objective, label_smoothing=torch.tensor(shares, device=device))
+
+
+def _examples_of(members: Sequence[Member], dataset: Dataset, device: torch.device) -> Examples:
+    """The training set, or that of each member, with the weights of the loss."""
+    project, train, target = members[0].project, dataset.parts["train"], dataset.target
+    weight, rows = loss_weights(project, train, target), _own_rows(members)
+    if rows is None:
+        return make_examples(train, target, device, weight)
+    examples = make_examples(train, target, device).take(torch.from_numpy(np.stack(rows)).to(device))
+    if weight is None:
+        return examples
+    # Balanced, and on average 1, over the examples that a member trains on, as they would be were it alone.
+    own = [loss_weights(project, take_rows(train, each), target) for each in rows]
+    return replace(examples, weight=to_tensor(np.stack([each for each in own if each is not None]), device).float())
 
 
 def _own_rows(members: Sequence[Member]) -> list[NDArray[np.int64]] | None:
