@@ -86,7 +86,7 @@ class Derivation:
             (by_parameter[id(dense.weight)], by_parameter[id(dense.bias)])
             for dense in (*(block.dense for block in blocks), output)
         ]
-        self._rooms: dict[int, list[_Room]] = {}
+        self._rooms: dict[tuple[int, tuple[bool, ...]], list[_Room]] = {}
 
     def __call__(self, batch: Examples) -> PerModel:
         """The mean loss of each member; `gradient` then holds its gradient.
@@ -96,7 +96,8 @@ class Derivation:
         """
         with torch.no_grad():
             n_rows = batch.x.shape[1]
-            rooms = self._rooms.get(n_rows) or self._make_rooms(n_rows)
+            thinned = tuple(block.dropout is not None and any(block.dropout.rates) for block in self._blocks)
+            rooms = self._rooms.get((n_rows, thinned)) or self._make_rooms(n_rows, thinned)
             passed = self._forward(batch.x, rooms)
             weight, bias = self._output.weight, self._output.bias
             assert bias is not None
@@ -137,15 +138,14 @@ class Derivation:
             torch.sum(room.slopes, 1, out=by_bias)
             back, weight = room.slopes, block.dense.weight
 
-    def _make_rooms(self, n_rows: int) -> list[_Room]:
+    def _make_rooms(self, n_rows: int, thinned: tuple[bool, ...]) -> list[_Room]:
         rooms = []
-        for block in self._blocks:
+        for block, is_thinned in zip(self._blocks, thinned, strict=True):
             values = block.dense.weight.new_empty(len(self.gradient), n_rows, block.dense.n_out)
-            is_thinned = block.dropout is not None and any(block.dropout.rates)
             passed = torch.empty_like(values) if is_thinned else values
             masks = torch.empty_like(values) if is_thinned else None
             rooms.append(_Room(values, passed, masks, torch.empty_like(values)))
-        self._rooms[n_rows] = rooms
+        self._rooms[n_rows, thinned] = rooms
         return rooms
 
 
