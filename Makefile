@@ -63,11 +63,8 @@ docs-serve: $(ALL) ## show the site on 127.0.0.1:8000 and follow changes
 soak: $(ALL) ## kill a search a hundred times and see that nothing is lost
 	@MLPROJ_KILLS=100 $(BIN)/pytest -q tests/workflow/test_search_kills.py
 
-bench: $(ALL) ## compare with plain PyTorch and Optuna, and time the start-up
-	@$(BIN)/python benchmarks/startup.py
-	@$(BIN)/python benchmarks/train_vs_torch.py
-	@$(BIN)/python benchmarks/search_vs_optuna.py
-	@$(BIN)/python benchmarks/ladder_at_scale.py
+bench: $(ALL) ## compare with PyTorch, Optuna, scikit-learn and more (twenty minutes); writes docs/benchmarks (BENCH=--quick: a try)
+	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
 calibrate: $(ALL) ## try the diagnosis on thousands of ladders whose truth is known (minutes); writes docs/calibration.md
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibrate.py

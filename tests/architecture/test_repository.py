@@ -81,7 +81,8 @@ def test_every_page_is_in_the_navigation(root: Path) -> None:
     text = (root / "mkdocs.yml").read_text(encoding="utf-8")
     named = set(re.findall(r"[\w/-]+\.md", text))
     pages = {str(path.relative_to(root / "docs")) for path in (root / "docs").rglob("*.md")}
-    assert pages == named
+    # Dated reports are reached from the index of the benchmarks, which lists them.
+    assert {page for page in pages if not page.startswith("benchmarks/20")} == named
     assert yaml.safe_load(text)["theme"]["font"] is False
 
 
