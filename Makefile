@@ -63,7 +63,7 @@ docs-serve: $(ALL) ## show the site on 127.0.0.1:8000 and follow changes
 soak: $(ALL) ## kill a search a hundred times and see that nothing is lost
 	@MLPROJ_KILLS=100 $(BIN)/pytest -q tests/workflow/test_search_kills.py
 
-bench: $(ALL) ## compare with PyTorch, Optuna, scikit-learn and more (twenty minutes); writes docs/benchmarks (BENCH=--quick: a try)
+bench: $(ALL) ## compare with PyTorch, Optuna, scikit-learn (twenty minutes); writes docs/benchmarks (BENCH=--quick: only tries)
 	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
 calibrate: $(ALL) ## try the diagnosis on thousands of ladders whose truth is known (minutes); writes docs/calibration.md

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -52,10 +52,11 @@ def main() -> None:
     file = out / f"{date.today()}.json"
     began, only = time.monotonic(), [name for name in options.only.split(",") if name]
     results = begin(file, " ".join(["make bench", *_said()]), is_partial=bool(only), is_quick=options.quick)
-    measure_all(results, options, only, tell)
-    results["minutes"] = round(results.get("minutes", 0.0) + (time.monotonic() - began) / 60, 1)
+    before = results.get("minutes", 0.0)
     out.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    for _ in measure_all(results, options, only, tell):  # kept part by part: what is cut off goes on with --only
+        results["minutes"] = round(before + (time.monotonic() - began) / 60, 1)
+        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     write_pages(out)
     tell(f"wrote {without_paths(str(file.with_suffix('.md')))} after {results['minutes']} minutes")
     sys.exit(1 if any("failed" in note for notes in results["notes"].values() for note in notes) else 0)
@@ -75,8 +76,8 @@ def begin(file: Path, command: str, *, is_partial: bool, is_quick: bool) -> dict
 
 def measure_all(
     results: dict[str, Any], options: argparse.Namespace, only: Sequence[str], tell: Callable[[str], None]
-) -> None:
-    """Runs the contests and the further scripts that are asked for, and puts what they say into the results."""
+) -> Iterator[str]:
+    """Runs the contests and further scripts that are asked for; gives each name once the results hold what it says."""
     halves = knows_halving()
     todo = contests(quick=options.quick, halves=halves)
     known = [contest.key for contest in todo] + [script for script, _, _ in FURTHER]
@@ -88,11 +89,13 @@ def measure_all(
             results["contests"][contest.key], results["notes"][contest.key] = run(some, tell)
             if contest.key == "many" and not halves:
                 results["notes"]["many"].append("halving was left out: this mlproj knows no `search.halving: auto`")
+            yield contest.key
     for script, whole, quick in FURTHER:
         arguments = quick if options.quick else whole
         if (not only or script in only) and arguments is not None:
             tell(script)
             results["texts"][script], results["notes"][script] = told(script, arguments)
+            yield script
 
 
 def told(script: str, arguments: Sequence[str]) -> tuple[str, list[str]]:

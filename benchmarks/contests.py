@@ -21,7 +21,7 @@ SEARCH, HALVED, CLI_SEARCH = "mlproj.search", "mlproj.search, halving", "mlproj 
 OPTUNA, SKLEARN = "plain PyTorch + Optuna", "scikit-learn RandomizedSearchCV, n_jobs=2"
 CREW, AUTO, ALONE, FLEET = "fleet", "auto", "one by one", "fleet"
 SMALL, LARGE = "64 trials", "256 trials"
-FOLDER = "{folder}"
+FOLDER, ROUND = "{folder}", "{round}"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Contender:
 
     Attributes:
         name: What the tables call it.
-        words: What follows `python -m`; `{folder}` is a project that has a store.
+        words: What follows `python -m`; `{folder}` is a project, `{round}` the number of the round, which is its seed.
         rounds: Rounds that it takes part in at most; all when left out.
         needs: Package without which it is left out.
         threads: Threads that its numerical libraries may use; their own choice when left out.
@@ -116,7 +116,8 @@ def _whole(epochs: tuple[str, ...], fixed: tuple[str, ...]) -> list[Contender]:
 def _many(epochs: tuple[str, ...], fixed: tuple[str, ...], trials: str, *, halves: bool) -> list[Contender]:
     """A search."""
     size = (*epochs, "--trials", trials)
-    search, many = ("contenders.ours", "search", FOLDER, *size), partial(_loop, "contenders.many", size)
+    seeded = (*size, "--seed", ROUND)
+    search, many = ("contenders.ours", "search", FOLDER, *size), partial(_loop, "contenders.many", seeded)
     cli = ("mlproj", "--project", FOLDER, "search", "--trials", trials, *fixed)
     found = [
         many(OPTUNA, "plain"),
@@ -134,9 +135,9 @@ def _many(epochs: tuple[str, ...], fixed: tuple[str, ...], trials: str, *, halve
         ]
     return [
         *found,
-        Contender(SKLEARN, ("contenders.sklearn_search", *size)),
+        Contender(SKLEARN, ("contenders.sklearn_search", *seeded)),
         many(f"{OPTUNA}, 2 processes", "plain", extra=("--workers", "2"), rounds=3),
-        Contender("Ray Tune", ("contenders.ray_search", *size), rounds=1, needs="ray", threads=1),
+        Contender("Ray Tune", ("contenders.ray_search", *seeded), rounds=1, needs="ray", threads=1),
         many("skorch + Optuna", "with_skorch", rounds=1, needs="skorch"),
         many("Lightning + Optuna", "with_lightning", rounds=1, needs="lightning"),
     ]
@@ -192,12 +193,12 @@ def run(contest: Contest, tell: Callable[[str], None]) -> tuple[list[dict[str, d
     for at in range(contest.rounds):
         row: dict[str, dict[str, float]] = {}
         with tempfile.TemporaryDirectory(prefix="mlproj-bench-") as name:
-            folder = write_project(Path(name))
+            folder = write_project(Path(name), seed=at)
             if contest.has_store:
                 measure([sys.executable, "-m", "mlproj", "train", "--quiet"], folder, clean_environment())
             for each in turned([each for each in there if at < (each.rounds or contest.rounds)], at):
                 try:
-                    row[each.name] = _measured(each, folder)
+                    row[each.name] = _measured(each, folder, at)
                 except (Failed, ValueError, KeyError) as error:
                     notes.append(f"{each.name} failed: {without_paths(str(error)).replace(name, 'FOLDER')}")
                     tell(notes[-1])
@@ -207,9 +208,9 @@ def run(contest: Contest, tell: Callable[[str], None]) -> tuple[list[dict[str, d
     return rounds, list(dict.fromkeys(notes))
 
 
-def _measured(contender: Contender, folder: Path) -> dict[str, float]:
+def _measured(contender: Contender, folder: Path, at: int) -> dict[str, float]:
     """What a contender printed, and what its process cost."""
-    words = [str(folder) if word == FOLDER else word for word in contender.words]
+    words = [{FOLDER: str(folder), ROUND: str(at)}.get(word, word) for word in contender.words]
     cost = measure([sys.executable, "-m", *words], folder, clean_environment(contender.threads))
     whole = {"wall": cost.wall, "cpu": cost.cpu, "peak": cost.peak, "others": cost.others}
     return figures(_document(cost.output)) | {name: value for name, value in whole.items() if isfinite(value)}

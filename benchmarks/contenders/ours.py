@@ -57,7 +57,7 @@ def search(options: argparse.Namespace) -> dict[str, float]:
     """Searches and tracks; whatever the search imports and starts is part of the seconds."""
     import mlproj
 
-    changes = [f"training.epochs={options.epochs}", f"seed={options.seed}"]
+    changes = [f"training.epochs={options.epochs}"]
     changes += [f"search.halving={options.halving}"] if options.halving != "none" else []
     began = time.perf_counter()
     found = mlproj.search(options.folder, trials=options.trials, engine=options.engine, set=changes)
@@ -74,7 +74,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--trials", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--halving", default="none")
     options = parser.parse_args()

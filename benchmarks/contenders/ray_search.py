@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.search import BasicVariantGenerator
 from task import DECAYS, DROPOUTS, EPOCHS, RATES, WIDTHS, Setting, digits
 
 from contenders import plain
@@ -54,7 +55,13 @@ def main() -> None:
         tuner = tune.Tuner(
             tune.with_parameters(Trial, parts=parts),
             param_space=space,
-            tune_config=tune.TuneConfig(num_samples=options.trials, metric="error", mode="min", reuse_actors=True),
+            tune_config=tune.TuneConfig(
+                num_samples=options.trials,
+                metric="error",
+                mode="min",
+                reuse_actors=True,
+                search_alg=BasicVariantGenerator(random_state=options.seed),
+            ),
             run_config=tune.RunConfig(
                 storage_path=folder, verbose=0, checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)
             ),
