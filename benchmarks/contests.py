@@ -119,10 +119,11 @@ def _many(epochs: tuple[str, ...], fixed: tuple[str, ...], trials: str, *, halve
     seeded = (*size, "--seed", ROUND)
     search, many = ("contenders.ours", "search", FOLDER, *size), partial(_loop, "contenders.many", seeded)
     cli = ("mlproj", "--project", FOLDER, "search", "--trials", trials, *fixed)
+    full = ("--set", "search.halving=none")  # said, whatever the default is
     found = [
         many(OPTUNA, "plain"),
         Contender(SEARCH, search),
-        Contender(CLI_SEARCH, cli),
+        Contender(CLI_SEARCH, (*cli, *full)),
         Contender(f"{SEARCH}, engine fleet", (*search, "--engine", "fleet"), rounds=3),
         Contender(f"{SEARCH}, engine process", (*search, "--engine", "process"), rounds=3),
     ]

@@ -57,8 +57,7 @@ def search(options: argparse.Namespace) -> dict[str, float]:
     """Searches and tracks; whatever the search imports and starts is part of the seconds."""
     import mlproj
 
-    changes = [f"training.epochs={options.epochs}"]
-    changes += [f"search.halving={options.halving}"] if options.halving != "none" else []
+    changes = [f"training.epochs={options.epochs}", f"search.halving={options.halving}"]
     began = time.perf_counter()
     found = mlproj.search(options.folder, trials=options.trials, engine=options.engine, set=changes)
     seconds = time.perf_counter() - began

@@ -112,3 +112,12 @@ def test_a_quick_run_has_every_contest_once() -> None:
     whole, quick = contests(halves=True), contests(quick=True, halves=True)
     assert [one.key for one in quick] == [one.key for one in whole]
     assert {one.rounds for one in quick} == {1}
+
+
+def test_every_search_of_ours_says_whether_it_halves() -> None:
+    many = next(contest for contest in contests(halves=True) if contest.key == "many")
+    ours = {each.name: " ".join(each.words) for each in many.contenders if each.name.startswith("mlproj search")}
+    assert {name: "halving=none" in words for name, words in ours.items()} == {
+        CLI_SEARCH: True,
+        f"{CLI_SEARCH}, halving": False,
+    }
