@@ -2,12 +2,12 @@
 
 import math
 import random
-import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from mlproj.searching.scales import distribution, stored_name, to_stored
-from mlproj.searching.storage import explained
+import numpy as np
+
+from mlproj.searching.divergence import Spread
+from mlproj.searching.scales import distribution
 from mlproj.searching.trials import Trial
 from mlproj.spec.goal import LOSSES
 from mlproj.spec.search import Space
@@ -44,40 +44,19 @@ def importance(trials: Sequence[Trial], space: Space, optimize: str) -> tuple[di
     top = min(max(_TOP, math.ceil(_TOP_SHARE * len(done))), sum(loss < worst for loss in losses))
     if len(done) < FEWEST or top < _FEWEST_TOP or all(distribution(each).single() for each in space.values()):
         return {}, ()
-    params = [
-        {stored_name(path, each): to_stored(each, trial.params[path]) for path, each in space.items()} for trial in done
-    ]
-    found = _divergences(params, losses, space, top)
+    spreads = {path: Spread(each, [trial.params[path] for trial in done]) for path, each in space.items()}
     shuffler, rounds = random.Random(0), [trial.study for trial in done]
-    chance = max(
-        max(_divergences(params, _shuffled(losses, rounds, shuffler), space, top).values()) for _ in range(_SHUFFLES)
-    )
+
+    def divergences(losses: Sequence[float]) -> dict[str, float]:
+        """How far the best `top` trials are from all of them, by path."""
+        best = np.array(losses) <= sorted(losses)[top - 1]
+        return {path: spread.divergence(best) for path, spread in spreads.items()}
+
+    found = divergences(losses)
+    chance = max(max(divergences(_shuffled(losses, rounds, shuffler)).values()) for _ in range(_SHUFFLES))
     total = math.fsum(found.values()) or 1.0
     ordered = sorted(found.items(), key=lambda each: (-each[1], each[0]))
     return {path: value / total for path, value in ordered}, tuple(path for path, value in ordered if value > chance)
-
-
-def _divergences(
-    params: Sequence[Mapping[str, Any]], losses: Sequence[float], space: Space, top: int
-) -> dict[str, float]:
-    """How far the best `top` trials are from all of them, by path."""
-    import optuna
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-
-    paths = {stored_name(path, dimension): path for path, dimension in space.items()}
-    distributions = {name: distribution(space[path]) for name, path in paths.items()}
-    with explained():
-        study = optuna.create_study(direction="minimize")
-        study.add_trials(
-            optuna.trial.create_trial(params=dict(each), distributions=distributions, value=loss)
-            for each, loss in zip(params, losses, strict=True)
-        )
-        # half a trial less: Optuna rounds up, and top / n · n may come out a hair above top
-        evaluator = PedAnovaImportanceEvaluator(target_quantile=(top - 0.5) / len(losses))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            found = get_param_importances(study, evaluator=evaluator, normalize=False)
-    return {paths[name]: float(value) for name, value in found.items()}
 
 
 def _shuffled(losses: Sequence[float], rounds: Sequence[str], shuffler: random.Random) -> list[float]:

@@ -1,6 +1,8 @@
 """Importance against functions whose answer is known."""
 
 import math
+import subprocess
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlproj.searching.importance import importance as tell
-from mlproj.searching.scales import value_at
+from mlproj.searching.scales import distribution, stored_name, to_stored, value_at
 from mlproj.searching.trials import Trial
 from mlproj.spec.search import Choice, Dimension, Int, Log, OneMinusLog, Space, Uniform
 
@@ -56,26 +58,26 @@ def test_importance_follows_the_weights(seed: int) -> None:
 
 def test_it_is_the_pearson_divergence_that_optuna_computes_for_the_best_fifth(seed: int) -> None:
     import optuna
-    from optuna.importance import PedAnovaImportanceEvaluator
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-    made, space = (
-        trials(100, seed, width=1.0),
-        {"model.width": SPACE["model.width"], "model.dropout": SPACE["model.dropout"]},
-    )
+    made = trials(100, seed, width=1.0, batch_size=0.5, beta1=0.2)
+    paths = {stored_name(path, each): path for path, each in SPACE.items()}
     study = optuna.create_study()
     for trial in made:
         study.add_trial(
             optuna.trial.create_trial(
-                params={path: trial.params[path] for path in space},
-                distributions={
-                    "model.width": optuna.distributions.IntDistribution(16, 128),
-                    "model.dropout": optuna.distributions.FloatDistribution(0, 0.5),
-                },
+                params={name: to_stored(SPACE[path], trial.params[path]) for name, path in paths.items()},
+                distributions={name: distribution(SPACE[path]) for name, path in paths.items()},
                 value=trial.metrics["error"],
             )
         )
-    theirs = optuna.importance.get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=0.2))
-    assert importance(made, space, "error") == pytest.approx(theirs)
+    theirs = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=0.2))
+    assert importance(made, SPACE, "error") == pytest.approx({paths[name]: value for name, value in theirs.items()})
+
+
+def test_telling_it_takes_no_scikit_learn() -> None:
+    code = "import sys, mlproj.searching.importance, mlproj.searching; sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_nothing_is_told_from_few_trials_or_values_that_hardly_differ(seed: int) -> None:
