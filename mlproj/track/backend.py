@@ -4,6 +4,7 @@ Each public method that the driver may ask for takes and returns what JSON knows
 run starts.
 """
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from mlproj.track.bulk import OPERATIONS as TOGETHER
+from mlproj.track.bulk import write_together
 from mlproj.track.driver import TAG, is_dead
 from mlproj.track.layout import prepare
 from mlproj.track.store import Store, without_password
@@ -60,6 +63,44 @@ class Backend:
             self._broken.add(arguments.get("run_id", ""))
             return {"error": explain(error, self.store)}
 
+    def carry_out_all(self, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+        """Carries out requests that wait together: in one transaction where that is possible, else one by one.
+
+        Args:
+            requests: (operation, arguments) in the order of asking.
+
+        Returns:
+            The answer of each, as of `carry_out`.
+        """
+        if all(op in TOGETHER for op, _ in requests) and self._write_together(requests):
+            return [{"result": None if op == "log" else own["run_id"]} for op, own in requests]
+        return [self.carry_out(op, own) for op, own in requests]
+
+    def _write_together(self, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> bool:
+        """Whether all of them could be written at once; what goes wrong shows when they are carried out one by one."""
+        try:
+            client = self._client(create=True)
+            engine = getattr(_store_of(client), "engine", None)
+            if engine is None or self._experiment_id is None:
+                return False
+            now = time.time_ns() // 1_000_000
+            ended = [
+                (op, own | {"at": now, "status": self._status(own)} if op == "finish" else own) for op, own in requests
+            ]
+            write_together(engine, self._experiment_id, ended)
+        except Exception:  # noqa: BLE001  whatever it was, nothing is written, and MLflow itself has the last word
+            return False
+        for op, own in requests:
+            if op == "start":
+                self._open.add(own["run_id"])
+            elif op == "finish":
+                self._open.discard(own["run_id"])
+        return True
+
+    def _status(self, own: Mapping[str, Any]) -> str:
+        """How a run ends; one of which something could not be stored is FAILED."""
+        return "FAILED" if own["run_id"] in self._broken else str(own["status"])
+
     def abandon(self) -> None:
         """Marks what is still open KILLED: the driver died; where the store fails, the next driver does it."""
         for run_id in list(self._open):
@@ -70,8 +111,7 @@ class Backend:
 
     def close(self) -> None:
         """Lets go of the database, so that SQLite tidies its files; MLflow's client has no public way to do that."""
-        store = getattr(getattr(self._client_made, "_tracking_client", None), "store", None)
-        if engine := getattr(store, "engine", None):
+        if engine := getattr(_store_of(self._client_made), "engine", None):
             engine.dispose()
 
     # --------------------------------------------------------------- writing
@@ -141,7 +181,7 @@ class Backend:
     def finish(self, run_id: str, status: str, tags: Mapping[str, str], metrics: Sequence[Sequence[Any]]) -> str:
         """Writes what is left and ends a run; one of which something could not be stored is FAILED."""
         self._write(run_id, metrics, tags=tags)
-        self._client().set_terminated(run_id, "FAILED" if run_id in self._broken else status)
+        self._client().set_terminated(run_id, self._status({"run_id": run_id, "status": status}))
         self._open.discard(run_id)
         return run_id
 
@@ -248,6 +288,11 @@ class Backend:
         for run in self.search("attributes.status = 'RUNNING'", None):
             if is_dead(run["tags"].get(TAG, "")):
                 client.set_terminated(run["id"], "KILLED")
+
+
+def _store_of(client: "MlflowClient | None") -> Any:
+    """The store behind MLflow's client, which has no public name; None where it is elsewhere."""
+    return getattr(getattr(client, "_tracking_client", None), "store", None)
 
 
 def reach(store: Store) -> None:

@@ -68,6 +68,7 @@ class MlflowTracker(AbstractTracker):
         self._connect = connect
         self._channel_made: AbstractChannel | None = connect(store, experiment) if writes else None
         self._open: dict[str, _Open] = {}
+        self._ended: list[_Open] = []
         self._has_written = False
         self._last_start = 0
         self._folders: dict[str, Path | None] = {}
@@ -119,18 +120,23 @@ class MlflowTracker(AbstractTracker):
             files = write_model(model, run.folders[-1] / "data").to_json()
         run.answers.append(self._channel.send("artifacts", run_id=run_id, folder=str(folder.resolve()), model=files))
 
-    def finish(self, run_id: str, *, status: str = "FINISHED", tags: Mapping[str, object] = NOTHING) -> None:
+    def finish(
+        self, run_id: str, *, status: str = "FINISHED", tags: Mapping[str, object] = NOTHING, wait: bool = True
+    ) -> None:
         """Ends a run and waits until everything about it is safely stored."""
         run = self._run(run_id)
         del self._open[run_id]
         kept = clean_tags(tags)
         run.answers.append(self._channel.send("finish", run_id=run_id, status=status, tags=kept, metrics=run.metrics))
-        try:
-            for answer in run.answers:
-                answer.result()
-        finally:
-            for folder in run.folders:
-                shutil.rmtree(folder, ignore_errors=True)
+        if wait:
+            _wait_for([run])
+        else:
+            self._ended.append(run)
+
+    def settle(self) -> None:
+        """Waits until everything about the runs that were ended without waiting is safely stored."""
+        ended, self._ended = self._ended, []
+        _wait_for(ended)
 
     def close(self, error: type[BaseException] | None = None) -> None:
         """Ends what is open and lets go of the store."""
@@ -142,7 +148,7 @@ class MlflowTracker(AbstractTracker):
         try:
             channel.close(at_once=not self._has_written)
         finally:
-            for folder in (folder for run in self._open.values() for folder in run.folders):
+            for folder in (folder for run in (*self._open.values(), *self._ended) for folder in run.folders):
                 shutil.rmtree(folder, ignore_errors=True)
             self._open.clear()
 
@@ -213,6 +219,17 @@ class MlflowTracker(AbstractTracker):
         if run_id not in self._open:
             raise TrackingError(f"Run {run_id} is not open: it was not started here, or is finished.")
         return self._open[run_id]
+
+
+def _wait_for(runs: Sequence[_Open]) -> None:
+    """Waits for all answers about runs; raises the first that tells of trouble."""
+    try:
+        for run in runs:
+            for answer in run.answers:
+                answer.result()
+    finally:
+        for folder in (folder for run in runs for folder in run.folders):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _raise_first(answers: Sequence["Future[Any]"]) -> None:

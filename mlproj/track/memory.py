@@ -78,11 +78,17 @@ class MemoryTracker(AbstractTracker):
         if model is not None:
             write_model(model, home / "model" / "data")
 
-    def finish(self, run_id: str, *, status: str = "FINISHED", tags: Mapping[str, object] = NOTHING) -> None:
+    def finish(
+        self, run_id: str, *, status: str = "FINISHED", tags: Mapping[str, object] = NOTHING, wait: bool = True
+    ) -> None:
         """Ends a run."""
+        del wait  # it is stored at once
         run = self._open(run_id)
         kept = {**run.tags, **clean_tags(tags)}
         self._runs[run_id] = replace(run, status=status, tags=kept, outcome=kept.get("mlproj.outcome"))
+
+    def settle(self) -> None:
+        """Nothing is ever waiting."""
 
     def runs(self, kinds: Sequence[str] = (), *, statuses: Sequence[str] = (), limit: int | None = None) -> list[Run]:
         """The project's runs, newest first."""

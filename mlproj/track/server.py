@@ -10,14 +10,19 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from mlproj.track.backend import Backend
+from mlproj.track.bulk import OPERATIONS as TOGETHER
 from mlproj.track.store import Store
+
+_Request = Mapping[str, Any]
+_MOST: Final = 512
+"""Requests that are answered together at most."""
 
 
 def main() -> None:
@@ -44,18 +49,33 @@ def _take_pipes() -> tuple[IO[str], IO[str]]:
 
 
 def _serve(backend: Backend, requests: IO[str], answers: IO[str]) -> None:
-    inbox: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
+    inbox: SimpleQueue[_Request | None] = SimpleQueue()
     threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
     _import_all(backend)
-    while (request := inbox.get()) is not None:
-        if request["op"] == "close":
+    for batch in _batches(inbox):
+        if batch[0]["op"] == "close":
             backend.close()
             return
-        answer = {"id": request["id"], **backend.carry_out(request["op"], request["arguments"])}
+        said = backend.carry_out_all([(request["op"], request["arguments"]) for request in batch])
+        lines = [json.dumps({"id": request["id"], **one}) for request, one in zip(batch, said, strict=True)]
         with suppress(OSError):  # the driver died meanwhile; what it had sent is carried out all the same
-            answers.write(json.dumps(answer) + "\n")
+            answers.write("\n".join(lines) + "\n")
             answers.flush()
     backend.abandon()
+
+
+def _batches(inbox: "SimpleQueue[_Request | None]") -> Iterator[list[_Request]]:
+    """Requests until the driver is gone; those that wait already and can be written together come together."""
+    held: list[_Request | None] = []
+    while (request := held.pop() if held else inbox.get()) is not None:
+        batch = [request]
+        while batch[-1]["op"] in TOGETHER and len(batch) < _MOST and not inbox.empty():
+            following = inbox.get()
+            if following is None or following["op"] not in TOGETHER:
+                held.append(following)
+                break
+            batch.append(following)
+        yield batch
 
 
 def _import_all(backend: Backend) -> None:
@@ -66,7 +86,7 @@ def _import_all(backend: Backend) -> None:
     gc.enable()
 
 
-def _receive(requests: IO[str], inbox: "SimpleQueue[Mapping[str, Any] | None]") -> None:
+def _receive(requests: IO[str], inbox: "SimpleQueue[_Request | None]") -> None:
     for line in requests:
         if line.endswith("\n"):  # else the driver died inside the line
             inbox.put(json.loads(line))

@@ -66,16 +66,27 @@ class AbstractTracker(ABC):
         """
 
     @abstractmethod
-    def finish(self, run_id: str, *, status: str = "FINISHED", tags: Mapping[str, object] = NOTHING) -> None:
+    def finish(
+        self, run_id: str, *, status: str = "FINISHED", tags: Mapping[str, object] = NOTHING, wait: bool = True
+    ) -> None:
         """Ends a run and waits until everything about it is safely stored.
 
         Args:
             run_id: A run that this tracker started and that is not finished.
             status: FINISHED, FAILED or KILLED.
             tags: Further tags, such as `mlproj.outcome`.
+            wait: Whether to wait; without it `settle` does, for all runs at once.
 
         Raises:
             TrackingError: When anything about the run could not be stored.
+        """
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Waits until everything about the runs that were ended without waiting is safely stored.
+
+        Raises:
+            TrackingError: When anything about one of them could not be stored.
         """
 
     @abstractmethod

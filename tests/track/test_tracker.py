@@ -24,13 +24,13 @@ Open = Callable[[], AbstractTracker]
 Connect = Callable[[Store, str], AbstractChannel]
 
 
-@pytest.fixture(params=["memory", "mlflow"])
-def open_tracker(request: pytest.FixtureRequest, connect: Connect) -> Open:
-    """Opens a tracker of each kind."""
+@pytest.fixture(params=["memory", "mlflow", "together"])
+def open_tracker(request: pytest.FixtureRequest, connect: Connect, connect_together: Connect) -> Open:
+    """Opens a tracker of each kind; `together` writes as the child does, `mlflow` as MLflow's client does."""
     if request.param == "memory":
         return MemoryTracker
     store: Store = request.getfixturevalue("store")
-    return lambda: MlflowTracker(store, "cats", connect=connect)
+    return lambda: MlflowTracker(store, "cats", connect=connect if request.param == "mlflow" else connect_together)
 
 
 @pytest.fixture
@@ -118,6 +118,19 @@ def test_files_come_back_and_a_missing_one_is_named(any_tracker: AbstractTracker
         any_tracker.fetch(run_id, "predictions.parquet")
     with pytest.raises(TrackingError, match="There is no run nowhere"):
         any_tracker.fetch("nowhere")
+
+
+def test_runs_that_nobody_waits_for_are_there_once_all_are_settled(any_tracker: AbstractTracker) -> None:
+    ids = [any_tracker.start(kind="trial", name=f"run {i}") for i in range(5)]
+    for i, run_id in enumerate(ids):
+        any_tracker.log(run_id, {"dev/error": i / 10}, step=1)
+        any_tracker.finish(run_id, tags={"mlproj.outcome": "completed"}, wait=False)
+    any_tracker.settle()
+    runs = {run.id: run for run in any_tracker.runs(statuses=["FINISHED"])}
+    assert [runs[run_id].metrics["dev/error"] for run_id in ids] == [0.0, 0.1, 0.2, 0.3, 0.4]
+    any_tracker.settle()
+    with pytest.raises(TrackingError, match="is not open"):
+        any_tracker.log(ids[0], {"dev/error": 0.0})
 
 
 def test_an_empty_folder_is_no_trouble(any_tracker: AbstractTracker, tmp_path: Path) -> None:
