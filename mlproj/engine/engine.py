@@ -14,10 +14,17 @@ class AbstractEngine(ABC):
     Attributes:
         name: What a search says it ran on.
         workers: Most jobs that run at the same time.
+        crew: Jobs that are taken at a time where they train side by side; 1 where each trains alone.
     """
 
     name: str
     workers: int
+    crew: int = 1
+
+    @property
+    def more(self) -> bool:
+        """Whether `evaluate` has another result already, so that its taker can deal with several together."""
+        return False
 
     @abstractmethod
     def evaluate(

@@ -25,7 +25,7 @@ class Here(AbstractEngine):
     workers = 1
 
     def __init__(self, dataset: "Dataset", *, crew: int = 1, shelf: Path | None = None) -> None:
-        self._dataset, self._crew, self._shelf = dataset, crew, shelf
+        self._dataset, self.crew, self._shelf = dataset, crew, shelf
         self.name = "process" if crew == 1 else "fleet"
 
     def evaluate(
@@ -38,7 +38,7 @@ class Here(AbstractEngine):
         """
         board = None if on_epoch is None else Board(on_epoch)
         queue = enumerate(jobs)
-        while crew := dict(islice(queue, self._crew)):
+        while crew := dict(islice(queue, self.crew)):
             yield from self._run(crew, board, rungs)
 
     def _run(

@@ -70,7 +70,7 @@ class Pool(AbstractEngine):
     """
 
     def __init__(self, dataset: "Dataset", *, workers: int, crew: int = 1, shelf: Path | None = None) -> None:
-        self.workers, self._crew, self._shelf = workers, crew, None if shelf is None else str(shelf)
+        self.workers, self.crew, self._shelf = workers, crew, None if shelf is None else str(shelf)
         self.name = "process" if crew == 1 else "fleet"
         self._threads = max(1, cpu_count() // workers)
         self._data = write_shared(dataset)
@@ -78,6 +78,12 @@ class Pool(AbstractEngine):
         self._idle: list[_Worker] = []
         self._running: list[_Worker] = []
         self._again: list[_Task] = []
+        self._results: list[Outcome] = []
+
+    @property
+    def more(self) -> bool:
+        """Whether a result is there already, or can be read at once."""
+        return bool(self._results) or any(worker.connection.poll() for worker in self._running)
 
     def evaluate(
         self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
@@ -92,7 +98,7 @@ class Pool(AbstractEngine):
         tasks = (_Task(position, job) for position, job in enumerate(jobs))
         board = None if on_epoch is None else Board(on_epoch)
         asked = None if on_epoch is None else tuple(rungs)
-        results: list[Outcome] = []
+        results = self._results = list[Outcome]()
         try:
             while True:
                 results += self._collect(board, patience=0.0 if results else None)
@@ -129,12 +135,12 @@ class Pool(AbstractEngine):
         if self._again:
             return [[self._again.pop()]]
         free = self.workers - len(self._running)
-        if self._crew == 1:
+        if self.crew == 1:
             task = next(tasks, None)
             return [] if task is None else [[task]]
         from mlproj.fleet import deal
 
-        return deal([(task, task.job) for task in islice(tasks, self._crew * free)], free)
+        return deal([(task, task.job) for task in islice(tasks, self.crew * free)], free)
 
     def _order(self, crew: Sequence[_Task], rungs: Collection[int] | None) -> None:
         budgets = {task.position: task.job.budget for task in crew if task.job.budget is not None}

@@ -26,6 +26,10 @@ from mlproj.spec.vary import vary
 Params = Mapping[str, Any]
 HOPELESS = 8
 """Trials that fail before any succeeds until a search gives up."""
+_AHEAD = 16
+"""Trials that are asked for at a time at most, where many are trained side by side."""
+_MOST = 256
+"""Results that are written down together at most."""
 
 
 class Lab(Protocol):
@@ -40,8 +44,25 @@ class Lab(Protocol):
         """Opens a run for a trial; returns its id."""
         ...
 
+    @property
+    def ahead(self) -> int:
+        """How many jobs are taken at a time where they train side by side; 1 where each trains alone."""
+        ...
+
+    @property
+    def more(self) -> bool:
+        """Whether another result of `evaluate` is there already, so that what came can be written down with it."""
+        ...
+
     def record(self, trial: Trial, fit: Fit, *, whole: bool) -> None:
-        """Stores what came out and ends the run; `whole` stores predictions, checkpoint and model too."""
+        """Stores what came out and ends the run; `whole` stores predictions, checkpoint and model too.
+
+        It is safe once `settle` was called.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Waits until all that was recorded is safely stored."""
         ...
 
     def fail(self, trial: Trial, failure: Failure) -> None:
@@ -132,6 +153,7 @@ class Searching:
         self._optimize, self._satisfy = str(project.metric.optimize), dict(project.metric.satisfy)
         self._on_trial = on_trial
         self._open: list[Trial] = []
+        self._arrived: list[tuple[Trial, Fit | Failure]] = []
         self._made = 0
         self._is_short = False
 
@@ -257,59 +279,101 @@ class Searching:
         """Trains what is to be made, writing down each result as it comes."""
         asked: list[Trial] = []
         self._open.clear()
+        self._arrived.clear()
         try:
             with closing(self.lab.evaluate(self._jobs(stage, asked))) as results:
                 for position, result in results:
-                    with shielded():
-                        self._take(stage, asked[position], result)
-                    self._report()
-        except BaseException:
+                    self._arrived.append((asked[position], result))
+                    if not self.lab.more or len(self._arrived) >= _MOST:
+                        self._write_down(stage)
+                self._write_down(stage)
+        except BaseException as error:
             with shielded(), suppress(MlprojError):  # what cannot be written down now is settled when it goes on
+                if isinstance(error, KeyboardInterrupt):
+                    self._write_down(stage)
                 for trial in self._open:
                     stage.round_.lose(trial, "the search was interrupted")
                     self.lab.drop(trial)
             raise
 
     def _jobs(self, stage: _Stage, asked: list[Trial]) -> Iterator[Job]:
-        """The trainings of a stage, each asked for when there is room for it."""
-        for number in stage.numbers:
+        """The trainings of a stage, each asked for when there is room for it; a few ahead where many are taken."""
+        learns, can_end_early = self.spec.sampler == "tpe", stage.until is not None
+        ahead = 1 if learns or can_end_early else min(self.lab.ahead, _AHEAD)
+        for start in range(0, len(stage.numbers), ahead):
             if self._is_over(stage.until):
                 self._is_short = True
                 return
-            with shielded():
-                trial = stage.round_.ask(number, stage.params[number])
-                try:
-                    project = vary(self.project, trial.params).changed(search=None, seed=stage.seeds(number))
-                except InvalidInput as error:  # values that do not go together
-                    trial = stage.round_.begun(trial, self.lab.begin(trial, self.project))
-                    self._fail(stage, trial, Failure(str(error)))
+            if learns:  # from all that is known
+                self._write_down(stage)
+            with shielded(), stage.round_.together():
+                begun = [self._begin(stage, number) for number in stage.numbers[start : start + ahead]]
+            for project, trial in begun:
+                if isinstance(project, Failure):  # values that do not go together
+                    with shielded():
+                        self._fail(stage, trial, project)
                     continue
-                trial = stage.round_.begun(trial, self.lab.begin(trial, project))
                 asked.append(trial)
-                self._open.append(trial)
-            yield Job(project, project.seed, budget=self.stopwatch.left)
+                yield Job(project, project.seed, budget=self.stopwatch.left)
 
-    def _take(self, stage: _Stage, trial: Trial, result: Fit | Failure) -> None:
-        """Writes down a result: first its run, then the study."""
-        self._made += 1
+    def _begin(self, stage: _Stage, number: int) -> tuple[Project | Failure, Trial]:
+        """A trial with its run, and what is to be trained, or why it cannot be."""
+        trial, made = stage.round_.ask(number, stage.params[number]), None
+        try:
+            made = vary(self.project, trial.params).changed(search=None, seed=stage.seeds(number))
+        except InvalidInput as error:
+            made = Failure(str(error))
+        project = self.project if isinstance(made, Failure) else made
+        trial = stage.round_.begun(trial, self.lab.begin(trial, project))
+        if not isinstance(made, Failure):
+            self._open.append(trial)
+        return made, trial
+
+    def _write_down(self, stage: _Stage) -> None:
+        """Writes down the results that have come: first their runs, and once those are safe, the study."""
+        arrived, self._arrived = self._arrived, []
+        if not arrived:
+            return
+        with shielded():
+            done = [(self._done(trial, result), result) for trial, result in arrived]
+            self._record(stage, done)
+            with stage.round_.together():
+                told = [self._tell(stage, trial, result) for trial, result in done]
+            self._open = [trial for trial in self._open if trial.number not in {each.number for each in told}]
+        for trial in told:
+            self._made += 1
+            if trial.state != "lost":
+                stage.made[trial.number] = trial
+            if trial.state == "failed":
+                self._check_hope()
+            self._report()
+
+    def _done(self, trial: Trial, result: Fit | Failure) -> Trial:
+        """A trial with what came of it."""
         if isinstance(result, Failure):
-            self._open.remove(trial)
-            self._fail(stage, trial, result)
-            return
-        metrics = dev_metrics(result)
-        done = replace(trial, metrics=metrics, seconds=result.seconds, state="complete")
-        is_cut = result.outcome.kind == "interrupted"
-        may_win = stage.made is self.trials and self._may_win(done, is_cut)  # a finalist's model is its trial's
-        self.lab.record(done, result, whole=self.spec.keep == "all" or may_win)
-        self._open.remove(trial)
-        if is_cut:
-            self._is_short = True
-            self._cut.append(done)
-            stage.round_.lose(done, result.outcome.text)
-            return
-        stage.made[trial.number] = told = stage.round_.tell(done, metrics, result.seconds)
-        if told.state == "failed":
-            self._check_hope()
+            return trial
+        return replace(trial, metrics=dev_metrics(result), seconds=result.seconds, state="complete")
+
+    def _record(self, stage: _Stage, done: Sequence[tuple[Trial, Fit | Failure]]) -> None:
+        """Stores the runs: those that may win first and whole, so that a crash leaves no best without its model."""
+        fits = [(trial, result) for trial, result in done if isinstance(result, Fit)]
+        winners = self._may_win(fits) if stage.made is self.trials else set()  # a finalist's model is its trial's
+        for trial, fit in sorted(fits, key=lambda each: each[0].number not in winners):
+            self.lab.record(trial, fit, whole=self.spec.keep == "all" or trial.number in winners)
+        for trial, result in done:
+            if isinstance(result, Failure):
+                self.lab.fail(trial, result)
+        self.lab.settle()
+
+    def _tell(self, stage: _Stage, trial: Trial, result: Fit | Failure) -> Trial:
+        """Writes down in the study what came of a trial."""
+        if isinstance(result, Failure):
+            return stage.round_.fail(trial, result.reason)
+        if not _is_cut(result):
+            return stage.round_.tell(trial, trial.metrics, trial.seconds)
+        self._is_short = True
+        self._cut.append(trial)
+        return stage.round_.lose(trial, result.outcome.text)
 
     def _fail(self, stage: _Stage, trial: Trial, failure: Failure) -> None:
         self.lab.fail(trial, failure)
@@ -346,13 +410,12 @@ class Searching:
     def _ranked(self) -> list[Trial]:
         return ranked(self.complete, self._optimize, self._satisfy)
 
-    def _may_win(self, trial: Trial, is_cut: bool) -> bool:
-        """Whether a trial may turn out to be the best, so that its predictions, checkpoint and model are stored."""
-        if is_cut and self.complete:
-            return False
-        rivals = self._cut if is_cut else self.complete
+    def _may_win(self, fits: Sequence[tuple[Trial, Fit]]) -> set[int]:
+        """Which of some trials may turn out to be the best, so that predictions, checkpoint and model are stored."""
         n = N_FINALISTS if self.spec.seeds > 1 else 1
-        return trial in ranked([*rivals, trial], self._optimize, self._satisfy)[:n]
+        finished = [*self.complete, *(trial for trial, fit in fits if not _is_cut(fit))]
+        rivals = finished or [*self._cut, *(trial for trial, _ in fits)]
+        return {trial.number for trial in ranked(rivals, self._optimize, self._satisfy)[:n]}
 
     def _key(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         return rank_key(metrics, self._optimize, self._satisfy, metrics.get("loss"))
@@ -385,3 +448,8 @@ class Searching:
         left = left if budget is None else min(left, budget)
         failed = sum(trial.state == "failed" for trial in self.trials.values())
         self._on_trial(Progress(done, total, failed, self.best, seconds, left))
+
+
+def _is_cut(fit: Fit) -> bool:
+    """Whether a training was cut off by the time budget."""
+    return fit.outcome.kind == "interrupted"

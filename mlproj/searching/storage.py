@@ -98,30 +98,82 @@ def explained() -> Iterator[None]:
         optuna.logging.set_verbosity(verbosity)
 
 
+@contextmanager
+def together(storage: BaseStorage) -> Iterator[None]:
+    """Lets what a block writes reach the disk together at its end: all of a journal's records, with one wait for it.
+
+    Args:
+        storage: A journal; any other is left as it is.
+    """
+    backend = getattr(storage, "_backend", None)
+    if not isinstance(backend, _Journal):
+        yield
+        return
+    with backend.together():
+        yield
+
+
 class _Journal(JournalFileBackend):
     """Optuna's journal file, but a record that could not be written whole leaves no part of it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self._path = path
+        self._held: list[dict[str, Any]] | None = None
+        self._n_written: int | None = None
+        self._broken: OSError | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Holds records back until the end of a block; nobody else writes meanwhile."""
+        with _locked(self._path):
+            self._held, self._n_written = [], None
+            try:
+                yield
+            finally:
+                held, self._held = self._held, None
+                if held:
+                    self._append(held)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Adds records, each one line."""
-        rest = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+        if self._held is not None:
+            self._held += json.loads(json.dumps(logs))  # as they will be read
+            return
         with _locked(self._path):
-            fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            self._append(logs)
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """Records from a number on, those that are held back among them."""
+        if self._held is None:
+            yield from super().read_logs(log_number_from)
+            return
+        if self._n_written is None:
+            written = list(super().read_logs(log_number_from))
+            self._n_written = log_number_from + len(written)
+            yield from written
+        yield from self._held[max(0, log_number_from - self._n_written) :]
+
+    def _append(self, logs: list[dict[str, Any]]) -> None:
+        """Adds records under the lock; after one failure nothing more, for Optuna already counts on what was held."""
+        if self._broken is not None:
+            raise self._broken
+        rest = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+        fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            _cut(fd)
+            whole = os.fstat(fd).st_size
             try:
-                _cut(fd)
-                whole = os.fstat(fd).st_size
-                try:
-                    while rest:
-                        rest = rest[os.write(fd, rest) :]
-                    os.fsync(fd)
-                except BaseException:
-                    os.ftruncate(fd, whole)
-                    raise
-            finally:
-                os.close(fd)
+                while rest:
+                    rest = rest[os.write(fd, rest) :]
+                os.fsync(fd)
+            except BaseException as error:
+                if len(logs) > 1 and isinstance(error, OSError):
+                    self._broken = error
+                os.ftruncate(fd, whole)
+                raise
+        finally:
+            os.close(fd)
 
 
 def _cut(fd: int) -> int:

@@ -15,7 +15,8 @@ being with its number and its parameters, and what a search is stands in one att
 import hashlib
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ from pydantic import TypeAdapter
 
 from mlproj.metrics.limits import violation
 from mlproj.searching.scales import distribution, from_stored, stored_name, to_stored
-from mlproj.searching.storage import explained
+from mlproj.searching.storage import explained, together
 from mlproj.searching.trials import Trial
 from mlproj.searching.trials import TrialState as State
 from mlproj.spec.goal import LOSSES
@@ -56,6 +57,12 @@ class Round:
         self.space: Space = _SPACE.validate_python(opened["space"])
         self.carried: tuple[int, ...] = tuple(opened["carried"])
         self._distributions = {stored_name(path, each): distribution(each) for path, each in self.space.items()}
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Lets what a block writes reach the disk together at its end."""
+        with explained(), together(self._storage):
+            yield
 
     @explained()
     def trials(self) -> list[Trial]:

@@ -1,4 +1,4 @@
-"""Many runs in one transaction: what MLflow's client writes to SQLite in a hundred statements per run, in a few for all.
+"""Many runs in one transaction: a few statements for all, where MLflow's client makes a hundred for each.
 
 MLflow has no call that writes several runs, and spends 15 to 25 ms of computing time on each. Its own tables, as its
 SQLAlchemy models describe them, are filled here with the same rows; a test compares what MLflow reads of them with what

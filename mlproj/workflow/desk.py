@@ -227,6 +227,17 @@ class Lab:
         self.evaluate = desk.engine.evaluate
         self._open: dict[str, Project] = {}  # resolved once: that looks at the data
         self._known: dict[str, Run] | None = None
+        self.settle = desk.tracker.settle
+
+    @property
+    def ahead(self) -> int:
+        """How many jobs are taken at a time where they train side by side; 1 where each trains alone."""
+        return self._desk.engine.crew
+
+    @property
+    def more(self) -> bool:
+        """Whether another result is there already."""
+        return self._desk.engine.more
 
     def begin(self, trial: "Trial", project: Project) -> str:
         """Opens a run for a trial."""
@@ -259,7 +270,7 @@ class Lab:
         if not trial.study.endswith("/seeds") and fit.outcome.kind != "interrupted":
             write_row(desk.rows, trial.number, fit.predictions.part("dev"))
         project = self._open[trial.run_id]
-        store_fit(desk.tracker, trial.run_id, project, desk.dataset, fit, patch=desk.git.patch, whole=whole)
+        store_fit(desk.tracker, trial.run_id, project, desk.dataset, fit, patch=desk.git.patch, whole=whole, wait=whole)
         del self._open[trial.run_id]
 
     def fail(self, trial: "Trial", failure: Failure) -> None:

@@ -41,6 +41,7 @@ def store_fit(
     *,
     patch: str | None = None,
     whole: bool = True,
+    wait: bool = True,
     parts: Mapping[str, Any] = NOTHING,
 ) -> None:
     """Writes history, artifacts and model, then ends the run, in that order.
@@ -53,6 +54,7 @@ def store_fit(
         fit: What came out.
         patch: Uncommitted changes of the project's git work tree, if any.
         whole: Whether predictions, checkpoint and model are stored; without them only the figures are.
+        wait: Whether to wait until everything is safely stored; what is stored whole is always waited for.
         parts: How it does on parts of dev; kept as slices.json.
 
     Raises:
@@ -69,7 +71,7 @@ def store_fit(
     )
     ending = {"mlproj.outcome": fit.outcome.kind, "mlproj.message": fit.outcome.text}
     if not whole:
-        tracker.finish(run_id, tags=ending)
+        tracker.finish(run_id, tags=ending, wait=wait)
         return
     from mlproj.track import Model
 

@@ -46,6 +46,11 @@ class Formula:
     failed: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     known: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    ahead: int = 1
+    more: bool = False
+
+    def settle(self) -> None:
+        """All is stored at once."""
 
     def evaluate(
         self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()

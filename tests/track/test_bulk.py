@@ -81,8 +81,8 @@ def rows(store: Store) -> dict[str, list[Any]]:
     """The tables themselves."""
     assert store.database is not None
     columns = {
-        "runs": "run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, deleted_time, "
-        "source_version, lifecycle_stage, experiment_id",
+        "runs": "run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, "
+        "deleted_time, source_version, lifecycle_stage, experiment_id",
         "tags": "run_uuid, key, value",
         "params": "run_uuid, key, value",
         "metrics": "run_uuid, key, value, timestamp, step, is_nan",
