@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _DEATHS = 2
 """Workers that a job may cost before it is given up."""
+_PATIENCE = 0.01
+"""Seconds that a crew's next result is waited for, where its taker deals with several together."""
 Outcome = tuple[int, Fit | Failure]
 
 
@@ -82,8 +84,9 @@ class Pool(AbstractEngine):
 
     @property
     def more(self) -> bool:
-        """Whether a result is there already, or can be read at once."""
-        return bool(self._results) or any(worker.connection.poll() for worker in self._running)
+        """Whether a result is there already, or can be read at once; of a crew they come within milliseconds."""
+        patience = _PATIENCE if self.crew > 1 else 0.0
+        return bool(self._results or wait([worker.connection for worker in self._running], patience))
 
     def evaluate(
         self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()

@@ -1,9 +1,10 @@
 """How differently the best trials are spread over a hyperparameter than all of them: PED-ANOVA's Pearson divergence.
 
 Watanabe, Bansal & Hutter 2023, eq. 6 and section 4.1, as Optuna computes it (a test compares the two): values are
-counted on a grid of at most 50 places, a Parzen estimator with Scott's bandwidth smooths the counts, a flat prior
-counts as one more trial. It is written out here because Optuna's own module imports scikit-learn, which takes a second, and
-because a permutation test asks for the same values with other trials on top. N trials, G places, K kernels.
+counted on a grid of at most 50 places, a Parzen estimator with Scott's bandwidth smooths the counts, and a flat prior
+counts as one more trial. It is written out here because Optuna's own module imports scikit-learn, which takes a
+second, and because a permutation test asks for the same values with other trials on top. N trials, G places, K
+kernels.
 
 >>> import numpy as np
 >>> from mlproj.spec.search import Int

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from mlproj.workflow.record import data_tags, store_fit
 from mlproj.workflow.runs import BEST, split_sizes, store_note
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from mlproj.data import Dataset
     from mlproj.engine import AbstractEngine
     from mlproj.searching import Found, Matrix, Progress, SearchStudy, Trial
@@ -227,7 +230,7 @@ class Lab:
         self.evaluate = desk.engine.evaluate
         self._open: dict[str, Project] = {}  # resolved once: that looks at the data
         self._known: dict[str, Run] | None = None
-        self.settle = desk.tracker.settle
+        self._rows = list["Future[None]"]()
 
     @property
     def ahead(self) -> int:
@@ -268,10 +271,21 @@ class Lab:
         desk = self._desk
         assert trial.run_id is not None
         if not trial.study.endswith("/seeds") and fit.outcome.kind != "interrupted":
-            write_row(desk.rows, trial.number, fit.predictions.part("dev"))
+            row = (desk.rows, trial.number, fit.predictions.part("dev"))
+            if desk.rows.exists():  # many wait for the disk together
+                self._rows.append(_disk().submit(write_row, *row))
+            else:  # the first begins the folder
+                write_row(*row)
         project = self._open[trial.run_id]
         store_fit(desk.tracker, trial.run_id, project, desk.dataset, fit, patch=desk.git.patch, whole=whole, wait=whole)
         del self._open[trial.run_id]
+
+    def settle(self) -> None:
+        """Waits until all that was recorded is safely stored."""
+        rows, self._rows = self._rows, []
+        for row in rows:
+            row.result()
+        self._desk.tracker.settle()
 
     def fail(self, trial: "Trial", failure: Failure) -> None:
         """Ends the run of a trial that failed, with the reason and, where there is one, the traceback."""
@@ -302,6 +316,14 @@ class Lab:
             return None
         prefix = "dev/"
         return {name.removeprefix(prefix): value for name, value in run.metrics.items() if name.startswith(prefix)}
+
+
+@cache
+def _disk() -> "ThreadPoolExecutor":
+    """Threads that write files and wait for the disk."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(8, "mlproj-disk")
 
 
 def _on_dev(trial: "Trial") -> dict[str, float]:
