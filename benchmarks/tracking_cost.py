@@ -54,9 +54,8 @@ def main() -> None:
                 f"driver {recorded.driver:.2f} s, tracking {recorded.tracking:.2f} s; end of the search "
                 f"{recorded.end:.2f} s"
             )
-    print(
-        f"median ratio {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}, load {os.getloadavg()[0]:.1f}"
-    )
+    spread = f"{min(ratios):.3f} to {max(ratios):.3f}, load {os.getloadavg()[0]:.1f}"
+    print(f"median ratio {statistics.median(ratios):.3f}, {spread}")
 
 
 def measure(home: Path, trials: int, epochs: int) -> tuple[Cost, float]:

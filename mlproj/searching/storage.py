@@ -78,7 +78,9 @@ def explained() -> Iterator[None]:
         MlprojError: When the store could not be read or written.
     """
     verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    is_loud = verbosity < optuna.logging.ERROR
+    if is_loud:  # setting it empties the cache of every logger, which shows where thousands of calls are nested
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         yield
     except OSError as error:
@@ -95,7 +97,8 @@ def explained() -> Iterator[None]:
             "`mlproj search --resume`; what was finished is kept."
         ) from error
     finally:
-        optuna.logging.set_verbosity(verbosity)
+        if is_loud:
+            optuna.logging.set_verbosity(verbosity)
 
 
 @contextmanager

@@ -152,3 +152,10 @@ def test_an_engine_can_be_left_in_the_middle_and_used_again(engine: AbstractEngi
     next(results)
     results.close()
     assert len(list(engine.evaluate([make_job(seed) for seed in range(4)]))) == 4
+
+
+def test_results_of_a_crew_are_announced(make_job: MakeJob, dataset: Dataset) -> None:
+    with Pool(dataset, workers=1, crew=8) as engine:
+        announced = [engine.more for _ in engine.evaluate([make_job(seed) for seed in range(8)])]
+    assert announced[:-1].count(True) >= 4  # a machine that is busy may take longer than one waits
+    assert not announced[-1]

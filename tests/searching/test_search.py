@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlproj.errors import TrackingError
 from mlproj.records import Answers, Failure, Fit, History, Job, OnRung, Outcome, Predictions
 from mlproj.searching import HopelessSearch, Progress, Searching, Stopwatch, begin_study, latest_study, open_storage
 from mlproj.searching.found import Found
@@ -49,8 +50,11 @@ class Formula:
     ahead: int = 1
     more: bool = False
 
+    settled: list[int] = field(default_factory=list)
+
     def settle(self) -> None:
-        """All is stored at once."""
+        """Notes how many were recorded by then."""
+        self.settled.append(len(self.recorded))
 
     def evaluate(
         self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
@@ -274,6 +278,59 @@ def test_only_what_may_be_the_best_is_stored_whole(tmp_path: Path) -> None:
     best = np.minimum.accumulate([trial.metrics["error"] for trial in found.complete])
     records = [t.run_id for t, low in zip(found.complete, best, strict=True) if t.metrics["error"] == low]
     assert {run_id for run_id, whole in lab.recorded.items() if whole} == set(records)
+
+
+class Crews(Formula):
+    """Brings eight results at a time."""
+
+    def evaluate(
+        self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
+    ) -> Generator[tuple[int, Fit | Failure]]:
+        for position, result in super().evaluate(jobs):
+            self.more = position % 8 != 7
+            yield position, result
+
+
+def test_results_that_come_together_are_written_down_together(tmp_path: Path) -> None:
+    lab = Crews(ahead=64, fails=lambda job: job.project.training.learning_rate > 0.5)
+    found = run(tmp_path, project_of(trials=32, rounds=1), lab)
+    alone = run(tmp_path / "alone", project_of(trials=32, rounds=1), Formula(fails=lab.fails))
+    assert told(found) == told(alone)
+    assert len(lab.settled) == 4
+    assert lab.recorded[found.best.run_id if found.best and found.best.run_id else ""]
+    assert sum(lab.recorded.values()) <= 4
+    assert lab.failed
+
+
+def test_nothing_is_told_before_its_run_is_safe(tmp_path: Path) -> None:
+    class Unsafe(Crews):
+        def settle(self) -> None:
+            if len(self.recorded) > 8:
+                raise TrackingError("the store is gone")
+
+    with pytest.raises(TrackingError, match="the store is gone"):
+        run(tmp_path, project_of(trials=32, rounds=1), Unsafe(ahead=64))
+    study = latest_study(open_storage(tmp_path / "optuna.journal"), "cats")
+    assert study is not None
+    states = [trial.state for trial in trials_of(study)]
+    assert states == ["complete"] * 8 + ["lost"] * 8
+
+
+@pytest.mark.parametrize("cut", [3, 8, 20])
+def test_results_that_came_before_ctrl_c_are_kept(tmp_path: Path, cut: int) -> None:
+    class Cut(Crews):
+        def evaluate(
+            self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
+        ) -> Generator[tuple[int, Fit | Failure]]:
+            for position, result in super().evaluate(jobs):
+                if position == cut:
+                    raise KeyboardInterrupt
+                yield position, result
+
+    found = run(tmp_path, project_of(trials=32, rounds=1), Cut(ahead=64))
+    assert (found.stopped, len(found.trials)) == ("interrupted", cut)
+    rest = run(tmp_path, project_of(trials=32, rounds=1), Crews())
+    assert told(rest) == told(run(tmp_path / "whole", project_of(trials=32, rounds=1), Formula()))
 
 
 def test_failures_are_counted_and_the_rest_goes_on(tmp_path: Path) -> None:

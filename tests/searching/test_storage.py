@@ -20,7 +20,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from mlproj.errors import InvalidInput, MlprojError
 from mlproj.searching import storage as module
-from mlproj.searching.storage import explained, open_storage, repair
+from mlproj.searching.storage import explained, open_storage, repair, together
 
 
 def fill(storage: BaseStorage, n: int = 3) -> optuna.Study:
@@ -159,6 +159,47 @@ def test_a_record_that_does_not_fit_leaves_no_part_of_it(journal: Path) -> None:
         signal.signal(signal.SIGXFSZ, previous)
     assert journal.read_bytes() == whole
     study.set_user_attr("x", 1)
+    assert values(journal) == [0, 1, 2]
+
+
+def test_what_is_written_together_is_read_at_once_and_reaches_the_disk_with_one_wait(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = open_storage(journal)
+    study = optuna.load_study(study_name="s", storage=storage)
+    before, waits, sync = journal.read_bytes(), list[int](), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (waits.append(fd), sync(fd)))
+    with explained(), together(storage):
+        for value in (3.0, 4.0, 5.0):
+            trial = study.ask()
+            trial.set_user_attr("number", value)
+            study.tell(trial, value)
+        assert [(trial.value, trial.user_attrs.get("number")) for trial in study.get_trials()[3:]] == [
+            (value, value) for value in (3.0, 4.0, 5.0)
+        ]
+        assert journal.read_bytes() == before
+    assert len(waits) == 1
+    assert values(journal) == [0, 1, 2, 3, 4, 5]
+    study.tell(study.ask(), 6.0)
+    assert values(journal)[-1] == 6.0
+
+
+def test_what_does_not_fit_together_is_left_out_and_nothing_follows_it(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = open_storage(journal)
+    study, before = optuna.load_study(study_name="s", storage=storage), journal.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(MlprojError, match="The disk is full"), explained(), together(storage):
+            study.tell(study.ask(), 3.0)
+    with pytest.raises(MlprojError, match="The disk is full"), explained():
+        study.ask()  # the trials in memory are not those of the file
+    assert journal.read_bytes() == before
     assert values(journal) == [0, 1, 2]
 
 
