@@ -318,7 +318,8 @@ class Searching:
 
     def _begin(self, stage: _Stage, number: int) -> tuple[Project | Failure, Trial]:
         """A trial with its run, and what is to be trained, or why it cannot be."""
-        trial, made = stage.round_.ask(number, stage.params[number]), None
+        trial = stage.round_.ask(number, stage.params[number])
+        made: Project | Failure
         try:
             made = vary(self.project, trial.params).changed(search=None, seed=stage.seeds(number))
         except InvalidInput as error:

@@ -85,7 +85,7 @@ class Backend:
                 return False
             now = time.time_ns() // 1_000_000
             ended = [
-                (op, own | {"at": now, "status": self._status(own)} if op == "finish" else own) for op, own in requests
+                (op, {**own, "at": now, "status": self._status(own)} if op == "finish" else own) for op, own in requests
             ]
             write_together(engine, self._experiment_id, ended)
         except Exception:  # noqa: BLE001  whatever it was, nothing is written, and MLflow itself has the last word

@@ -7,7 +7,7 @@ it reads of runs that it wrote itself. Whatever this cannot do, or another versi
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def _create(connection: "Connection", experiment_id: str, started: Sequence[Mapp
     ).first()
     if found is None or any(own["earlier"] or not own["run_id"] or _NAME in own["tags"] for own in started):
         raise CannotWrite("start")
+    under: Callable[..., str] = append_to_uri_path
     runs, tags, params = list[_Row](), list[_Row](), list[_Row]()
     for own in started:
         run_id = own["run_id"]
@@ -66,7 +67,7 @@ def _create(connection: "Connection", experiment_id: str, started: Sequence[Mapp
             {
                 "run_uuid": run_id,
                 "name": own["name"],
-                "artifact_uri": append_to_uri_path(found[0], run_id, "artifacts"),
+                "artifact_uri": under(found[0], run_id, "artifacts"),
                 "experiment_id": int(experiment_id),
                 "source_type": "UNKNOWN",
                 "source_name": "",

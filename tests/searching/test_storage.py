@@ -168,7 +168,12 @@ def test_what_is_written_together_is_read_at_once_and_reaches_the_disk_with_one_
     storage = open_storage(journal)
     study = optuna.load_study(study_name="s", storage=storage)
     before, waits, sync = journal.read_bytes(), list[int](), os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (waits.append(fd), sync(fd)))
+
+    def count(fd: int) -> None:
+        waits.append(fd)
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", count)
     with explained(), together(storage):
         for value in (3.0, 4.0, 5.0):
             trial = study.ask()

@@ -59,6 +59,7 @@ def seen(store: Store) -> dict[str, Any]:
     """All that MLflow's own client says of the runs, but for when they ended."""
     client = mlflow.MlflowClient(store.uri)
     experiment = client.get_experiment_by_name("cats")
+    assert experiment is not None
     found = {}
     for run in client.search_runs([experiment.experiment_id], order_by=["attributes.run_id"]):
         info = {name: value for name, value in dict(run.info).items() if name not in ("end_time", "artifact_uri")}
