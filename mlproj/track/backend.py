@@ -26,6 +26,19 @@ if TYPE_CHECKING:
 _OPERATIONS: Final = frozenset({"start", "log", "artifacts", "finish", "search", "fetch", "history"})
 
 
+def warm_up(*, is_server: bool) -> None:
+    """Imports MLflow, and what it needs for a database.
+
+    Args:
+        is_server: Whether the store is a server's, which needs none.
+    """
+    from importlib import import_module
+
+    import_module("mlflow.pyfunc")
+    if not is_server:
+        import_module("mlflow.store.tracking.sqlalchemy_store")
+
+
 class Backend:
     """The store of one project as MLflow sees it.
 
@@ -45,14 +58,6 @@ class Backend:
         self._broken: set[str] = set()
 
     # ------------------------------------------------------------------ life
-
-    def warm_up(self) -> None:
-        """Imports MLflow, and what it needs for a database."""
-        from importlib import import_module
-
-        import_module("mlflow.pyfunc")
-        if not self.store.is_server:
-            import_module("mlflow.store.tracking.sqlalchemy_store")
 
     def carry_out(self, op: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Carries out a request: its result under ``result``, or what went wrong under ``error``."""

@@ -3,55 +3,118 @@
 When the driver dies without a goodbye, its pipe ends; then the runs it left open are marked KILLED.
 """
 
+import ctypes
 import gc
 import json
 import os
+import select
 import shutil
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NoReturn
 
-from mlproj.track.backend import Backend
+from mlproj.track.backend import Backend, warm_up
 from mlproj.track.bulk import OPERATIONS as TOGETHER
+from mlproj.track.channel import SIZE
 from mlproj.track.store import Store
 
 _Request = Mapping[str, Any]
+CLOSED: Final = '{"id": 0}\n'
+"""What is said when a session has ended."""
 _MOST: Final = 512
 """Requests that are answered together at most."""
+_PATIENCE_SECONDS: Final = 300.0
+"""Idle time after which it ends."""
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def main() -> None:
-    """Serves one driver until it says goodbye or dies."""
+    """Serves one driver, session after session, until it dies or asks for nothing for a while.
+
+    Each session is a fork: MLflow keeps connections and caches for as long as a process lives, and a store may be
+    deleted and made anew between two sessions.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    requests, answers = _take_pipes()
-    hello = json.loads(requests.readline() or "{}")
-    if hello:
-        store = Store(Path(hello["root"]), hello["uri"], hello["is_default"])
-        scratch = Path(hello["scratch"])
-        _serve(Backend(store, hello["experiment"], scratch), requests, answers)
-        shutil.rmtree(scratch, ignore_errors=True)  # the driver does it too, where it lives
+    home, is_server = Path(sys.argv[2]), sys.argv[3] == "1"
+    control, answers = _take_pipes()
+    _import_all(is_server=is_server)
+    while hello := _next_hello(control):
+        document, files = hello
+        pid = os.fork()
+        if not pid:
+            _run_session(document, control, answers)
+        for file in files:
+            os.close(file)
+        _, status = os.waitpid(pid, 0)
+        if status:
+            _end_like(status)
+        answers.write(CLOSED)
+        answers.flush()
+    shutil.rmtree(home, ignore_errors=True)
+    os._exit(0)
+
+
+def _take_pipes() -> tuple[socket.socket, IO[str]]:
+    """The ways from and to the driver, moved aside so that nothing that is printed can get between the answers."""
+    requests, answers = os.dup(0), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    return socket.socket(fileno=requests), os.fdopen(answers, "w", encoding="ascii")
+
+
+def _next_hello(control: socket.socket) -> tuple[Mapping[str, Any], list[int]] | None:
+    """What a session begins with, and file descriptors to hold while it lasts; None when there will be none."""
+    if not select.select([control], [], [], _PATIENCE_SECONDS)[0]:
+        return None
+    try:
+        head, files, _, _ = socket.recv_fds(control, SIZE.size, 8, socket.MSG_WAITALL)
+        if len(head) < SIZE.size:
+            return None
+        content = control.recv(SIZE.unpack(head)[0], socket.MSG_WAITALL)
+        return json.loads(content), files
+    except (OSError, ValueError):  # the driver died inside it
+        return None
+
+
+def _run_session(hello: Mapping[str, Any], control: socket.socket, answers: IO[str]) -> NoReturn:
+    """Carries out the requests of one session, in a process of its own."""
+    _die_with_parent()
+    store, scratch = Store(Path(hello["root"]), hello["uri"], hello["is_default"]), Path(hello["scratch"])
+    requests = control.makefile("r", encoding="ascii")  # never closed: a thread still waits for more of it
+    _serve(Backend(store, hello["experiment"], scratch), requests, answers)
+    shutil.rmtree(scratch, ignore_errors=True)  # the driver does it too, where it lives
     # MLflow and SQLAlchemy leave threads and pools behind whose teardown would only cost time.
     sys.stderr.flush()
     os._exit(0)
 
 
-def _take_pipes() -> tuple[IO[str], IO[str]]:
-    """The pipes to the driver, moved aside so that nothing that is printed can get between the answers."""
-    requests, answers = os.dup(0), os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
-    return os.fdopen(requests, encoding="ascii"), os.fdopen(answers, "w", encoding="ascii")
+def _die_with_parent() -> None:
+    """On Linux a session ends with the process that it was forked from, so that killing the one kills both."""
+    parent = os.getppid()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _end_like(status: int) -> NoReturn:
+    """Ends as the session ended, so that the driver learns how."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        os.kill(os.getpid(), -code)
+    os._exit(abs(code))
 
 
 def _serve(backend: Backend, requests: IO[str], answers: IO[str]) -> None:
     inbox: SimpleQueue[_Request | None] = SimpleQueue()
     threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
-    _import_all(backend)
     for batch in _batches(inbox):
         if batch[0]["op"] == "close":
             backend.close()
@@ -78,10 +141,11 @@ def _batches(inbox: "SimpleQueue[_Request | None]") -> Iterator[list[_Request]]:
         yield batch
 
 
-def _import_all(backend: Backend) -> None:
+def _import_all(*, is_server: bool) -> None:
     """Imports MLflow with the collector off: nothing that it imports is garbage, and a quarter of the time is saved."""
     gc.disable()
-    backend.warm_up()
+    warm_up(is_server=is_server)
+    gc.collect()
     gc.freeze()
     gc.enable()
 
