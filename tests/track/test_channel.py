@@ -1,6 +1,8 @@
 """The child process: the driver stays light, and no way of dying loses or damages what was stored."""
 
+import fcntl
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -11,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -201,6 +203,75 @@ def test_a_child_that_dies_is_reported_with_how_it_ended(store: Store) -> None:
         os.kill(child, signal.SIGKILL)
         with pytest.raises(TrackingError, match="The process that keeps the runs in mlruns/ was ended by SIGKILL"):
             opened.finish(run_id)
+
+
+def finished(store: Store, name: str, **options: Any) -> int:
+    """Stores a run through a channel of its own; returns the process that did it."""
+    channels: list[Channel] = []
+
+    def open_channel(store: Store, experiment: str) -> Channel:
+        channels.append(Channel(store, experiment, **options))
+        return channels[-1]
+
+    with MlflowTracker(store, "cats", connect=open_channel) as opened:
+        opened.finish(opened.start(kind="train", name=name))
+    return channels[0]._child.process.pid
+
+
+def test_the_next_session_takes_the_same_process_and_a_store_of_its_own(locate: Locate, tmp_path: Path) -> None:
+    first, second = locate(tmp_path / "one"), locate(tmp_path / "two")
+    assert finished(first, "a") == finished(second, "b") == finished(first, "c")
+    assert [status_of(first, "a"), status_of(first, "b", 0.1), status_of(first, "c")] == ["FINISHED", None, "FINISHED"]
+    assert status_of(second, "b") == "FINISHED"
+
+
+def test_a_store_that_was_deleted_between_two_sessions_is_made_anew(locate: Locate, tmp_path: Path) -> None:
+    store = locate(tmp_path / "one")
+    finished(store, "a")
+    shutil.rmtree(store.root)
+    finished(store, "b")
+    assert status_of(store, "b") == "FINISHED"
+    assert status_of(store, "a", 0.1) is None
+
+
+def test_a_process_that_died_while_it_waited_or_was_started_under_other_terms_is_replaced(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = finished(store, "a")
+    os.kill(first, signal.SIGKILL)
+    while "Z (" not in Path(f"/proc/{first}/status").read_text():
+        time.sleep(0.01)
+    second = finished(store, "b")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "somebody")
+    third = finished(store, "c")
+    assert len({first, second, third}) == 3
+    assert {status_of(store, name) for name in "abc"} == {"FINISHED"}
+
+
+def test_a_lock_is_held_while_the_session_lasts_and_no_longer(store: Store, tmp_path: Path) -> None:
+    finished(store, "warm")
+    with (tmp_path / "lock").open("w") as ours:
+        fcntl.flock(ours, fcntl.LOCK_EX)
+        channel = Channel(store, "cats", keep=(ours.fileno(),))
+        channel.send("search", query="", limit=1).result(timeout=60)
+    with (tmp_path / "lock").open("w") as other:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        channel.close()
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_nothing_is_left_when_the_driver_ends(drive: Drive, store: Store, tmp_path: Path) -> None:
+    script = """
+import os
+with MlflowTracker(store, "cats") as tracker:
+    tracker.finish(tracker.start(kind="train", name="first"))
+print(__import__("mlproj.track.channel").track.channel._parked[0].process.pid)
+"""
+    output, errors = drive(script, store.root.parent).communicate(timeout=90)
+    assert errors == ""
+    assert not Path(f"/proc/{output.strip()}").exists()
+    assert not list(tmp_path.glob("mlproj-track*"))
 
 
 def _is_tracking(pid: int) -> bool:
