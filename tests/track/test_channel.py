@@ -239,8 +239,7 @@ def test_a_process_that_died_while_it_waited_or_was_started_under_other_terms_is
 ) -> None:
     first = finished(store, "a")
     os.kill(first, signal.SIGKILL)
-    while "Z (" not in Path(f"/proc/{first}/status").read_text():
-        time.sleep(0.01)
+    assert os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT) is not None  # dead, and not yet asked after
     second = finished(store, "b")
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "somebody")
     third = finished(store, "c")
