@@ -24,8 +24,8 @@ from mlproj.spec.project import Project
 from mlproj.spec.training import Training
 from mlproj.training.batches import Examples
 from mlproj.training.device import choose_device
-from mlproj.training.examine import take_rows
-from mlproj.training.fit import fit
+from mlproj.training.fitting import fit
+from mlproj.training.looks import take_rows
 from mlproj.training.objective import Objective
 from mlproj.training.once import labels_of
 from mlproj.training.step import Learner, make_learner, step

@@ -7,7 +7,7 @@ from mlproj.fleet.groups import shape_of
 from mlproj.fleet.shelf import Shelf
 from mlproj.records import Failure, Fit, Job, OutcomeKind, describe
 from mlproj.training import fit, resolve
-from mlproj.training.fit import fit_stack, on_rows
+from mlproj.training.fitting import fit_stack, on_rows
 from mlproj.training.loop import Member
 from mlproj.training.snapshot import Keeper
 

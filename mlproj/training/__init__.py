@@ -1,10 +1,23 @@
 """Training: one objective, one step with the leading axis M, one loop; optimisers and schedules with per-model values.
 
 `fit` turns a project and its data into a `Fit`; `resolve` makes every `auto` explicit; `predict` uses stored weights.
+Names are loaded when they are first used: who hands out jobs resolves projects, and needs no torch for that.
 """
 
-from mlproj.training.fit import fit as fit
-from mlproj.training.loop import OnEpoch as OnEpoch
-from mlproj.training.own import own_notes as own_notes
-from mlproj.training.predict import predict as predict
-from mlproj.training.resolve import resolve as resolve
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlproj.training.fitting import fit as fit
+    from mlproj.training.loop import OnEpoch as OnEpoch
+    from mlproj.training.own import own_notes as own_notes
+    from mlproj.training.predicting import predict as predict
+    from mlproj.training.resolving import resolve as resolve
+
+_HOMES = {"fit": "fitting", "OnEpoch": "loop", "own_notes": "own", "predict": "predicting", "resolve": "resolving"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,14 +1,16 @@
-"""Where a training computes, and with how many threads."""
+"""Where a training computes, and with how many threads; torch is imported where it is asked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 _SMALL_WORK = 2**23
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str) -> "torch.device":
     """The device that `training.device` names; auto is CUDA where there is one, else the CPU.
 
     Args:
@@ -18,6 +20,8 @@ def choose_device(name: str) -> torch.device:
         >>> choose_device("cpu")
         device(type='cpu')
     """
+    import torch
+
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
@@ -29,9 +33,13 @@ def is_available(name: str) -> bool:
         (True, False)
     """
     kind, _, number = name.partition(":")
+    if kind in ("auto", "cpu"):
+        return True
+    import torch
+
     if kind == "cuda":
         return torch.cuda.is_available() and int(number or 0) < torch.cuda.device_count()
-    return torch.backends.mps.is_available() if kind == "mps" else True
+    return torch.backends.mps.is_available()
 
 
 @contextmanager
@@ -41,6 +49,8 @@ def few_threads(n_values: int) -> Iterator[None]:
     Args:
         n_values: Products per update of one model: examples in the batch times weights.
     """
+    import torch
+
     before = torch.get_num_threads()
     if n_values < _SMALL_WORK:
         torch.set_num_threads(1)

@@ -13,35 +13,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlproj.data import Dataset, Part
-from mlproj.metrics import choose_threshold, measure, needs_threshold, rank_key
+from mlproj.metrics import choose_threshold, needs_threshold, rank_key
 from mlproj.metrics.contract import RankKey
 from mlproj.metrics.evidence import PROBABILITY_METRICS, RESOURCES
 from mlproj.metrics.scores import measure_many
 from mlproj.records import Answers, Predictions
 from mlproj.spec.project import Project
 from mlproj.training.batches import Examples
+from mlproj.training.looks import (
+    STORED_SAMPLE,
+    epoch_sample,
+    judging_split,
+    measure_part,
+    metric_names,
+    sample_parts,
+    take_rows,
+)
 from mlproj.training.objective import Objective
 from mlproj.training.outputs import run_model
 from mlproj.training.targets import make_examples, to_tensor
-from mlproj.zoo import StackedModel, generator
+from mlproj.zoo import StackedModel
 
 Array = NDArray[Any]
-EPOCH_SAMPLE = 20_000
-"""Training examples that are looked at after each epoch at most."""
-_LEAST_SAMPLE = 256
-STORED_SAMPLE = 1_000_000
-"""Training examples whose predictions are stored."""
-
-
-def metric_names(project: Project) -> tuple[str, ...]:
-    """The metrics of a project: error or rmse, what is optimised, and every limit that answers can tell.
-
-    Args:
-        project: A resolved project.
-    """
-    plain = "rmse" if project.task == "regression" else "error"
-    limits = [name for name in project.metric.satisfy if name not in RESOURCES]
-    return tuple(dict.fromkeys([plain, project.metric.optimize or plain, *limits]))
 
 
 @dataclass(frozen=True)
@@ -252,82 +245,6 @@ def look_back(
         }
         values = {name: {key: float(column[m]) for key, column in each.items()} for name, each in metrics.items()}
         yield {"predictions": replace(common, labels=own), "metrics": values}
-
-
-def measure_part(names: Sequence[str], labels: Mapping[str, Answers], part: Part) -> dict[str, float]:
-    """Values of metrics on a split.
-
-    Args:
-        names: Metrics.
-        labels: Answers by label.
-        part: The split, with its weights.
-    """
-    with np.errstate(over="ignore"):  # the square of a diverged model's answer may be infinite: so be it
-        return measure(names, labels, part.weight)
-
-
-def is_finite(labels: Mapping[str, Answers]) -> bool:
-    """Whether all answers are numbers; on a log scale an overflow shows only here."""
-    return all(answers.is_classification or np.isfinite(answers.y_pred).all() for answers in labels.values())
-
-
-def judging_split(parts: Mapping[Any, Part]) -> str | None:
-    """The held-out split that chooses among epochs; None without one."""
-    return next((name for name in ("dev", "train_dev") if name in parts and len(parts[name])), None)
-
-
-def epoch_sample(parts: Mapping[Any, Part]) -> int:
-    """Training examples that are looked at after each epoch: as many as judge, for more would make no gap surer.
-
-    Args:
-        parts: The splits.
-    """
-    judge = judging_split(parts)
-    return EPOCH_SAMPLE if judge is None else min(max(len(parts[judge]), _LEAST_SAMPLE), EPOCH_SAMPLE)
-
-
-def sample_parts(parts: Mapping[Any, Part], limit: int) -> dict[str, Part]:
-    """The splits that hold examples, train cut down to a fixed random sample where it is larger than the limit.
-
-    Args:
-        parts: The splits.
-        limit: Most training examples to keep.
-    """
-    kept = {name: part for name, part in parts.items() if len(part)}
-    train = kept["train"]
-    if len(train) > limit:
-        kept["train"] = take_rows(train, sample_rows(len(train), limit))
-    return kept
-
-
-def sample_rows(n: int, limit: int) -> NDArray[np.int64]:
-    """Positions of a fixed random sample of n examples, ascending; all of them up to the limit.
-
-    The same whatever the seed of a training: what several are compared by is then the same, too.
-    """
-    if n <= limit:
-        return np.arange(n)
-    order = torch.randperm(n, generator=generator(0, "sample"))[:limit]
-    return np.sort(order.numpy())
-
-
-def take_rows(part: Part, rows: Array) -> Part:
-    """Some examples of a split.
-
-    Args:
-        part: The split.
-        rows: Their positions.
-    """
-    return replace(
-        part,
-        ids=part.ids[rows],
-        frame=part.frame.iloc[rows],
-        x=part.x[rows],
-        y=part.y[rows],
-        weight=None if part.weight is None else part.weight[rows],
-        group=None if part.group is None else part.group[rows],
-        source=part.source[rows],
-    )
 
 
 def _join_parts(parts: Mapping[str, Part]) -> Predictions:

@@ -31,8 +31,8 @@ def arm(writes: int, seconds: float, both: bool) -> None:
     spawn, write = channel._spawn, os.write
     count = 0
 
-    def spawn_noted(*arguments: Any) -> Any:
-        process = spawn(*arguments)
+    def spawn_noted(*arguments: Any, **options: Any) -> Any:
+        process = spawn(*arguments, **options)
         CHILDREN.append(process.pid)
         return process
 

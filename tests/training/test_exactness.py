@@ -20,7 +20,7 @@ from mlproj.spec.vary import vary
 from mlproj.training import fit, resolve
 from mlproj.training.batches import Examples, batch_ends
 from mlproj.training.examine import Examiner
-from mlproj.training.fit import fit_stack
+from mlproj.training.fitting import fit_stack
 from mlproj.training.loop import Course, Loop, Member
 from mlproj.training.step import make_learner
 from mlproj.training.targets import make_examples, make_objective

@@ -10,7 +10,8 @@ import torch
 from mlproj.spec.model import MLP
 from mlproj.training import resolve
 from mlproj.training.device import few_threads
-from mlproj.training.examine import Examiner, metric_names, sample_parts
+from mlproj.training.examine import Examiner
+from mlproj.training.looks import metric_names, sample_parts
 from mlproj.training.outputs import run_model
 from mlproj.training.resources import measure_resources
 from mlproj.training.targets import make_objective

@@ -13,7 +13,7 @@ from mlproj.records import Fit
 from mlproj.spec.project import Project
 from mlproj.spec.vary import vary
 from mlproj.training import fit, resolve
-from mlproj.training.fit import fit_stack
+from mlproj.training.fitting import fit_stack
 from mlproj.training.loop import Loop, Member
 from mlproj.training.optimizers import OPTIMIZERS
 from mlproj.training.snapshot import Snapshot, epochs_of, read_snapshot, take, write_snapshot

@@ -15,7 +15,7 @@ from mlproj.spec.project import Project
 from mlproj.spec.training import Training
 from mlproj.spec.vary import vary
 from mlproj.training import fit, resolve
-from mlproj.training.fit import fit_stack
+from mlproj.training.fitting import fit_stack
 from mlproj.training.loop import Member
 from mlproj.training.objective import Objective
 from mlproj.training.step import keep_members, make_learner, step

@@ -125,7 +125,7 @@ def _distances(train: NDArray[np.float32], dev: NDArray[np.float32]) -> NDArray[
 
 
 def _sample(part: Part, most: int, rng: np.random.Generator) -> Part:
-    from mlproj.training.examine import take_rows
+    from mlproj.training.looks import take_rows
 
     return part if len(part) <= most else take_rows(part, np.sort(rng.choice(len(part), most, replace=False)))
 

@@ -11,7 +11,7 @@ import torch
 
 from mlproj.doctor.patient import Patient
 from mlproj.doctor.registry import NotApplicable, Seen, check
-from mlproj.training.examine import measure_part, metric_names, sample_parts
+from mlproj.training.looks import measure_part, metric_names, sample_parts
 from mlproj.training.outputs import run_model
 from mlproj.training.targets import loss_weights, make_examples
 

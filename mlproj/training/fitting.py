@@ -16,11 +16,12 @@ from mlproj.spec.project import Project
 from mlproj.training import outcome
 from mlproj.training.batches import Examples
 from mlproj.training.device import choose_device, few_threads
-from mlproj.training.examine import Examiner, Seen, epoch_sample, look_back, sample_rows, take_rows
+from mlproj.training.examine import Examiner, Seen, look_back
+from mlproj.training.looks import epoch_sample, sample_rows, take_rows
 from mlproj.training.loop import Course, Ended, Loop, Member, OnEpoch, OnEpochs
 from mlproj.training.objective import Objective
 from mlproj.training.once import fit_once
-from mlproj.training.resolve import resolve
+from mlproj.training.resolving import resolve
 from mlproj.training.resources import measure_resources
 from mlproj.training.snapshot import Keeper, put_back
 from mlproj.training.step import make_learner

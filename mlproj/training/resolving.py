@@ -10,12 +10,11 @@ from mlproj.data import Dataset
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.checks import human_flaws
 from mlproj.spec.goal import POSITIVE_CLASS_METRICS
-from mlproj.spec.model import MLP
+from mlproj.spec.model import MLP, Python
 from mlproj.spec.project import Project
 from mlproj.spec.training import CODE
 from mlproj.training.device import is_available
-from mlproj.training.examine import epoch_sample, measure_part, metric_names, sample_parts
-from mlproj.training.own import own_problems
+from mlproj.training.looks import epoch_sample, measure_part, metric_names, sample_parts
 
 _MIN_UPDATES, _MIN_EPOCHS = 2_000, 20
 
@@ -47,7 +46,10 @@ def resolve(project: Project, dataset: Dataset) -> Project:
     )
     problems = [project.problem(".".join(flaw.path), flaw.message, flaw.hint) for flaw in human_flaws(resolved)]
     problems += [*_training_problems(resolved, dataset), *_metric_problems(resolved, dataset)]
-    problems += own_problems(resolved, dataset)
+    if isinstance(project.model, Python) or loss.startswith(CODE):
+        from mlproj.training.own import own_problems  # code of the user's own needs torch, the rest does without
+
+        problems += own_problems(resolved, dataset)
     if problems:
         raise InvalidInput(problems)
     return resolved
