@@ -12,12 +12,15 @@ class AbstractEngine(ABC):
     """Trains jobs on one data set. Used as a context manager; nothing it started outlives it.
 
     Attributes:
-        name: What a search says it ran on.
-        workers: Most jobs that run at the same time.
+        workers: Most processes that train at the same time.
     """
 
-    name: str
     workers: int
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What a search says it ran on: fleet where jobs trained side by side, process where each trained alone."""
 
     @abstractmethod
     def evaluate(

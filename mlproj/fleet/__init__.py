@@ -2,6 +2,6 @@
 
 from mlproj.fleet.crew import OnFleetEpoch as OnFleetEpoch
 from mlproj.fleet.crew import train_crew as train_crew
-from mlproj.fleet.groups import deal as deal
 from mlproj.fleet.groups import shape_of as shape_of
+from mlproj.fleet.plan import Planner as Planner
 from mlproj.fleet.shelf import Shelf as Shelf

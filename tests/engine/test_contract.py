@@ -15,10 +15,10 @@ MakeJob = Callable[..., Job]
 LONG: dict[str, Any] = {"epochs": 5000, "early_stopping": None}
 
 
-@pytest.fixture(scope="module", params=["here", "process", "fleet"])
+@pytest.fixture(scope="module", params=["here", "process", "fleet", "auto"])
 def engine(request: pytest.FixtureRequest, dataset: Dataset) -> Iterator[AbstractEngine]:
-    crew = 4 if request.param == "fleet" else 1
-    with Here(dataset) if request.param == "here" else Pool(dataset, workers=2, crew=crew) as engine:
+    keys = {"crew": 4 if request.param in ("fleet", "auto") else 1, "stacks": request.param == "fleet"}
+    with Here(dataset) if request.param == "here" else Pool(dataset, workers=2, **keys) as engine:
         yield engine
 
 
