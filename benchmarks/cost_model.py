@@ -18,20 +18,20 @@ from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import numpy as np  # noqa: E402  # after the number of threads
-import torch  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-from scipy.optimize import nnls  # noqa: E402
+import numpy as np  # after the number of threads
+import torch
+from machine import describe
+from numpy.typing import NDArray
+from scipy.optimize import nnls
 
-from machine import describe  # noqa: E402
-from mlproj.data import Dataset, load_dataset  # noqa: E402
-from mlproj.fleet.cost import CPU, Layout, Prices, count  # noqa: E402
-from mlproj.fleet.plan import Planner  # noqa: E402
-from mlproj.records import Job  # noqa: E402
-from mlproj.spec.project import Project  # noqa: E402
-from mlproj.training import resolve  # noqa: E402
-from mlproj.training.fit import fit_stack  # noqa: E402
-from mlproj.training.loop import Member  # noqa: E402
+from mlproj.data import Dataset, load_dataset
+from mlproj.fleet.cost import CPU, Layout, Prices, count
+from mlproj.fleet.plan import Planner
+from mlproj.records import Job
+from mlproj.spec.project import Project
+from mlproj.training import resolve
+from mlproj.training.fit import fit_stack
+from mlproj.training.loop import Member
 
 SHORT, LONG = 2, 5
 CACHES = (1e6, 2e6, 4e6, 8e6, 16e6, 32e6)
@@ -129,7 +129,11 @@ def main() -> None:
         print(f"{lone:10.0f}{each:15.1f}{lone / each:7.2f}{ratio:18.2f}   {row['members']:3} × {row['model']}"
               f" batch {row['layout']['batch']}")  # fmt: skip
     print(f"\nmisfit: median {np.median(abs(ratios - 1)):.1%}, largest {max(abs(ratios - 1)):.0%}")
-    print("CPU = Prices(\n" + "".join(f"    {each.name}={getattr(prices, each.name):.3g},\n" for each in fields(CPU)) + ")")
+    print(
+        "CPU = Prices(\n"
+        + "".join(f"    {each.name}={getattr(prices, each.name):.3g},\n" for each in fields(CPU))
+        + ")"
+    )
 
 
 if __name__ == "__main__":

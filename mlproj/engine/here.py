@@ -31,7 +31,7 @@ class Here(AbstractEngine):
 
     @property
     def name(self) -> str:
-        """fleet where jobs trained side by side, or are meant to; process while each trained alone."""
+        """Fleet where jobs trained side by side, or are meant to; process while each trained alone."""
         return self._ahead.name
 
     def evaluate(

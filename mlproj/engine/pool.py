@@ -73,7 +73,7 @@ class Pool(AbstractEngine):
 
     @property
     def name(self) -> str:
-        """fleet where jobs trained side by side, or are meant to; process while each trained alone."""
+        """Fleet where jobs trained side by side, or are meant to; process while each trained alone."""
         return self._ahead.name
 
     def evaluate(

@@ -8,8 +8,8 @@ A stack of M perceptrons, F inputs, hidden widths w, K outputs, P weights per me
   gradient of the inputs; by the B·Σw values of hidden units that are read and written; by the B·K outputs of the loss;
   by the P weights that the optimiser moves;
 * for weights that do not fit the cache a price more: weights, gradients and two moments are 16 bytes per weight, and
-  of M·P·16 bytes the share beyond the cache comes from memory at every update. Alone the same model may fit. This is why
-  wide layers do not gain, and why a few dozen members are better than hundreds;
+  of M·P·16 bytes the share beyond the cache comes from memory at every update. Alone the same model may fit. This is
+  why wide layers do not gain, and why a few dozen members are better than hundreds;
 * for dropout by the masks that are drawn, for batch norm by the values that are normalised;
 * per epoch and member for looking at it, and per stack and member for making it and writing down what came out.
 
@@ -22,6 +22,7 @@ Legend: M members, B batch, F inputs, K outputs, P weights.
 """
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from math import inf
 from operator import mul
 from typing import NamedTuple
@@ -54,7 +55,7 @@ class Layout(NamedTuple):
     @property
     def weights(self) -> int:
         """Weights P of a member, biases among them."""
-        return sum((a + 1) * b for a, b in zip(self.widths, self.widths[1:], strict=False))
+        return sum((a + 1) * b for a, b in pairwise(self.widths))
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def count(layout: Layout, members: int, cache: float) -> tuple[float, ...]:
     """
     widths, n, epochs = layout.widths, layout.updates * members, layout.epochs * members
     weights = layout.weights
-    products = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    products = sum(a * b for a, b in pairwise(widths))
     hidden, layers = sum(widths[1:-1]), len(widths) - 1
     flops = n * 2 * layout.batch * (3 * products - widths[0] * widths[1]) + epochs * 2 * layout.seen * products
     units = n * layout.batch * hidden

@@ -29,7 +29,7 @@ def shape_of(job: Job) -> str | None:
 
     Example:
         >>> base = {"name": "cats", "data": {"source": "sklearn:iris"}}
-        >>> models = [{"kind": "mlp", "layers": layers, "width": width} for layers, width in [(2, 50), (2, 60), (3, 60)]]
+        >>> models = [{"kind": "mlp", "layers": n, "width": width} for n, width in [(2, 50), (2, 60), (3, 60)]]
         >>> shapes = [shape_of(Job(Project.model_validate(base | {"model": model}), 0)) for model in models]
         >>> shapes[0] == shapes[1], shapes[1] == shapes[2]
         (True, False)

@@ -25,7 +25,7 @@ _MOST_BYTES = 2**29
 _FORK = 0.01
 """Seconds until a further worker is at work."""
 _MISFIT = 0.1
-"""Prices explain the cost of stacks no better than this: of plans that differ by less, that with fewer stacks is taken."""
+"""Prices explain the cost of stacks no better: of plans that differ by less, that with fewer stacks is taken."""
 _LEAST_GAIN = 0.05
 """Share that company has to save: what it saves by less may as well cost more."""
 _LAST_RESORT = 1e9
@@ -102,7 +102,7 @@ class Planner:
         """What a job costs as one of many; None where it gains nothing from company."""
         layout = self.layout(job)
         if layout is None:
-            return None
+            return 0.0 if self._stacks and shape_of(job) else None
         seconds = self._seconds(layout, _COMPANY) / _COMPANY
         return seconds if self._stacks or seconds < (1 - _LEAST_GAIN) * self._seconds(layout, 1) else None
 
@@ -117,18 +117,24 @@ class Planner:
             A list of things for each stack.
         """
         groups: dict[str, list[_Member[Item]]] = {}
+        unknown: dict[str, list[Item]] = {}  # families of others, which can be stacked
         alone: list[list[Item]] = []  # of which nobody knows what they cost
         for item, job in jobs:
             shape, layout = shape_of(job), self.layout(job)
-            if shape is None or layout is None:
-                alone.append([item])
-            else:
+            if layout is not None and shape is not None:
                 groups.setdefault(shape, []).append(_Member(item, shape, layout))
+            elif shape is not None and self._stacks:
+                unknown.setdefault(shape, []).append(item)
+            else:
+                alone.append([item])
         stacks = [stack for group in groups.values() for stack in self._cut_by_width(group)]
         if workers > 1 and stacks:
             shared = self._share(stacks, workers)
             stacks = shared if makespan(shared, workers) + _FORK < makespan(stacks, workers) else stacks
         stacks.sort(key=lambda stack: -stack.seconds)
+        for items in unknown.values():
+            size = min(MOST, ceil(len(items) / workers))
+            alone += [items[at : at + size] for at in range(0, len(items), size)]
         return alone + [[member.item for member in stack.members] for stack in stacks]
 
     def _seconds(self, layout: Layout, members: int) -> float:

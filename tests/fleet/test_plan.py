@@ -70,7 +70,7 @@ def test_widths_far_apart_make_stacks_of_their_own(dataset: Dataset) -> None:
     widths = [16, 18, 20, 250, 256] * 6
     plan = Planner(dataset).plan([(width, job(at, width=width)) for at, width in enumerate(widths)], 1)
     assert all(max(stack) <= 20 or min(stack) >= 250 for stack in plan)
-    assert [16, 18, 20] == sorted({width for stack in plan if len(stack) == 18 for width in stack})
+    assert sorted({width for stack in plan if len(stack) == 18 for width in stack}) == [16, 18, 20]
 
 
 @pytest.mark.parametrize("workers", [2, 3])
