@@ -84,8 +84,8 @@ class Planner:
         if not isinstance(model, MLP | Linear):
             return None
         n = self._n if job.rows is None else max(1, len(job.rows))
-        batch = auto_batch_size(n) if training.batch_size == "auto" else training.batch_size
-        batch = n if batch == "full" else min(n, batch)
+        asked = auto_batch_size(n) if training.batch_size == "auto" else training.batch_size
+        batch = n if asked == "full" else min(n, asked)
         epochs = auto_epochs(n, batch) if training.epochs == "auto" else training.epochs
         hidden = model.sizes if isinstance(model, MLP) else ()
         return Layout(

@@ -221,7 +221,7 @@ def write_model_data(
 
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, folder / _WEIGHTS)
-    rest = {
+    rest: dict[str, Any] = {
         "format": FORMAT if members else 1,
         "project": project.model_dump(mode="json"),
         "encoder": encoder,

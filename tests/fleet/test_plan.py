@@ -1,5 +1,6 @@
 """Plans: never dearer than one by one, widths apart where padding costs, and workers that end together."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -21,6 +22,11 @@ def dataset() -> Dataset:
 def job(seed: int = 0, epochs: int = 20, **model: Any) -> Job:
     spec = {"model": {"kind": "mlp"} | model, "training": {"epochs": epochs}}
     return Job(Project.model_validate(DIGITS | spec), seed)
+
+
+def prices(**known: float) -> Prices:
+    """Prices of which all but a few are nothing."""
+    return Prices(**{each.name: known.get(each.name, 0.0) for each in fields(Prices)})
 
 
 def sizes(plan: list[list[Any]]) -> list[int]:
@@ -87,7 +93,7 @@ def test_workers_end_at_about_the_same_time(dataset: Dataset, workers: int) -> N
 
 
 def test_what_is_done_sooner_than_a_process_starts_is_not_shared_out(dataset: Dataset) -> None:
-    planner = Planner(dataset, prices=Prices(1e-5, *[0.0] * 14, cache=1.0))
+    planner = Planner(dataset, prices=prices(stack=1e-5))
     assert sizes(planner.plan([(at, job(at)) for at in range(10)], 2)) == [10]
 
 
@@ -107,14 +113,12 @@ def test_the_layout_is_that_of_the_resolved_training(dataset: Dataset) -> None:
 
 def test_a_price_is_paid_as_often_as_there_is_work() -> None:
     layout = Layout((3, 5, 2), batch=4, updates=10, epochs=2, seen=7)
-    only = dict.fromkeys(("stack", "member", "epoch", "look", "answer", "update", "layer", "flop", "unit"), 0.0)
-    only |= dict.fromkeys(("output", "weight", "far", "mask", "norm", "normed", "cache"), 0.0)
-    assert Prices(**only | {"update": 1.0}).seconds(layout, 6) == 10
-    assert Prices(**only | {"layer": 1.0}).seconds(layout, 6) == 20
-    assert Prices(**only | {"weight": 1.0}).seconds(layout, 6) == 10 * 6 * (4 * 5 + 6 * 2)
+    assert prices(update=1.0).seconds(layout, 6) == 10
+    assert prices(layer=1.0).seconds(layout, 6) == 20
+    assert prices(weight=1.0).seconds(layout, 6) == 10 * 6 * (4 * 5 + 6 * 2)
     # 2·B·(3·25 − 15) per update and member, 2·25 per example looked at
-    assert Prices(**only | {"flop": 1.0}).seconds(layout, 6) == 6 * (10 * 2 * 4 * (3 * 25 - 15) + 2 * 2 * 7 * 25)
+    assert prices(flop=1.0).seconds(layout, 6) == 6 * (10 * 2 * 4 * (3 * 25 - 15) + 2 * 2 * 7 * 25)
     # what the cache holds of M·P·16 bytes costs nothing more
-    assert Prices(**only | {"far": 1.0, "cache": 2 * 32 * 16}).seconds(layout, 6) == pytest.approx((6 - 2) * 10 * 32)
+    assert prices(far=1.0, cache=2 * 32 * 16).seconds(layout, 6) == pytest.approx((6 - 2) * 10 * 32)
     half = layout._replace(dropout=0.5)
-    assert Prices(**only | {"mask": 1.0}).seconds(half, 6) == 3 * 10 * 4 * 5
+    assert prices(mask=1.0).seconds(half, 6) == 3 * 10 * 4 * 5
