@@ -63,7 +63,7 @@ def cases() -> Iterator[tuple[dict[str, Any], int, int, int]]:
 
 
 def seconds_of(project: Project, dataset: Dataset, members: int, repeats: int = 2) -> float:
-    """CPU seconds of one stack; the least of some repeats."""
+    """CPU seconds of one stack, each member with a seed of its own; the least of some repeats."""
     resolved = resolve(project, dataset)
     found = []
     for _ in range(repeats):

@@ -24,8 +24,8 @@ from mlproj.track import MlflowTracker, store_for
 from mlproj.track.memory import MemoryTracker
 from mlproj.training import fit
 from mlproj.workflow.procedure import recipe_of
-from mlproj.workflow.subject import Subject
 from mlproj.workflow.starting import Start
+from mlproj.workflow.subject import Subject
 from mlproj.workflow.train import Trained
 from mlproj.workflow.train_seeds import train_seeds
 from mlproj.workflow.trained_seeds import TrainedSeeds
