@@ -51,6 +51,7 @@ class Here(AbstractEngine):
     def _run(
         self, crew: Sequence[Task], board: Board | None, rungs: Collection[int]
     ) -> Generator[tuple[int, Fit | Failure]]:
+        budgets = {task.position: task.budget for task in crew if task.budget is not None}  # imports take time too
         from mlproj.fleet import Shelf, train_crew
 
         dropped: set[int] = set()
@@ -59,7 +60,6 @@ class Here(AbstractEngine):
             if board is not None:
                 dropped.update(board.tell(position, epoch, values))
 
-        budgets = {task.position: task.budget for task in crew if task.budget is not None}
         watch = Watch(budgets, report=report, rungs=rungs, is_dropped=dropped.__contains__)
         shelf = Shelf(self._shelf, self._dataset.data_hash) if self._shelf else None
         jobs = {task.position: task.job for task in crew}
