@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mlproj.data.columns import Column
 from mlproj.data.encoder import Encoder
 from mlproj.data.target import Target
+from mlproj.metrics import average
 from mlproj.records import Answers
 from mlproj.spec.project import Origin
 from mlproj.track.model import ModelData, read_model_data
@@ -90,14 +91,14 @@ class ProjectModel:
         """
         from mlproj.training import predict
 
-        outputs = np.zeros((0, self._target.n_outputs))
-        if len(x):
-            sizes = self._encoder.sizes
-            outputs = predict(
-                self._data.project, self._data.weights, x, n_outputs=self._target.n_outputs, columns=sizes
-            )
         threshold = 0.5 if self._data.threshold is None else self._data.threshold
-        return self._target.decode(outputs, threshold=threshold)
+        found, n_outputs = [], self._target.n_outputs
+        for project, weights in self._data.models:
+            outputs = np.zeros((0, n_outputs))
+            if len(x):
+                outputs = predict(project, weights, x, n_outputs=n_outputs, columns=self._encoder.sizes)
+            found.append(self._target.decode(outputs, threshold=threshold))
+        return average(found, threshold) if len(found) > 1 else found[0]
 
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
         """The answers for raw rows.
@@ -121,7 +122,9 @@ class ProjectModel:
 def _load_pyfunc(path: str) -> ProjectModel:
     """Loads the model that MLflow found at a path."""
     data = read_model_data(Path(path))
-    return ProjectModel(replace(data, project=data.project.located(Origin(_home(Path(path))))))
+    home = Origin(_home(Path(path)))
+    members = tuple(member.located(home) for member in data.members)
+    return ProjectModel(replace(data, project=data.project.located(home), members=members))
 
 
 def _home(path: Path) -> Path | None:

@@ -176,6 +176,12 @@ class SeedsProgress(_Progress):
         self._move(done, total, shown or "no dev set", left, most="about")
 
 
+class EnsembleProgress(SeedsProgress):
+    """Says which models are trained, then how many are done and what the last one reached."""
+
+    unit = "model"
+
+
 class PredictProgress(_Progress):
     """Says whose model answers for what, then how many rows are done; how many there are is known at the end."""
 

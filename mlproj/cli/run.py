@@ -1,13 +1,15 @@
 """Commands that train or look at runs: demo, train, search, runs, ui."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlproj.cli.shell import INTERRUPTED, LikeOption, NameOption, SetOption, Shell, command
 from mlproj.errors import InputError
+
+if TYPE_CHECKING:
+    from mlproj.workflow.starting import Start
 
 
 def register(app: typer.Typer) -> None:
@@ -46,13 +48,26 @@ def train(
     seeds: Annotated[
         int | None, typer.Option(metavar="N", help="Train N seeds, from `seed` upwards, each a run of its own.")
     ] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K", help="Average K models as one: the best K of the search that --like names, else K seeds."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="With --seeds: keep what is trained already, train what is missing.")
     ] = False,
 ) -> None:
     """Train the model, track the run, and show how it does on train, train-dev and dev."""
+    from mlproj.workflow.starting import Start, check_kind
+
+    start = Start(shell.path, set or (), like, name)
+    check_kind(seeds, ensemble, resume=resume)
+    if ensemble is not None:
+        _train_ensemble(shell, start, ensemble)
+        return
     if seeds is not None or resume:
-        _train_seeds(shell, set or (), like, name, seeds, resume=resume)
+        _train_seeds(shell, start, seeds, resume=resume)
         return
     from mlproj.cli.progress import TrainingProgress
     from mlproj.cli.text import train_text
@@ -65,24 +80,29 @@ def train(
         raise typer.Exit(INTERRUPTED)
 
 
-def _train_seeds(
-    shell: Shell, set: Sequence[str], like: str | None, name: str | None, seeds: int | None, *, resume: bool
-) -> None:
+def _train_seeds(shell: Shell, start: "Start", seeds: int | None, *, resume: bool) -> None:
     from mlproj.cli.progress import SeedsProgress
     from mlproj.cli.seeds_text import seeds_text
-    from mlproj.workflow.fleet import train_seeds
+    from mlproj.workflow.train_seeds import train_seeds
 
     with SeedsProgress(shell) as progress:
-        trained = train_seeds(
-            shell.path, set=set, like=like, name=name, seeds=seeds, resume=resume, on_start=progress.start,
-            on_seed=progress.seed,
-        )  # fmt: skip
+        trained = train_seeds(start, seeds, resume=resume, on_start=progress.start, on_seed=progress.seed)
     document = trained.document()
     shell.result(seeds_text(document), document)
     if trained.is_interrupted:
         raise typer.Exit(INTERRUPTED)
     if trained.failed:
         raise typer.Exit(1)
+
+
+def _train_ensemble(shell: Shell, start: "Start", k: int) -> None:
+    from mlproj.cli.progress import EnsembleProgress
+    from mlproj.cli.text import train_text
+    from mlproj.workflow.ensemble import train_ensemble
+
+    with EnsembleProgress(shell) as progress:
+        trained = train_ensemble(start, k, on_start=progress.start, on_member=progress.seed)
+    shell.result(train_text(trained), trained.document())
 
 
 def search(

@@ -99,6 +99,10 @@ def train_text(trained: "Trained") -> str:
             if trained.project.metric.threshold == "auto"
             else f"threshold {fit.threshold:g}"
         )
+    if trained.ensemble:
+        from mlproj.cli.ensemble_text import ensemble_text
+
+        parts += ["", ensemble_text(trained.ensemble)]
     if trained.contract:
         parts += ["", contract_table(trained.contract, "contract on dev")]
     if trained.parts:

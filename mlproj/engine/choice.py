@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("auto", "fleet", "process")
 CREW = 64
-"""Jobs that a worker of a fleet gets at a time."""
+"""Jobs that are taken ahead for a worker."""
 MOST_WORKERS = 1024
 
 
@@ -24,22 +24,23 @@ def make_engine(
     """The engine to train on.
 
     Args:
-        name: process: a pool of worker processes; fleet: the same, each with many jobs at a time that train side by
-            side; auto: this process where one worker is enough, else a pool.
+        name: process: a pool of worker processes, each with one training at a time; fleet: the same, each with many at
+            a time that train side by side; auto: side by side what is done sooner so by a measured cost model, one by
+            one what is not, and in this process where one worker is enough.
         dataset: What to train on.
         workers: Jobs that run at the same time; the cores of this machine when left out.
-        crew: Jobs that a worker of a fleet gets at a time.
+        crew: Jobs that are taken ahead for each worker, to train side by side.
         shelf: Folder where trainings under way are kept, and gone on with after a crash; None for nowhere.
 
     Raises:
         InvalidInput: For an unknown name, or fewer than one worker.
         MlprojError: When there is no room to lay out the data, or no process can be started.
     """
-    crew = crew if name == "fleet" else 1
+    crew = 1 if name == "process" else crew
     if _needs_pool(name, workers):
-        return Pool(dataset, workers=workers or cpu_count(), crew=crew, shelf=shelf)
+        return Pool(dataset, workers=workers or cpu_count(), crew=crew, stacks=name == "fleet", shelf=shelf)
     end_waiting()
-    return Here(dataset, crew=crew, shelf=shelf)
+    return Here(dataset, crew=crew, stacks=name == "fleet", shelf=shelf)
 
 
 def warm_up(name: str = "process", workers: int | None = None) -> None:

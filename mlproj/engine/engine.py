@@ -12,12 +12,10 @@ class AbstractEngine(ABC):
     """Trains jobs on one data set. Used as a context manager; nothing it started outlives it.
 
     Attributes:
-        name: What a search says it ran on.
-        workers: Most jobs that run at the same time.
-        crew: Jobs that are taken at a time where they train side by side; 1 where each trains alone.
+        workers: Most processes that train at the same time.
+        crew: Jobs per process that are taken ahead where they train side by side; 1 where each trains alone.
     """
 
-    name: str
     workers: int
     crew: int = 1
 
@@ -25,6 +23,11 @@ class AbstractEngine(ABC):
     def more(self) -> bool:
         """Whether `evaluate` has another result already, so that its taker can deal with several together."""
         return False
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What a search says it ran on: fleet where jobs trained side by side, process where each trained alone."""
 
     @abstractmethod
     def evaluate(

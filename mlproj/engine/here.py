@@ -1,10 +1,10 @@
 """The engine that trains in this process, one job or one crew after the other."""
 
-from collections.abc import Collection, Generator, Iterable, Mapping
-from itertools import islice
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlproj.engine.ahead import Ahead, Task
 from mlproj.engine.engine import AbstractEngine
 from mlproj.engine.watch import Board, Watch
 from mlproj.records import Failure, Fit, Job, OnRung
@@ -18,15 +18,21 @@ class Here(AbstractEngine):
 
     Args:
         dataset: What to train on.
-        crew: Jobs that are taken at a time, and trained side by side where they go together.
+        crew: Jobs that are taken ahead, to train side by side where that pays.
+        stacks: Whether all that can train side by side does; otherwise what gains from it.
         shelf: Folder where trainings under way are kept, and gone on with after a crash; None for nowhere.
     """
 
     workers = 1
 
-    def __init__(self, dataset: "Dataset", *, crew: int = 1, shelf: Path | None = None) -> None:
+    def __init__(self, dataset: "Dataset", *, crew: int = 1, stacks: bool = False, shelf: Path | None = None) -> None:
         self._dataset, self.crew, self._shelf = dataset, crew, shelf
-        self.name = "process" if crew == 1 else "fleet"
+        self._ahead = Ahead(dataset, crew=crew, workers=1, stacks=stacks)
+
+    @property
+    def name(self) -> str:
+        """Fleet where jobs trained side by side, or are meant to; process while each trained alone."""
+        return self._ahead.name
 
     def evaluate(
         self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
@@ -37,13 +43,15 @@ class Here(AbstractEngine):
             KeyboardInterrupt: When Ctrl-C ends a training.
         """
         board = None if on_epoch is None else Board(on_epoch)
-        queue = enumerate(jobs)
-        while crew := dict(islice(queue, self.crew)):
+        tasks = (Task(position, job) for position, job in enumerate(jobs))
+        self._ahead.clear()
+        while crew := self._ahead.take(tasks, under_way=0):
             yield from self._run(crew, board, rungs)
 
     def _run(
-        self, crew: Mapping[int, Job], board: Board | None, rungs: Collection[int]
+        self, crew: Sequence[Task], board: Board | None, rungs: Collection[int]
     ) -> Generator[tuple[int, Fit | Failure]]:
+        budgets = {task.position: task.budget for task in crew if task.budget is not None}  # imports take time too
         from mlproj.fleet import Shelf, train_crew
 
         dropped: set[int] = set()
@@ -52,10 +60,10 @@ class Here(AbstractEngine):
             if board is not None:
                 dropped.update(board.tell(position, epoch, values))
 
-        budgets = {position: job.budget for position, job in crew.items() if job.budget is not None}
         watch = Watch(budgets, report=report, rungs=rungs, is_dropped=dropped.__contains__)
         shelf = Shelf(self._shelf, self._dataset.data_hash) if self._shelf else None
-        for position, result in train_crew(crew, self._dataset, on_epoch=watch, shelf=shelf):
+        jobs = {task.position: task.job for task in crew}
+        for position, result in train_crew(jobs, self._dataset, on_epoch=watch, shelf=shelf):
             if isinstance(result, Fit) and result.outcome.kind == "interrupted" and position not in watch.over:
                 raise KeyboardInterrupt  # `fit` takes Ctrl-C as the wish to keep what it has; here it ends everything
             yield position, result

@@ -4,15 +4,14 @@ import multiprocessing
 import pickle
 import signal
 import sys
-import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlproj.engine.ahead import Ahead, Task
 from mlproj.engine.engine import AbstractEngine, cpu_count
 from mlproj.engine.messages import Drop, Order, Result, Setup
 from mlproj.engine.server import ForkServer, ServerError, take_server
@@ -30,15 +29,6 @@ _PATIENCE = 0.01
 Outcome = tuple[int, Fit | Failure]
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A job on its way: where it stands among the jobs, and how often its worker has died."""
-
-    position: int
-    job: Job
-    deaths: int = 0
-
-
 @dataclass(eq=False)
 class _Worker:
     """A worker process, and what it does: its tasks by position."""
@@ -46,8 +36,7 @@ class _Worker:
     connection: Connection
     pid: int
     server: ForkServer
-    tasks: dict[int, _Task] = field(default_factory=dict)
-    began: float = 0.0
+    tasks: dict[int, Task] = field(default_factory=dict)
 
     def end(self) -> int | None:
         """Ends it if it still runs, and returns its exit code where that is known."""
@@ -64,23 +53,31 @@ class Pool(AbstractEngine):
     Args:
         dataset: What to train on; all workers share one copy.
         workers: Most workers at the same time.
-        crew: Jobs that a worker gets at a time, and trains side by side where they go together.
+        crew: Jobs that are taken ahead for each worker, to train side by side where that pays.
+        stacks: Whether all that can train side by side does; otherwise what gains from it.
         shelf: Folder where trainings under way are kept, and gone on with after a crash; None for nowhere.
 
     Raises:
         MlprojError: When there is no room to lay out the data, or no process can be started.
     """
 
-    def __init__(self, dataset: "Dataset", *, workers: int, crew: int = 1, shelf: Path | None = None) -> None:
+    def __init__(
+        self, dataset: "Dataset", *, workers: int, crew: int = 1, stacks: bool = False, shelf: Path | None = None
+    ) -> None:
         self.workers, self.crew, self._shelf = workers, crew, None if shelf is None else str(shelf)
-        self.name = "process" if crew == 1 else "fleet"
+        self._ahead = Ahead(dataset, crew=crew, workers=workers, stacks=stacks)
         self._threads = max(1, cpu_count() // workers)
         self._data = write_shared(dataset)
         self._server = take_server()
         self._idle: list[_Worker] = []
         self._running: list[_Worker] = []
-        self._again: list[_Task] = []
+        self._again: list[Task] = []
         self._results: list[Outcome] = []
+
+    @property
+    def name(self) -> str:
+        """Fleet where jobs trained side by side, or are meant to; process while each trained alone."""
+        return self._ahead.name
 
     @property
     def more(self) -> bool:
@@ -98,7 +95,7 @@ class Pool(AbstractEngine):
         """
         if self._running:
             raise RuntimeError("This pool is at work: close the generator of its last evaluate() first.")
-        tasks = (_Task(position, job) for position, job in enumerate(jobs))
+        tasks = (Task(position, job) for position, job in enumerate(jobs))
         board = None if on_epoch is None else Board(on_epoch)
         asked = None if on_epoch is None else tuple(rungs)
         results = self._results = list[Outcome]()
@@ -113,6 +110,7 @@ class Pool(AbstractEngine):
                     return
         finally:
             self._again.clear()
+            self._ahead.clear()
             while self._running:
                 self._running.pop().end()
 
@@ -124,32 +122,20 @@ class Pool(AbstractEngine):
         self._server.close()
         self._data.close()
 
-    def _feed(self, tasks: Iterator[_Task], rungs: Collection[int] | None) -> None:
-        """Gives every free worker jobs, for as long as there are any."""
+    def _feed(self, tasks: Iterator[Task], rungs: Collection[int] | None) -> None:
+        """Gives every free worker jobs, for as long as there are any; one whose worker has died goes alone."""
         while len(self._running) < self.workers:
-            crews = self._next_crews(tasks)
-            if not crews:
+            under_way = sum(len(worker.tasks) for worker in self._running)
+            crew = [self._again.pop()] if self._again else self._ahead.take(tasks, under_way)
+            if not crew:
                 return
-            for crew in crews:
-                self._order(crew, rungs)
+            self._order(crew, rungs)
 
-    def _next_crews(self, tasks: Iterator[_Task]) -> list[list[_Task]]:
-        """One list of tasks per free worker; a task whose worker has died goes alone, for it may be why."""
-        if self._again:
-            return [[self._again.pop()]]
-        free = self.workers - len(self._running)
-        if self.crew == 1:
-            task = next(tasks, None)
-            return [] if task is None else [[task]]
-        from mlproj.fleet import deal
-
-        return deal([(task, task.job) for task in islice(tasks, self.crew * free)], free)
-
-    def _order(self, crew: Sequence[_Task], rungs: Collection[int] | None) -> None:
-        budgets = {task.position: task.job.budget for task in crew if task.job.budget is not None}
+    def _order(self, crew: Sequence[Task], rungs: Collection[int] | None) -> None:
+        budgets = {task.position: task.budget for task in crew if task.budget is not None}
         order = Order({task.position: pickle.dumps(task.job) for task in crew}, budgets, rungs)
         worker = self._find_worker()
-        worker.tasks, worker.began = {task.position: task for task in crew}, time.monotonic()
+        worker.tasks = {task.position: task for task in crew}
         self._running.append(worker)
         with suppress(OSError):  # a worker that is dead by now shows so when its result is awaited
             worker.connection.send(order)
@@ -210,10 +196,7 @@ class Pool(AbstractEngine):
             if task.deaths + 1 >= _DEATHS:
                 given_up.append((task.position, Failure(_explain(code, self.workers))))
                 continue
-            job = task.job
-            if job.budget is not None:
-                job = replace(job, budget=max(0.0, job.budget - (time.monotonic() - worker.began)))
-            self._again.append(replace(task, job=job, deaths=task.deaths + 1))
+            self._again.append(replace(task, deaths=task.deaths + 1))
         return given_up
 
 

@@ -3,6 +3,7 @@
 Pure functions of records, NumPy only, with leading axes where that is natural.
 """
 
+from mlproj.metrics.averaging import average as average
 from mlproj.metrics.confusion import ClassRow as ClassRow
 from mlproj.metrics.confusion import confusion as confusion
 from mlproj.metrics.confusion import per_class as per_class

@@ -16,6 +16,7 @@ from mlproj.records.features import FeatureReport as FeatureReport
 from mlproj.records.features import FeatureState as FeatureState
 from mlproj.records.features import Importance as Importance
 from mlproj.records.features import LeakSuspect as LeakSuspect
+from mlproj.records.fit import ENSEMBLE as ENSEMBLE
 from mlproj.records.fit import SEEDS as SEEDS
 from mlproj.records.fit import Fit as Fit
 from mlproj.records.fit import History as History

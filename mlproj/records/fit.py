@@ -11,6 +11,8 @@ from mlproj.records.predictions import Predictions
 
 SEEDS = "mlproj.seeds"
 """Tag of a run that was trained as one of several seeds: the name of their group."""
+ENSEMBLE = "mlproj.ensemble"
+"""Tag of a run whose model is several, of which the answers are averaged: how many."""
 OutcomeKind = Literal["completed", "early_stopped", "pruned", "diverged", "interrupted"]
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mlproj.spec.project import Project
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""1: one model; 2: several whose answers are averaged."""
 _WEIGHTS: Final = "weights.safetensors"
 _REST: Final = "model.json"
 _NEEDED: Final = ("mlproj", "mlflow", "numpy", "pandas", "pyarrow", "safetensors", "torch")
@@ -74,6 +75,7 @@ class Model:
         target: What turns outputs into answers.
         weights: Parameters and buffers by name, without the model axis.
         threshold: Probability from which the answer is the positive class; None unless the label is binary.
+        members: Of an ensemble the resolved specs of its models, whose weights are named as `of_member` names them.
     """
 
     project: Project
@@ -81,6 +83,18 @@ class Model:
     target: FittedTarget
     weights: Mapping[str, NDArray[Any]]
     threshold: float | None
+    members: tuple[Project, ...] = ()
+
+
+def of_member(k: int, weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The weights of the k-th model of an ensemble, under the names that they are stored by.
+
+    Example:
+        >>> import numpy as np
+        >>> list(of_member(2, {"output.bias": np.zeros(1)}))
+        ['2/output.bias']
+    """
+    return {f"{k}/{name}": array for name, array in weights.items()}
 
 
 @dataclass(frozen=True)
@@ -93,6 +107,7 @@ class ModelData:
         target: What `to_json` of the target said.
         weights: Parameters and buffers by name, without the model axis.
         threshold: Probability from which the answer is the positive class; None unless the label is binary.
+        members: Of an ensemble the resolved specs of its models.
     """
 
     project: Project
@@ -100,6 +115,18 @@ class ModelData:
     target: dict[str, Any]
     weights: dict[str, NDArray[Any]]
     threshold: float | None
+    members: tuple[Project, ...] = ()
+
+    @property
+    def models(self) -> "tuple[tuple[Project, dict[str, NDArray[Any]]], ...]":
+        """Spec and weights of the model, or of each model of an ensemble."""
+        if not self.members:
+            return ((self.project, self.weights),)
+        found: list[dict[str, NDArray[Any]]] = [{} for _ in self.members]
+        for name, array in self.weights.items():
+            k, _, rest = name.partition("/")
+            found[int(k)][rest] = array
+        return tuple(zip(self.members, found, strict=True))
 
 
 @dataclass(frozen=True)
@@ -143,6 +170,7 @@ def write_model(model: Model, folder: Path) -> ModelFiles:
         target=model.target.to_json(),
         weights=model.weights,
         threshold=model.threshold,
+        members=model.members,
     )
     inputs = {column.name: column.type for column in model.encoder.columns}
     return ModelFiles(folder, inputs, name_outputs(model.target.names, model.target.classes))
@@ -175,6 +203,7 @@ def write_model_data(
     target: Mapping[str, Any],
     weights: Mapping[str, NDArray[Any]],
     threshold: float | None,
+    members: Sequence[Project] = (),
 ) -> None:
     """Writes a model as safetensors and JSON.
 
@@ -185,19 +214,22 @@ def write_model_data(
         target: The fitted target as plain data.
         weights: Parameters and buffers by name, without the model axis.
         threshold: Probability from which the answer is the positive class; None unless the label is binary.
+        members: Of an ensemble the resolved specs of its models.
     """
     import numpy as np
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, folder / _WEIGHTS)
-    rest = {
-        "format": FORMAT,
+    rest: dict[str, Any] = {
+        "format": FORMAT if members else 1,
         "project": project.model_dump(mode="json"),
         "encoder": encoder,
         "target": target,
         "threshold": threshold,
     }
+    if members:
+        rest["members"] = [member.model_dump(mode="json") for member in members]
     (folder / _REST).write_text(json.dumps(rest, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
@@ -218,7 +250,9 @@ def read_model_data(folder: Path) -> ModelData:
             f"{folder / _REST} has format {rest['format']}, newer than {FORMAT}: upgrade mlproj to load this model"
         )
     project = Project.model_validate_json(json.dumps(rest["project"]))
-    return ModelData(project, rest["encoder"], rest["target"], load_file(folder / _WEIGHTS), rest["threshold"])
+    members = tuple(Project.model_validate_json(json.dumps(member)) for member in rest.get("members", ()))
+    weights = load_file(folder / _WEIGHTS)
+    return ModelData(project, rest["encoder"], rest["target"], weights, rest["threshold"], members)
 
 
 def save_model(files: ModelFiles, target: Path) -> None:

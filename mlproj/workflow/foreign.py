@@ -22,7 +22,8 @@ from mlproj.workflow.baggage import Baggage, pack
 from mlproj.workflow.parts import report_parts
 from mlproj.workflow.record import PARTS, data_tags, write_answers
 from mlproj.workflow.runs import finite, load, open_tracker, speak, split_sizes, store_note
-from mlproj.workflow.train import check_name, promise_document
+from mlproj.workflow.starting import check_name
+from mlproj.workflow.train import promise_document
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset

@@ -240,7 +240,7 @@ def read_sealed(path: Path, project: "Project", dataset: "Dataset", target: "Tar
     if any(name == "y_pred" or name.startswith("y_pred:") for name in columns.names):
         return found
     seen = _looked_up(columns, key, rows, dataset, path).predictions if dataset.deal.seen[rows].any() else found
-    return _answered_at(found, _threshold_of(seen, project)[0])
+    return answered_at(found, threshold_for(seen, project)[0])
 
 
 def at_threshold(predictions: Predictions, project: "Project") -> tuple[Predictions, list[str]]:
@@ -253,13 +253,13 @@ def at_threshold(predictions: Predictions, project: "Project") -> tuple[Predicti
     Returns:
         The predictions, and what there is to say about the threshold: nothing where it is 0.5.
     """
-    threshold, how = _threshold_of(predictions, project)
+    threshold, how = threshold_for(predictions, project)
     if threshold == 0.5:
         return predictions, []
-    return _answered_at(predictions, threshold), [f"Probabilities are answered at threshold {threshold:.3g}, {how}."]
+    return answered_at(predictions, threshold), [f"Probabilities are answered at threshold {threshold:.3g}, {how}."]
 
 
-def _threshold_of(predictions: Predictions, project: "Project") -> tuple[float, str]:
+def threshold_for(predictions: Predictions, project: "Project") -> tuple[float, str]:
     """The threshold that a training would take, and where it comes from; 0.5 where there is nothing to choose."""
     from mlproj.metrics import choose_threshold, needs_threshold
 
@@ -278,7 +278,8 @@ def _threshold_of(predictions: Predictions, project: "Project") -> tuple[float, 
     return threshold, how
 
 
-def _answered_at(predictions: Predictions, threshold: float) -> Predictions:
+def answered_at(predictions: Predictions, threshold: float) -> Predictions:
+    """The answers of yes/no labels at a threshold, from their probabilities."""
     if threshold == 0.5:
         return predictions
     labels = {name: replace(a, y_pred=_cut(a.p, threshold)) for name, a in predictions.labels.items()}

@@ -43,6 +43,8 @@ def store_fit(
     whole: bool = True,
     wait: bool = True,
     parts: Mapping[str, Any] = NOTHING,
+    members: Sequence[Project] = (),
+    more: Mapping[str, Any] = NOTHING,
 ) -> None:
     """Writes history, artifacts and model, then ends the run, in that order.
 
@@ -56,6 +58,8 @@ def store_fit(
         whole: Whether predictions, checkpoint and model are stored; without them only the figures are.
         wait: Whether to wait until everything is safely stored; what is stored whole is always waited for.
         parts: How it does on parts of dev; kept as slices.json.
+        members: Of an ensemble the resolved specs of its models.
+        more: Further documents by file name.
 
     Raises:
         TrackingError: When anything could not be stored.
@@ -80,7 +84,9 @@ def store_fit(
         write_artifacts(staging, project, dataset, fit, patch=patch)
         if parts:
             (staging / PARTS).write_text(json.dumps(parts, indent=1), encoding="utf-8")
-        model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold)
+        for name, document in more.items():
+            (staging / name).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
+        model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold, tuple(members))
         tracker.artifacts(run_id, staging, model=model if fit.weights else None)
         tracker.finish(run_id, tags=ending)
     finally:

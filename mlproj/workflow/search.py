@@ -20,7 +20,7 @@ from mlproj.spec.space import space_problems
 from mlproj.spec.yaml import read_yaml
 from mlproj.workflow.desk import Begun, Desk, Lab, shelf_of, short_name
 from mlproj.workflow.runs import find_trained, load, open_tracker, spec_of, stored_spec
-from mlproj.workflow.train import check_name
+from mlproj.workflow.starting import check_name
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset

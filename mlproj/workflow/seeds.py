@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
-from mlproj.records import Run
+from mlproj.records import ENSEMBLE, Run
 
 if TYPE_CHECKING:
     from mlproj.metrics import Paired
@@ -94,8 +94,13 @@ def values_by_seed(runs: Sequence[Run], run: Run, figure: str) -> tuple[float, .
 
 
 def is_same_spec(a: Run, b: Run) -> bool:
-    """Whether two runs trained the same thing on the same data, whatever their seeds; of a record nobody knows."""
-    return "record" not in (a.kind, b.kind) and makings(a) == makings(b)
+    """Whether two runs trained the same thing on the same data, whatever their seeds.
+
+    Of a record nobody knows, and an ensemble is no training of the spec of its first model.
+    """
+    if "record" in (a.kind, b.kind) or ENSEMBLE in a.tags or ENSEMBLE in b.tags:
+        return False
+    return makings(a) == makings(b)
 
 
 def makings(run: Run) -> dict[str, str]:

@@ -1,40 +1,24 @@
 """`mlproj train`: load, split, build, train, examine, record."""
 
 import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mlproj.advise.commands import join
-from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Fit, Predictions, Promise, Run
-from mlproj.spec.model import Python
 from mlproj.spec.project import Project
-from mlproj.spec.render import flatten, spec_hash
 from mlproj.workflow.parts import report_parts
-from mlproj.workflow.record import NOTHING, data_tags, store_fit
-from mlproj.workflow.runs import (
-    find_model,
-    finite,
-    load,
-    open_tracker,
-    speak,
-    spec_of,
-    split_sizes,
-    store_note,
-    stored_spec,
-)
+from mlproj.workflow.record import store_fit
+from mlproj.workflow.runs import finite, speak, split_sizes, store_note
+from mlproj.workflow.starting import Start, begin_run, check_kind, model_name
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
-    from mlproj.track import AbstractTracker, GitState
     from mlproj.workflow.trained_seeds import TrainedSeeds
-
-LONGEST_NAME = 100
-"""Characters that a run's name may have."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +47,7 @@ class Trained:
         project: The resolved spec.
         next: The command to run next.
         parts: How it does on `slices` and on examples that reviewers tagged, as JSON knows it.
+        ensemble: Of which models an ensemble is made, and how much they were chosen; empty for a single model.
     """
 
     run: Run
@@ -71,14 +56,16 @@ class Trained:
     project: Project
     next: str
     parts: Mapping[str, Any] = field(default_factory=dict)
+    ensemble: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `mlproj train`."""
         fit = self.fit
         ending = fit.outcome.kind, fit.outcome.text
-        return document_of(
+        document = document_of(
             self.run, ending, fit.metrics, self.contract, fit.threshold, self.parts, fit.seconds, self.next
         )
+        return document | ({"ensemble": dict(self.ensemble)} if self.ensemble else {})
 
 
 def document_of(
@@ -137,6 +124,7 @@ def train(
     like: str | None = None,
     name: str | None = None,
     seeds: None = None,
+    ensemble: int | None = None,
     resume: Literal[False] = False,
     on_start: Callable[[Started], None] | None = None,
     on_epoch: Callable[[int, int, Mapping[str, float]], None] | None = None,
@@ -158,6 +146,7 @@ def train(
     like: str | None = None,
     name: str | None = None,
     seeds: int | None = None,
+    ensemble: int | None = None,
     resume: bool = False,
     on_start: Callable[[Started], None] | None = None,
     on_epoch: Callable[[int, int, Mapping[str, float]], None] | None = None,
@@ -170,9 +159,12 @@ def train(
         like: Run whose resolved spec is the starting point instead of project.yaml.
         name: Name of the run; with `seeds` of the group.
         seeds: Trains so many seeds, from the project's own upwards, each as a run of its own.
+        ensemble: Trains so many models and averages their answers, as one model: with `like` of a search its best
+            trials, otherwise so many seeds.
         resume: With `seeds`: keeps what was trained of this spec already, and trains what is missing.
-        on_start: Called once, before the first epoch; not with `seeds`.
-        on_epoch: Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``); not with `seeds`.
+        on_start: Called once, before the first epoch; not with `seeds` or `ensemble`.
+        on_epoch: Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``); not with `seeds` or
+            `ensemble`.
 
     Returns:
         The training; with `seeds` all of them, and what they say together.
@@ -180,22 +172,22 @@ def train(
     Raises:
         InvalidInput: When spec or data are wrong; nothing was started.
     """
-    if seeds is not None or resume:
-        from mlproj.workflow.fleet import train_seeds
+    start = Start(project, set, like, name)
+    check_kind(seeds, ensemble, resume=resume)
+    if ensemble is not None:
+        from mlproj.workflow.ensemble import train_ensemble
 
-        return train_seeds(project, set=set, like=like, name=name, seeds=seeds, resume=resume)
-    check_name(name)
-    project = load(project, set=() if like else set)
-    store, tracker = open_tracker(project)
-    with tracker:
-        if like:
-            found = find_model(tracker, like)
-            project = spec_of(found, stored_spec(tracker, found), project, set=set)
+        return train_ensemble(start, ensemble)
+    if seeds is not None or resume:
+        from mlproj.workflow.train_seeds import train_seeds
+
+        return train_seeds(start, seeds, resume=resume)
+    with ExitStack() as stack:
+        project, store, tracker = start.open(stack)
         from mlproj.data import load_dataset
         from mlproj.track import capture_git
         from mlproj.training import fit, resolve  # torch is imported here, while MLflow is imported next door
 
-        project = project.changed(search=None)  # what a search may try is no part of one training
         dataset = load_dataset(project, store=store.splits, before_saving=partial(resolve, project))
         project = resolve(project, dataset)
         git = capture_git(project.root)
@@ -210,38 +202,7 @@ def train(
     following = next_command(
         project, run.name, diverged=result.outcome.kind == "diverged", has_dev="dev" in result.metrics
     )
-    return Trained(_finished(run, result, folder), result, contract, project, following, parts)
-
-
-def check_name(name: str | None) -> None:
-    """Whether a run may be called so: the name has to lead back to the run on a command line and in a table.
-
-    Args:
-        name: Name of a run to be; None lets mlproj choose one.
-
-    Raises:
-        InvalidInput: When it may not.
-
-    Example:
-        >>> check_name("wide net")
-        >>> check_name("latest")
-        Traceback (most recent call last):
-        mlproj.errors.InvalidInput: --name: 'latest' always means another run...
-    """
-    if name is None:
-        return
-    if name in ("latest", "best"):
-        wrong = "always means another run"
-    elif name.lower().endswith((".csv", ".parquet")):
-        wrong = "reads like a predictions file"
-    elif name.startswith("-"):
-        wrong = "reads like an option"
-    elif not name.isprintable() or not name.strip() or len(name) > LONGEST_NAME:
-        wrong = f"is no name of 1 to {LONGEST_NAME} printable characters"
-    else:
-        return
-    shown = repr(name if len(name) <= LONGEST_NAME else name[:20] + "…")
-    raise InvalidInput([Problem("--name", f"{shown} {wrong}", "Choose another name, such as wide-net.")])
+    return Trained(finished(run, result, folder), result, contract, project, following, parts)
 
 
 def next_command(project: Project, name: str, *, diverged: bool, has_dev: bool) -> str:
@@ -258,45 +219,6 @@ def next_command(project: Project, name: str, *, diverged: bool, has_dev: bool) 
         setting = f"training.learning_rate={rate:.6g}"
         return join(project, "train", "--like", name, "--set", setting, "--name", f"{name}-slower")
     return join(project, *(("diagnose", "bias-variance") if has_dev else ("runs",)), name)
-
-
-def begin_run(
-    tracker: "AbstractTracker",
-    project: Project,
-    dataset: "Dataset",
-    git: "GitState",
-    name: str,
-    more: Mapping[str, str] = NOTHING,
-) -> Run:
-    """Opens the run of a training.
-
-    Args:
-        tracker: Where.
-        project: The resolved spec.
-        dataset: What is trained on.
-        git: State of the project's git work tree.
-        name: Name of the run.
-        more: Further tags.
-    """
-    started = time.time()
-    params = flatten(project)
-    tags = {"mlproj.spec_hash": spec_hash(project)} | data_tags(dataset) | dict(git.tags) | dict(more)
-    run_id = tracker.start(kind="train", name=name, params=params, tags=tags)
-    return Run(run_id, name, "train", "RUNNING", started, None, params, {}, tags)
-
-
-def model_name(project: Project) -> str:
-    """A short name for what is trained, to begin run names with.
-
-    Example:
-        >>> from mlproj.spec.data import Data
-        >>> model_name(Project(name="cats", data=Data(source="app.csv", label="is_cat")))
-        'mlp-64-64'
-    """
-    if isinstance(project.model, Python):
-        return project.model.factory.rpartition(":")[2]
-    sizes = getattr(project.model, "sizes", ())
-    return "-".join([project.model.kind, *map(str, sizes[:4])])
 
 
 def _started(run: Run, project: Project, dataset: "Dataset", note: str) -> Started:
@@ -325,7 +247,8 @@ def hold_contract(project: Project, predictions: Predictions, resources: Mapping
     return promises(project.metric.satisfy, dev.labels, weight=dev.weight, group=dev.group, resources=resources)
 
 
-def _finished(run: Run, fit: Fit, folder: Path | None) -> Run:
+def finished(run: Run, fit: Fit, folder: Path | None) -> Run:
+    """A run as it lies in the store after its training."""
     metrics = {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
     return Run(
         run.id, run.name, run.kind, "FINISHED", run.started, fit.outcome.kind, run.params, metrics, run.tags, folder

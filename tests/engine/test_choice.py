@@ -3,15 +3,20 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mlproj
 from mlproj.data import Dataset
 from mlproj.engine import Here, Pool, cpu_count, make_engine, warm_up
+from mlproj.engine.ahead import Ahead, Task
 from mlproj.engine.server import _waiting, end_waiting
 from mlproj.errors import InvalidInput
+from mlproj.records import Job
 
 
 @pytest.mark.parametrize(
@@ -24,6 +29,47 @@ def test_one_worker_needs_no_pool_unless_asked_for(
     with make_engine(name, dataset, workers) as engine:
         assert isinstance(engine, kind)
         assert engine.workers == (workers or cpu_count())
+
+
+def test_auto_takes_ahead_what_gains_from_it_and_no_more(dataset: Dataset, make_job: Callable[..., Job]) -> None:
+    def taken(workers: int = 2, **sections: Any) -> list[int]:
+        ahead = Ahead(dataset, crew=64, workers=workers, stacks=False)
+        tasks = (Task(seed, make_job(seed, **sections)) for seed in range(1000))
+        first = ahead.take(tasks, under_way=0)
+        return [len(first), next(tasks).position]
+
+    assert taken(model={"kind": "mlp", "width": 16}) == [64, 128]
+    assert taken(model={"kind": "mlp", "width": 4096}) == [1, 2]
+    assert taken(3, model={"kind": "python", "factory": "nets:Net"}) == [1, 3]
+
+
+def test_a_time_budget_is_not_spent_on_one_crew(dataset: Dataset, make_job: Callable[..., Job]) -> None:
+    def taken(budget: float) -> int:
+        training = {"epochs": 300}
+        tasks = (Task(seed, make_job(seed, budget=budget, training=training)) for seed in range(1000))
+        Ahead(dataset, crew=64, workers=2, stacks=False).take(tasks, under_way=0)
+        return next(tasks).position
+
+    assert taken(1e6) == 128
+    assert 1 <= taken(1.0) < taken(4.0) < 128
+    assert taken(0.0) == 1
+
+
+def test_time_spent_waiting_is_no_time_to_compute(make_job: Callable[..., Job]) -> None:
+    waited = Task(0, make_job(budget=10.0), taken=time.monotonic() - 4)
+    assert waited.budget == pytest.approx(6.0, abs=0.5)
+    assert Task(0, make_job(budget=1.0), taken=time.monotonic() - 4).budget == 0.0
+    assert Task(0, make_job()).budget is None
+
+
+@pytest.mark.parametrize(("width", "name"), [(16, "fleet"), (2048, "process")])
+def test_an_engine_says_whether_models_trained_side_by_side(
+    dataset: Dataset, make_job: Callable[..., Job], width: int, name: str
+) -> None:
+    model, training = {"kind": "mlp", "width": width}, {"epochs": 1}
+    with make_engine("auto", dataset, 1) as engine:
+        assert len(list(engine.evaluate([make_job(seed, model=model, training=training) for seed in range(3)]))) == 3
+        assert engine.name == name
 
 
 def test_what_cannot_be_is_refused_in_one_go(dataset: Dataset) -> None:

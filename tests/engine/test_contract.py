@@ -15,10 +15,10 @@ MakeJob = Callable[..., Job]
 LONG: dict[str, Any] = {"epochs": 5000, "early_stopping": None}
 
 
-@pytest.fixture(scope="module", params=["here", "process", "fleet"])
+@pytest.fixture(scope="module", params=["here", "process", "fleet", "auto"])
 def engine(request: pytest.FixtureRequest, dataset: Dataset) -> Iterator[AbstractEngine]:
-    crew = 4 if request.param == "fleet" else 1
-    with Here(dataset) if request.param == "here" else Pool(dataset, workers=2, crew=crew) as engine:
+    keys = {"crew": 4 if request.param in ("fleet", "auto") else 1, "stacks": request.param == "fleet"}
+    with Here(dataset) if request.param == "here" else Pool(dataset, workers=2, **keys) as engine:
         yield engine
 
 
@@ -103,7 +103,7 @@ def test_a_job_ends_when_its_time_is_up_after_one_epoch_at_least(engine: Abstrac
     assert [results[position].outcome.kind for position in range(3)] == ["interrupted", "interrupted", "completed"]
     assert results[0].history.epochs == results[0].best_epoch == 1
     assert "stopped by its time budget after 1 of 5,000 epochs" in results[0].outcome.text
-    assert 0.3 <= results[1].seconds < 2
+    assert 0.2 <= results[1].seconds < 2  # of its 0.3 s it may have waited for a part
     assert 1 < results[1].history.epochs < 5000
 
 

@@ -53,5 +53,5 @@ def test_a_model_of_a_newer_mlproj_is_refused(tmp_path: Path) -> None:
     write_model_data(tmp_path, PROJECT, encoder={}, target={}, weights={}, threshold=None)
     document = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(document | {"format": 99}))
-    with pytest.raises(ValueError, match="format 99, newer than 1: upgrade mlproj"):
+    with pytest.raises(ValueError, match="format 99, newer than 2: upgrade mlproj"):
         read_model_data(tmp_path)

@@ -198,7 +198,7 @@ def test_the_same_seed_finds_the_same_on_worker_processes(
             theirs.params,
             theirs.metrics["f1_macro"],
         )
-    assert again.engine == "process"
+    assert again.engine == "fleet"  # what is small trains side by side
     assert again.document()["best"]["params"] == searched.document()["best"]["params"]
 
 

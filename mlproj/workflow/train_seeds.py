@@ -18,9 +18,10 @@ from mlproj.spec.goal import Resource
 from mlproj.spec.project import Project
 from mlproj.workflow.parts import report_parts
 from mlproj.workflow.record import PARTS, data_tags, store_fit
-from mlproj.workflow.runs import find_model, load, open_tracker, spec_of, split_sizes, store_note, stored_spec
+from mlproj.workflow.runs import split_sizes, store_note
 from mlproj.workflow.seeds import UNFINISHED, is_same_spec
-from mlproj.workflow.train import begin_run, check_name, document_of, hold_contract, model_name, next_command
+from mlproj.workflow.starting import Start, begin_run, model_name
+from mlproj.workflow.train import document_of, hold_contract, next_command
 from mlproj.workflow.trained_seeds import SeedsBegun, TrainedSeed, TrainedSeeds
 
 if TYPE_CHECKING:
@@ -32,12 +33,9 @@ LARGEST = 2**31 - 1
 
 
 def train_seeds(
-    project: Project | str | Path = ".",
+    start: Start,
+    seeds: int | None,
     *,
-    set: Sequence[str] = (),
-    like: str | None = None,
-    name: str | None = None,
-    seeds: int | None = None,
     resume: bool = False,
     on_start: Callable[[SeedsBegun], None] | None = None,
     on_seed: Callable[[int, int, Mapping[str, float]], None] | None = None,
@@ -45,10 +43,7 @@ def train_seeds(
     """Trains a spec under seeds s, s + 1, …, where s is its `seed`; each becomes a run of its own.
 
     Args:
-        project: A project, a project.yaml or a folder holding one.
-        set: Changes such as ``training.learning_rate=0.01``.
-        like: Run whose resolved spec is the starting point instead of project.yaml.
-        name: Name of the group.
+        start: The spec; its name is that of the group.
         seeds: How many.
         resume: Whether trainings of this spec that the store holds already are taken over, and only what is missing is
             trained.
@@ -62,20 +57,15 @@ def train_seeds(
     """
     from mlproj.engine import cpu_count, make_engine, warm_up
 
-    n = _check_options(name, seeds, resume=resume)
-    project = load(project, set=() if like else set)
-    store, tracker = open_tracker(project)
+    n = check_seeds(seeds, resume=resume)
     with ExitStack() as stack:
-        stack.enter_context(tracker)
-        if like:
-            found = find_model(tracker, like)
-            project = spec_of(found, stored_spec(tracker, found), project, set=set)
-        _check_range(project, n)
-        if min(n, cpu_count()) > 1:
-            warm_up(workers=min(n, cpu_count()))
-        fleet = _prepare(tracker, store, project, n, name, resume=resume)
+        project, store, tracker = start.open(stack)
+        check_range(project, n)
+        workers = min(n, cpu_count())
+        warm_up("auto", workers)
+        fleet = _prepare(tracker, store, project, n, start.name, resume=resume)
         todo = [seed for seed in fleet.wanted if seed not in fleet.done]
-        engine = stack.enter_context(make_engine("auto", fleet.dataset, min(max(len(todo), 1), cpu_count())))
+        engine = stack.enter_context(make_engine("auto", fleet.dataset, min(max(len(todo), 1), workers)))
         if on_start:
             on_start(fleet.begun(todo, engine.workers))
         began = time.monotonic()
@@ -83,8 +73,12 @@ def train_seeds(
         return fleet.finish(time.monotonic() - began, is_interrupted=is_interrupted)
 
 
-def _check_options(name: str | None, seeds: int | None, *, resume: bool) -> int:
-    check_name(name)
+def check_seeds(seeds: int | None, *, resume: bool = False) -> int:
+    """Whether so many seeds can be trained.
+
+    Raises:
+        InvalidInput: When not.
+    """
     if seeds is None:
         where, message = ("--resume", "goes on with several seeds") if resume else ("--seeds", "is missing")
         hint = "Say how many seeds there are to be, such as --seeds 5; with --resume those that are there are kept."
@@ -94,7 +88,12 @@ def _check_options(name: str | None, seeds: int | None, *, resume: bool) -> int:
     return seeds
 
 
-def _check_range(project: Project, n: int) -> None:
+def check_range(project: Project, n: int) -> None:
+    """Whether there are so many seeds from the project's own upwards.
+
+    Raises:
+        InvalidInput: When not.
+    """
     if project.seed + n - 1 > LARGEST:
         message = f"{n:,} seeds from {project.seed:,} on go beyond the largest, {LARGEST:,}"
         raise InvalidInput([project.problem("seed", message, "Begin lower, such as with --set seed=0.")])
@@ -108,7 +107,6 @@ def _prepare(
     from mlproj.track import capture_git
     from mlproj.training import resolve
 
-    project = project.changed(search=None)
     dataset = load_dataset(project, store=store.splits, before_saving=partial(resolve, project))
     project = resolve(project, dataset)
     fleet = _Fleet(tracker, store, project, dataset, capture_git(project.root), n, resume)
@@ -188,7 +186,7 @@ class _Fleet:
         first, last = self.wanted[0], self.wanted[-1]
         which = f"seed {first}" if self.n == 1 else f"seeds {first} to {last}"
         head = " · ".join([self.name, *split_sizes(self.dataset.deal.sizes)]) + store_note(self.store)
-        parts = [which, f"{workers} at the same time" if workers > 1 else "one after the other"]
+        parts = [which, f"{workers} processes" if workers > 1 else "1 process"]
         notes = []
         if self.done:
             notes.append(f"{len(self.done):,} of {self.n:,} seeds are there already; {len(todo):,} to train")

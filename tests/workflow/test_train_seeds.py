@@ -23,10 +23,11 @@ from mlproj.records.files import read_predictions
 from mlproj.track import MlflowTracker, store_for
 from mlproj.track.memory import MemoryTracker
 from mlproj.training import fit
-from mlproj.workflow.fleet import train_seeds
 from mlproj.workflow.procedure import recipe_of
+from mlproj.workflow.starting import Start
 from mlproj.workflow.subject import Subject
 from mlproj.workflow.train import Trained
+from mlproj.workflow.train_seeds import train_seeds
 from mlproj.workflow.trained_seeds import TrainedSeeds
 
 SHORT = SPEC.replace("epochs: 6", "epochs: 3")
@@ -108,7 +109,7 @@ def test_ctrl_c_leaves_what_is_finished_and_says_how_to_go_on(make_flowers: Call
     def stop(_done: int, _total: int, _values: Mapping[str, float]) -> None:
         raise KeyboardInterrupt
 
-    cut = train_seeds(home, seeds=3, name="cut", on_seed=stop)
+    cut = train_seeds(Start(home, name="cut"), 3, on_seed=stop)
     assert cut.is_interrupted
     assert 1 <= len(cut.seeds) < 3
     statuses = [run.status for run in mlproj.runs(home).runs]
@@ -116,7 +117,7 @@ def test_ctrl_c_leaves_what_is_finished_and_says_how_to_go_on(make_flowers: Call
     assert set(statuses) <= {"FINISHED", "KILLED"}
     assert cut.resume is not None
     assert cut.resume.endswith("--set seed=0 --seeds 3 --name cut --resume")
-    whole = train_seeds(home, like=cut.run.name, set=["seed=0"], seeds=3, name="cut", resume=True)
+    whole = train_seeds(Start(home, ["seed=0"], cut.run.name, "cut"), 3, resume=True)
     assert (len(whole.seeds), whole.resume, whole.name) == (3, None, "cut")
     assert sum(not each.is_new for each in whole.seeds) == len(cut.seeds)
 
@@ -175,7 +176,7 @@ def test_options_that_mean_nothing_start_nothing(
 
 def test_resume_without_a_number_of_seeds_says_what_to_write(make_flowers: Callable[..., Path]) -> None:
     with pytest.raises(InvalidInput, match=r"(?s)--resume.*--seeds 5"):
-        train_seeds(make_flowers(), resume=True)
+        train_seeds(Start(make_flowers()), None, resume=True)
 
 
 # ---------------------------------------------------------------- the ladder of the recipe

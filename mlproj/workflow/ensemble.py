@@ -1,0 +1,284 @@
+"""`mlproj train --ensemble K`: K models whose answers are averaged, as one model in one run.
+
+The models are the best K trials of a search, or K seeds of a spec. They are trained again, all at once: a training is
+determined by spec and seed, so that a search need not keep the weights of trials that were not the best.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from math import isclose
+from typing import TYPE_CHECKING, Any
+
+from mlproj.advise.commands import join
+from mlproj.errors import InvalidInput, MlprojError, Problem
+from mlproj.records import ENSEMBLE, Failure, Fit, History, Job, Outcome, Predictions, Run
+from mlproj.spec.project import Project
+from mlproj.workflow.parts import report_parts
+from mlproj.workflow.record import store_fit
+from mlproj.workflow.runs import contract_of, find_trained, load, spec_of, split_sizes, store_note, stored_spec
+from mlproj.workflow.starting import Start, begin_run
+from mlproj.workflow.train import Trained, finished, hold_contract, next_command
+from mlproj.workflow.train_seeds import check_range
+from mlproj.workflow.trained_seeds import SeedsBegun
+
+if TYPE_CHECKING:
+    from mlproj.data import Dataset
+    from mlproj.track import AbstractTracker
+
+MOST = 100
+DOCUMENT = "ensemble.json"
+"""Artifact of a run: which models its ensemble is made of."""
+_CUT_OFF = ("pruned", "interrupted", "diverged")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model of an ensemble, to be trained.
+
+    Attributes:
+        project: Its spec.
+        seed: Its seed.
+        trial: The run of the trial that it is; None for one of several seeds.
+    """
+
+    project: Project
+    seed: int
+    trial: Run | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in words."""
+        return self.trial.name if self.trial else f"seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which models an ensemble is made of.
+
+    Attributes:
+        members: The models, the best first.
+        words: What they are: ``the best 5 of 64 trials of search-1``.
+        candidates: From how many they were chosen by their figures on dev; 0 where nobody chose.
+    """
+
+    members: Sequence[Member]
+    words: str
+    candidates: int = 0
+
+
+def train_ensemble(
+    start: Start,
+    k: int,
+    *,
+    on_start: Callable[[SeedsBegun], None] | None = None,
+    on_member: Callable[[int, int, Mapping[str, float]], None] | None = None,
+) -> Trained:
+    """Trains K models and keeps them as one, whose answer is the mean of theirs.
+
+    Args:
+        start: The spec; like a search, its best K trials are meant, otherwise K seeds from the spec's own upwards.
+        k: How many models.
+        on_start: Called once, before the first training.
+        on_member: Called after each training with (done, to be done, its metrics on dev).
+
+    Raises:
+        InvalidInput: When spec, data or options are wrong; nothing was started.
+        MlprojError: When fewer than two models could be trained.
+    """
+    if not 2 <= k <= MOST:
+        raise InvalidInput([Problem("--ensemble", f"{k} is no number of models", f"Write 2 to {MOST}, such as 5.")])
+    from mlproj.engine import cpu_count, make_engine, warm_up
+
+    with ExitStack() as stack:
+        written, store, tracker = start.open(stack)
+        workers = min(k, cpu_count())
+        warm_up("auto", workers)
+        from mlproj.data import load_dataset
+        from mlproj.track import capture_git
+        from mlproj.training import resolve
+
+        choice = choose(tracker, start, written, k)
+        dataset = load_dataset(written, store=store.splits, before_saving=partial(resolve, written))
+        project, git = resolve(written, dataset), capture_git(written.root)
+        name = start.name or f"ensemble-{secrets.token_hex(2)}"
+        engine = stack.enter_context(make_engine("auto", dataset, workers))
+        run = begin_run(tracker, project, dataset, git, name, {ENSEMBLE: str(k)})
+        try:
+            if on_start:
+                head = " · ".join([f"{name} ({run.id[:8]})", *split_sizes(dataset.deal.sizes)]) + store_note(store)
+                on_start(SeedsBegun(head, choice.words, (), dataset.warnings, k))
+            began = time.monotonic()
+            fits, lost = _train(engine.evaluate, choice.members, on_member)
+            fit = combine(project, dataset, fits, choice.words, time.monotonic() - began)
+        except BaseException as error:
+            with suppress(MlprojError):
+                failed = isinstance(error, MlprojError)
+                tags = {"mlproj.message": str(error)} if failed else {}
+                tracker.finish(run.id, status="FAILED" if failed else "KILLED", tags=tags)
+            raise
+        document = _document(choice, fits, lost, dataset, project, name)
+        members = [resolve(choice.members[at].project, dataset) for at in fits]
+        parts = report_parts(project, dataset, fit.predictions, store.root)
+        store_fit(
+            tracker, run.id, project, dataset, fit, patch=git.patch, parts=parts, members=members,
+            more={DOCUMENT: document},
+        )  # fmt: skip
+        folder = tracker.fetch(run.id, "")
+    following = next_command(project, name, diverged=False, has_dev="dev" in fit.metrics)
+    contract = hold_contract(project, fit.predictions, fit.resources)
+    return Trained(finished(run, fit, folder), fit, contract, project, following, parts, document)
+
+
+def choose(tracker: "AbstractTracker", start: Start, project: Project, k: int) -> Choice:
+    """The models that an ensemble is made of.
+
+    Args:
+        tracker: Where runs are read.
+        start: What was asked for.
+        project: The spec of it; of a search that of its best trial.
+        k: How many.
+
+    Raises:
+        InvalidInput: When there are not so many.
+    """
+    found = find_trained(tracker, start.like) if start.like else None
+    if found is None or found.kind != "search":
+        check_range(project, k)
+        first = project.seed
+        members = [Member(project, seed) for seed in range(first, first + k)]
+        return Choice(members, f"the seeds {first} to {first + k - 1} of {start.like or 'project.yaml'}")
+    trials = ranked_trials(tracker, found)
+    if len(trials) < k:
+        message = f"{k} models are more than the {len(trials)} finished trials of {found.name}"
+        raise InvalidInput([Problem("--ensemble", message, "Ask for fewer, or search on.")])
+    home, spec = load(start.project), stored_spec(tracker, found)
+    space = load_space(found)
+    members = []
+    for trial in trials[:k]:
+        tried = [f"{key}={value}" for key, value in trial.params.items() if _is_below(key, space)]
+        own = spec_of(found, spec, home, set=[*tried, *start.set]).changed(search=None)
+        members.append(Member(own, own.seed, trial))
+    return Choice(members, f"the best {k} of {len(trials)} trials of {found.name}", len(trials))
+
+
+def ranked_trials(tracker: "AbstractTracker", search: Run) -> list[Run]:
+    """The finished trials of a search, the best by its contract first; finalists' further seeds are none of them."""
+    from mlproj.metrics import rank_key
+
+    metric, satisfy = contract_of(search)
+    found = []
+    for run in tracker.runs(kinds=("trial",), statuses=("FINISHED",)):
+        is_ours = run.tags.get("mlflow.parentRunId") == search.id and "mlproj.seed" not in run.tags
+        if is_ours and run.outcome not in _CUT_OFF:
+            on_dev = {key.removeprefix("dev/"): value for key, value in run.metrics.items() if key.startswith("dev/")}
+            number = int(run.tags.get("mlproj.number", "0"))
+            found.append((rank_key(on_dev, metric, satisfy, on_dev.get("loss")), -number, run))
+    return [run for *_, run in sorted(found, key=lambda entry: entry[:2], reverse=True)]
+
+
+def load_space(search: Run) -> tuple[str, ...]:
+    """The dotted paths that a search varied, as parameters of its run tell."""
+    prefix = "search.space."
+    return tuple(key.removeprefix(prefix) for key in search.params if key.startswith(prefix))
+
+
+def _is_below(key: str, space: Sequence[str]) -> bool:
+    """Whether a parameter of a trial is one that was varied: ``training.l2`` under ``training.l2.log``."""
+    return any(f"{path}.".startswith(f"{key}.") or f"{key}.".startswith(f"{path}.") for path in space)
+
+
+def _train(
+    evaluate: Callable[..., Any],
+    members: Sequence[Member],
+    on_member: Callable[[int, int, Mapping[str, float]], None] | None,
+) -> tuple[dict[int, Fit], dict[int, str]]:
+    """What came out of the trainings, by position: models, and reasons why there is none."""
+    fits: dict[int, Fit] = {}
+    lost: dict[int, str] = {}
+    jobs: Iterator[Job] = (Job(member.project, member.seed) for member in members)
+    with closing(evaluate(jobs)) as results:
+        for position, result in results:
+            if isinstance(result, Failure):
+                lost[position] = result.reason
+                continue
+            if result.outcome.kind == "diverged":
+                lost[position] = result.outcome.text
+                continue
+            fits[position] = result
+            if on_member:
+                on_member(len(fits) + len(lost), len(members), dict(result.metrics.get("dev", {})))
+    if len(fits) < 2:
+        reason = next(iter(lost.values()), "nothing was trained")
+        raise MlprojError(f"No ensemble: {len(fits)} of {len(members)} models could be trained. {reason}")
+    return dict(sorted(fits.items())), lost
+
+
+def combine(project: Project, dataset: "Dataset", fits: Mapping[int, Fit], words: str, seconds: float) -> Fit:
+    """Several models as one, whose answer is the mean of theirs; a threshold is chosen anew for the mean.
+
+    Args:
+        project: The resolved spec whose metrics are measured.
+        dataset: What was trained on.
+        fits: The models, by position.
+        words: What they are.
+        seconds: What the trainings took.
+    """
+    from mlproj.metrics import average, measure
+    from mlproj.track.model import of_member
+    from mlproj.training.looks import metric_names
+    from mlproj.workflow.lookup import answered_at, threshold_for
+
+    each = list(fits.values())
+    first = each[0].predictions
+    mean = Predictions(
+        first.ids, first.split, average([fit.predictions.labels for fit in each]), first.weight, first.group
+    )
+    threshold = threshold_for(mean, project)[0] if dataset.target.kind == "binary" else None
+    predictions = mean if threshold is None else answered_at(mean, threshold)
+    names = metric_names(project)
+    parts = {split: predictions.part(split) for split in predictions.splits}
+    is_kept = all(fit.weights for fit in each)
+    return Fit(
+        weights={name: a for k, fit in enumerate(each) for name, a in of_member(k, fit.weights).items()}
+        if is_kept
+        else {},
+        history=History({}),
+        outcome=Outcome("completed", f"The answers of {len(each)} models are averaged: {words}."),
+        predictions=predictions,
+        best_epoch=0,
+        threshold=threshold,
+        metrics={split: measure(names, part.labels, part.weight) for split, part in parts.items()},
+        resources={key: sum(fit.resources[key] for fit in each) for key in each[0].resources},
+        seconds=seconds,
+    )
+
+
+def _document(
+    choice: Choice, fits: Mapping[int, Fit], lost: Mapping[int, str], dataset: "Dataset", project: Project, name: str
+) -> dict[str, Any]:
+    """What there is to say of an ensemble, as JSON knows it."""
+    metric = str(project.metric.optimize)
+    split = "dev" if "dev" in dataset.parts else "train"
+    rows, notes = [], []
+    for at, fit in fits.items():
+        member, value = choice.members[at], fit.metrics[split].get(metric)
+        run_id = member.trial.id if member.trial else None
+        rows.append({"name": member.name, "run_id": run_id, "seed": member.seed, "value": value})
+        then = member.trial.metrics.get(f"dev/{metric}") if member.trial else None
+        if then is not None and value is not None and not isclose(then, value, rel_tol=1e-4, abs_tol=1e-6):
+            notes.append(f"{member.name} came to {metric} {value:.4g} now, {then:.4g} in the search: data changed?")
+    notes += [f"{choice.members[at].name} is left out: {reason}" for at, reason in lost.items()]
+    if choice.candidates > len(choice.members):
+        fair = join(project, "evaluate", name, "--split", "test", "--reason", "is the ensemble as good as on dev?")
+        notes.append(
+            f"The {len(choice.members)} were chosen among {choice.candidates} by their figures on dev, which therefore "
+            f"flatter the ensemble; test is a fair judge: {fair}"
+        )
+    return {
+        "metric": metric, "split": split, "of": choice.words, "candidates": choice.candidates, "members": rows,
+        "notes": notes,
+    }  # fmt: skip
