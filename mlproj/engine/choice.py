@@ -38,7 +38,7 @@ def make_engine(
     """
     crew = 1 if name == "process" else crew
     if _needs_pool(name, workers):
-        return Pool(dataset, workers=workers or cpu_count(), crew=crew, stacks=name == "fleet", shelf=shelf)
+        return Pool(dataset, workers=workers or cpu_count(), crew=crew, stacks=name == "fleet", shelf=shelf, spare=True)
     end_waiting()
     return Here(dataset, crew=crew, stacks=name == "fleet", shelf=shelf)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mlproj.engine.ahead import Ahead, Task
 from mlproj.engine.engine import AbstractEngine, cpu_count
 from mlproj.engine.messages import Drop, Order, Result, Setup
-from mlproj.engine.server import ForkServer, ServerError, take_server
+from mlproj.engine.server import ForkServer, ServerError, give_back, take_server
 from mlproj.engine.shared import write_shared
 from mlproj.engine.watch import Board
 from mlproj.records import Failure, Fit, Job, OnRung
@@ -56,14 +56,23 @@ class Pool(AbstractEngine):
         crew: Jobs that are taken ahead for each worker, to train side by side where that pays.
         stacks: Whether all that can train side by side does; otherwise what gains from it.
         shelf: Folder where trainings under way are kept, and gone on with after a crash; None for nowhere.
+        spare: Whether the process that workers are forked from may wait for the next pool when this one is closed.
 
     Raises:
         MlprojError: When there is no room to lay out the data, or no process can be started.
     """
 
     def __init__(
-        self, dataset: "Dataset", *, workers: int, crew: int = 1, stacks: bool = False, shelf: Path | None = None
+        self,
+        dataset: "Dataset",
+        *,
+        workers: int,
+        crew: int = 1,
+        stacks: bool = False,
+        shelf: Path | None = None,
+        spare: bool = False,
     ) -> None:
+        self._spare = spare
         self.workers, self.crew, self._shelf = workers, crew, None if shelf is None else str(shelf)
         self._ahead = Ahead(dataset, crew=crew, workers=workers, stacks=stacks)
         self._threads = max(1, cpu_count() // workers)
@@ -119,8 +128,13 @@ class Pool(AbstractEngine):
         for workers in (self._running, self._idle):
             while workers:
                 workers.pop().end()
-        self._server.close()
+        if self._data.closed:
+            return
         self._data.close()
+        if self._spare:
+            give_back(self._server)
+        else:
+            self._server.close()
 
     def _feed(self, tasks: Iterator[Task], rungs: Collection[int] | None) -> None:
         """Gives every free worker jobs, for as long as there are any; one whose worker has died goes alone."""

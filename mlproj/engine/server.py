@@ -20,6 +20,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ from mlproj.errors import MlprojError
 
 _BOOT: Final = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from mlproj.engine.server import main; main()"
 _MESSAGE: Final = struct.Struct("!qq")
+_IDLE_SECONDS: Final = 300.0
 
 
 class ServerError(MlprojError):
@@ -38,6 +40,7 @@ class ForkServer:
     """The driver's side: starts the server, and through it workers."""
 
     def __init__(self) -> None:
+        self._terms = dict(os.environ), list(sys.path)
         self._socket, theirs = socket.socketpair()
         self._serials = itertools.count(1)
         path = json.dumps([entry or str(Path.cwd()) for entry in sys.path])
@@ -55,6 +58,11 @@ class ForkServer:
             except OSError as error:
                 self._socket.close()
                 raise ServerError(f"No process could be started for the workers: {error.strerror}.") from error
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it lives, and was started under the conditions of now."""
+        return self._process.poll() is None and self._terms == (dict(os.environ), list(sys.path))
 
     def fork(self, *files: int) -> int:
         """Starts a worker and returns its process id.
@@ -100,24 +108,53 @@ class ForkServer:
 
 
 _waiting: list[ForkServer] = []
+_waits = threading.Lock()
 
 
 def start_server() -> None:
     """Starts a server that waits for whoever comes first, so that it imports while the driver does other things."""
-    if not _waiting:
-        _waiting.append(ForkServer())
+    with _waits:
+        if not any(server.is_fit for server in _waiting):
+            _waiting.append(ForkServer())
 
 
 def take_server() -> ForkServer:
     """The waiting server, or a new one."""
-    return _waiting.pop() if _waiting else ForkServer()
+    with _waits:
+        while _waiting:
+            server = _waiting.pop()
+            if server.is_fit:
+                return server
+            server.close()
+    return ForkServer()
+
+
+def give_back(server: ForkServer) -> None:
+    """Has a server whose workers have ended wait for the next pool of this process, some minutes at most."""
+    with _waits:
+        if server.is_fit and not _waiting:
+            _waiting.append(server)
+            timer = threading.Timer(_IDLE_SECONDS, _end_if_waiting, [server])
+            timer.daemon = True
+            timer.start()
+            return
+    server.close()
+
+
+def _end_if_waiting(server: ForkServer) -> None:
+    with _waits:
+        if server not in _waiting:
+            return
+        _waiting.remove(server)
+    server.close()
 
 
 @atexit.register
 def end_waiting() -> None:
     """Ends a server that nobody has taken."""
-    while _waiting:
-        _waiting.pop().close()
+    with _waits:
+        while _waiting:
+            _waiting.pop().close()
 
 
 def main() -> None:

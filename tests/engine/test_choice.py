@@ -1,6 +1,7 @@
 """Which engine it is, and when a server starts to import."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from mlproj.engine import Here, Pool, cpu_count, make_engine, warm_up
 from mlproj.engine.ahead import Ahead, Task
 from mlproj.engine.server import _waiting, end_waiting
 from mlproj.errors import InvalidInput
-from mlproj.records import Job
+from mlproj.records import Fit, Job
 
 
 @pytest.mark.parametrize(
@@ -103,3 +104,28 @@ def test_handing_out_jobs_imports_no_torch(tmp_path: Path) -> None:
     found = os.environ | {"PYTHONPATH": str(Path(mlproj.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", program], env=found, capture_output=True, text=True, check=False)
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_the_next_pool_takes_the_server_of_the_last_one(
+    dataset: Dataset, make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained() -> int:
+        with make_engine("process", dataset, 1) as pool:
+            assert isinstance(pool, Pool)
+            ((_, result),) = pool.evaluate([make_job(0)])
+            assert isinstance(result, Fit)
+            pid = pool._server._process.pid
+            pool.close()  # once more comes at the end of the block
+        return pid
+
+    try:
+        first = trained()
+        assert trained() == first
+        monkeypatch.setenv("MLPROJ_SNAPSHOT_SECONDS", "7")  # workers are to see what there is now
+        second = trained()
+        assert second != first
+        os.kill(second, signal.SIGKILL)
+        assert trained() not in (first, second)
+    finally:
+        end_waiting()
+    assert not Path(f"/proc/{first}").exists()
