@@ -106,7 +106,8 @@ def _plan(arrays: Mapping[str, Array], document: Mapping[str, Any]) -> tuple[byt
 
 def _bytes_of(array: Array) -> memoryview:
     """The bytes of an array in C order; of texts too, which have no buffer of their own."""
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)) if array.nbytes else memoryview(b"")
+    flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8) if array.nbytes else b""
+    return memoryview(flat)
 
 
 def _crc_of(source: Any, size: int) -> int:
