@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlproj.data.arrays_file import DamagedFile, read_arrays, write_arrays
 from mlproj.data.cache_key import Key, key_of
@@ -72,18 +74,25 @@ class CachedPart(Part):
     """A split out of the cache; its `frame` is read from the project's files at the first look."""
 
     @classmethod
-    def make(cls, frames: Frames, values: Mapping[str, Any]) -> "CachedPart":
-        """The part of these values; all attributes of `Part` but `frame`."""
+    def make(cls, frames: Frames, values: Mapping[str, Any], rows: Any = None) -> "CachedPart":
+        """The part of these values, all attributes of `Part` but `frame`; `rows` says which of the split's they are."""
         part = object.__new__(cls)
-        part.__dict__.update(values, _frames=frames)
+        part.__dict__.update(values, _frames=frames, _rows=rows)
         return part
 
     def __getattr__(self, name: str) -> Any:
         """Asked for what is not there: the raw cells before the first look."""
         if name != "frame" or "_frames" not in self.__dict__:
             raise AttributeError(name)
-        self.__dict__["frame"] = self.__dict__["_frames"].of(self.name)
+        frame, rows = self.__dict__["_frames"].of(self.name), self.__dict__["_rows"]
+        self.__dict__["frame"] = frame if rows is None else frame.iloc[rows]
         return self.__dict__["frame"]
+
+    def take(self, rows: NDArray[np.int64]) -> Part:
+        """Some examples of the split; their raw cells are not read for it."""
+        known = self.__dict__["_rows"]
+        values = {"name": self.name} | self._arrays_at(rows)
+        return CachedPart.make(self.__dict__["_frames"], values, rows if known is None else known[rows])
 
     def without_cells(self) -> Part:
         """The part without raw cells, which are not read for it."""

@@ -40,3 +40,12 @@ class Part:
     def without_cells(self) -> "Part":
         """The part without raw cells, for whoever trains on it elsewhere."""
         return replace(self, frame=self.frame[[]])
+
+    def take(self, rows: NDArray[np.int64]) -> "Part":
+        """Some examples of the split, by their positions."""
+        return replace(self, frame=self.frame.iloc[rows], **self._arrays_at(rows))
+
+    def _arrays_at(self, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """Everything but name and raw cells, at some positions."""
+        values = {name: getattr(self, name) for name in ("ids", "x", "y", "weight", "group", "source")}
+        return {name: None if value is None else value[rows] for name, value in values.items()}

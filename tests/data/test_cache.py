@@ -146,6 +146,11 @@ def test_arrays_of_numpy_come_out_of_the_cache_as_they_went_in(
     assert_same(found, load_plainly(project, store, monkeypatch))
 
 
+def rewritten(project: Project, root: Path) -> Project:
+    rewrite(root / "a.csv")
+    return project
+
+
 def rewrite(path: Path) -> None:
     """The same size and the same date, another content."""
     state, text = path.stat(), path.read_text()
@@ -154,7 +159,7 @@ def rewrite(path: Path) -> None:
 
 
 CHANGES: dict[str, Callable[[Project, Path], Project]] = {
-    "a cell": lambda project, root: (rewrite(root / "a.csv"), project)[1],
+    "a cell": rewritten,
     "a column that is left out": lambda project, _: project.changed(
         data=project.data.model_copy(update={"exclude": ("n",)})
     ),
@@ -290,6 +295,16 @@ def test_raw_cells_are_read_when_asked_for_and_only_then(build: Any, store: Path
     rewrite(tmp_path / "a.csv")
     with pytest.raises(InvalidInput, match="changed while it was in use"):
         _ = part.frame
+
+
+def test_some_rows_of_a_cached_part_are_those_of_the_part_that_was_read(build: Any, store: Path) -> None:
+    project = build({"a.csv": table()}, id="uid", group="who")
+    read = load_dataset(project, store=store).parts["train"]
+    found = load_dataset(project, store=store).parts["train"]
+    first, again = np.array([5, 1, 9]), np.array([2, 0])
+    taken = found.take(first).take(again)
+    assert "frame" not in found.__dict__
+    assert_same(taken, read.take(first).take(again))
 
 
 def test_the_test_set_is_not_in_the_cache(build: Any, store: Path) -> None:
