@@ -98,7 +98,7 @@ def test_a_cached_data_set_equals_the_one_that_was_read(
 ) -> None:
     save = {"csv": "to_csv", "gz": "to_csv", "parquet": "to_parquet", "feather": "to_feather", "jsonl": "to_json"}
     project = build({}, source=name, **CASES[case])
-    keys = {"index": False} if name.startswith("a.csv") else {}
+    keys: dict[str, Any] = {"index": False} if name.startswith("a.csv") else {}
     keys = {"orient": "records", "lines": True} if name == "a.jsonl" else keys
     getattr(table(), save[name.rpartition(".")[2]])(tmp_path / name, **keys)
     first = load_dataset(project, store=store)
