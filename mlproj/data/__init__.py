@@ -2,13 +2,13 @@
 
 from mlproj.data.columns import Column as Column
 from mlproj.data.dataset import Dataset as Dataset
-from mlproj.data.dataset import Part as Part
 from mlproj.data.dataset import load_dataset as load_dataset
 from mlproj.data.deal import Deal as Deal
 from mlproj.data.encoder import Encoder as Encoder
 from mlproj.data.examine import CheckReport as CheckReport
 from mlproj.data.examine import examine as examine
 from mlproj.data.guess import infer_columns as infer_columns
+from mlproj.data.part import Part as Part
 from mlproj.data.sealed import Sealed as Sealed
 from mlproj.data.sealed import open_test as open_test
 from mlproj.data.slim import deal_project as deal_project

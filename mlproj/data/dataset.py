@@ -3,53 +3,27 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from mlproj.data.cache import cache_key, find_cached, keep_cached
 from mlproj.data.cells import read_texts
 from mlproj.data.columns import Column, ignored_columns
 from mlproj.data.deal import Deal
 from mlproj.data.dealing import keep_deal
 from mlproj.data.encoder import Encoder, warn_encoder
+from mlproj.data.part import Part
 from mlproj.data.prepare import Case, prepare
 from mlproj.data.problems import Remarks
 from mlproj.data.target import Target
 from mlproj.data.task import warn_classes
 from mlproj.errors import InvalidInput
-from mlproj.records.predictions import SEEN_SPLITS, SplitName, Texts
+from mlproj.records.predictions import SEEN_SPLITS, SplitName
 from mlproj.spec.project import Project
-
-
-@dataclass(frozen=True)
-class Part:
-    """One split.
-
-    Attributes:
-        name: train, train_dev or dev.
-        ids: Ids of its examples (N,).
-        frame: Their raw cells (N rows) without the label and without columns declared `ignore`.
-        x: Inputs (N, F).
-        y: Labels as `Target.encode` gives them (N, L).
-        weight: Weights in the metric (N,), or None when all weigh 1.
-        group: Group of each example (N,), or None without `data.group`.
-        source: Position of each example's part among those of `data.source` and `data.extra` (N,).
-    """
-
-    name: SplitName
-    ids: Texts
-    frame: pd.DataFrame
-    x: NDArray[np.float32]
-    y: NDArray[Any]
-    weight: NDArray[np.float64] | None
-    group: Texts | None
-    source: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -93,11 +67,11 @@ def load_dataset(
     save: bool = True,
     before_saving: Callable[[Dataset], object] | None = None,
 ) -> Dataset:
-    """Reads, checks, deals and encodes a project's data.
+    """Reads, checks, deals and encodes a project's data, or finds all that in the cache beside the store.
 
     Args:
         project: What to load.
-        store: Folder that keeps the deal; None keeps none.
+        store: Folder that keeps the deal, and beside which the cache lies; None keeps none.
         redraw: Deal anew instead of keeping the stored deal.
         save: Whether to store a new deal; without it nothing is written.
         before_saving: Called with the dataset before a deal is stored; what it raises leaves nothing behind.
@@ -114,13 +88,26 @@ def load_dataset(
         >>> {name: part.x.shape for name, part in dataset.parts.items()}
         {'train': (90, 4), 'dev': (30, 4)}
     """
-    prepared = prepare(project, store=store, redraw=redraw)
-    dataset = _encode(prepared.require(), prepared.remarks)
+    key = cache_key(project, store)
+    found = None
+    if key is not None and store is not None and not redraw:
+        found = find_cached(project, store, key, partial(_load, project, store))
+    dataset = found or _load(project, store, redraw=redraw)
     if before_saving is not None:
         before_saving(dataset)
-    if store is not None and save and not keep_deal(project, dataset.deal, store):
+    if store is None or not save or found is not None:
+        return dataset
+    if not keep_deal(project, dataset.deal, store):
         return load_dataset(project, store=store)
+    if key is not None:
+        keep_cached(project, dataset, store, key)
     return dataset
+
+
+def _load(project: Project, store: Path | None, *, redraw: bool = False) -> Dataset:
+    """The data set from its files."""
+    prepared = prepare(project, store=store, redraw=redraw)
+    return _encode(prepared.require(), prepared.remarks)
 
 
 def _encode(case: Case, remarks: Remarks) -> Dataset:

@@ -38,6 +38,8 @@ class Deal:
         stored: What to keep.
         cuts: With `data.time`: the day from which each later split begins.
         base: Digest of the stored deal that it continues or replaces; "" where there was none.
+        first_notes: How many of the notes, from the first on, are of a first deal alone and not said of it again; None
+            for a deal that goes on with a stored one, or that the next time would find something new in.
     """
 
     split: Texts
@@ -49,6 +51,7 @@ class Deal:
     stored: StoredDeal = field(repr=False)
     cuts: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
+    first_notes: int | None = None
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -117,6 +120,7 @@ def deal_splits(
         notes=(*notes, *left_out, *_note_redraws(rules)),
         stored=_remember(rules, rows, codes),
         cuts={name: rows.time.text(cut) for name, cut in rules.cuts.items()} if rows.time else {},
+        first_notes=len(notes) if stored is None and (codes[rows.n_rows > 0] != NONE).all() else None,
     )
 
 

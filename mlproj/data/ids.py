@@ -8,8 +8,11 @@ hashed by what it says (``1``, ``1.0`` and ``"1"`` are the same number), not by 
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +30,8 @@ HASH_DIGITS = 16
 """Hexadecimal digits kept of each SHA-256: 64 bits; among a million rows two differing ones collide with p = 3e-8."""
 _SEPARATOR, _ESCAPE = "\x1f", "\x1e"
 _BLOCK = 50_000  # rows hashed at a time, which bounds the memory for the joined text
+_LEAST_THREADED = 100_000
+"""Cells of a block from which several threads convert its columns."""
 _NUMBER = r"^[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI][nN][fF](?:inity)?|[nN][aA][nN])$"
 _MOMENT = r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[-+]\d\d:?\d\d)?$"
 DEAL_KEYS = ("data.id", "data.group", "data.time", "splits.column")
@@ -141,9 +146,20 @@ def canonical_text(values: pd.Series) -> pa.Array:
 def _hash_block(block: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     if not columns:
         return [hashlib.sha256(b"").hexdigest()[:HASH_DIGITS]] * len(block)
-    texts = [_escaped(canonical_text(block[name])) for name in columns]
+    cells = [block[name] for name in columns]
+    if len(cells) * len(block) < _LEAST_THREADED:
+        texts = [_cell_texts(column) for column in cells]
+    else:  # Arrow lets other threads run while it converts
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            texts = list(pool.map(_cell_texts, cells))
     rows = pc.binary_join_element_wise(*texts, _SEPARATOR) if len(texts) > 1 else texts[0]
     return [hashlib.sha256(row.encode()).hexdigest()[:HASH_DIGITS] for row in rows.to_pylist()]
+
+
+def _cell_texts(cells: "pd.Series[Any]") -> pa.Array:
+    """What the cells of a column say, without separators; numbers hold none."""
+    texts = canonical_text(cells)
+    return texts if kind_of(cells) == "number" else _escaped(texts)
 
 
 def _escaped(texts: pa.Array) -> pa.Array:

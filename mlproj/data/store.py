@@ -135,6 +135,14 @@ def read_deal(file: Path, project: Project) -> StoredDeal | None:
     return stored
 
 
+def read_digest(file: Path) -> str:
+    """The digest that a deal's file states of itself, without reading the deal; "" where there is none."""
+    try:
+        return str(json.loads(pq.read_schema(file).metadata[_KEY])["digest"])
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
+        return ""
+
+
 def write_deal(file: Path, deal: StoredDeal) -> None:
     """Stores a deal: in a temporary file first, then renamed, so that no reader ever meets half a file.
 

@@ -73,7 +73,7 @@ def _append(file: IO[bytes], content: memoryview) -> tuple[int, int]:
 
 def _without_cells(dataset: "Dataset") -> "Dataset":
     """The data set without what can be large and no training looks at."""
-    parts = {name: replace(part, frame=part.frame[[]]) for name, part in dataset.parts.items()}
+    parts = {name: part.without_cells() for name, part in dataset.parts.items()}
     none = dataset.deal.ids[:0]
     stored = replace(dataset.deal.stored, units=none, split=none)
     return replace(dataset, parts=parts, deal=replace(dataset.deal, split=none, ids=none, units=none, stored=stored))

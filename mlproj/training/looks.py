@@ -1,7 +1,6 @@
 """What of a data set is looked at, and by which metrics: what needs no torch. N examples of a split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,13 +88,4 @@ def take_rows(part: Part, rows: NDArray[Any]) -> Part:
         part: The split.
         rows: Their positions.
     """
-    return replace(
-        part,
-        ids=part.ids[rows],
-        frame=part.frame.iloc[rows],
-        x=part.x[rows],
-        y=part.y[rows],
-        weight=None if part.weight is None else part.weight[rows],
-        group=None if part.group is None else part.group[rows],
-        source=part.source[rows],
-    )
+    return part.take(rows)
