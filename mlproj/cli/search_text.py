@@ -30,8 +30,9 @@ def search_text(document: Document) -> str:
 def _ending(document: Document) -> Iterator[str]:
     if "stopped" not in document:
         return
-    n, made = document["complete"], document["made"]
-    counts = f"{n:,} trial{'s' * (n != 1)} finished"
+    n, made, pruned = _trained(document), document["made"], document["pruned"]
+    counts = f"{n:,} trial{'s' * (n != 1)}"
+    counts += f", {pruned:,} ended early" if pruned else " finished"
     counts += f", {document['failed']:,} failed" if document["failed"] else ""
     counts += f"; {made:,} trainings" if made != n + document["failed"] else ""
     slept = f" (the machine slept {spoken(document['slept'])}, not counted)" if document["slept"] else ""
@@ -84,8 +85,8 @@ def _sayings(document: Document) -> Iterator[str]:
         shares = (f"{path} {100 * document['importance'][path]:.0f} %" for path in document["mattered"])
         yield f"what mattered: {', '.join(shares)}"
     elif document["importance"]:
-        yield f"what mattered cannot be told from {document['complete']:,} trials"
-    missing = document["complete"] - document.get("answers_kept", document["complete"])
+        yield f"what mattered cannot be told from {_trained(document):,} trials"
+    missing = _trained(document) - document.get("answers_kept", _trained(document))
     if missing > 0:
         yield f"dev_predictions.npz lacks the answers of {missing:,} trials: mlruns/cache was cleared meanwhile"
     for edge in document["edges"]:
@@ -95,6 +96,11 @@ def _sayings(document: Document) -> Iterator[str]:
         )
     if document.get("widen"):
         yield f"  {document['widen']}"
+
+
+def _trained(document: Document) -> int:
+    """Trials that were trained, ended early or not; searches of older versions ended none early."""
+    return int(document["complete"] + document.get("pruned", 0))
 
 
 def written(dimension: Mapping[str, Any]) -> str:

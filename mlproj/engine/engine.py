@@ -37,9 +37,10 @@ class AbstractEngine(ABC):
 
         Args:
             jobs: Taken one by one, whenever there is room for another; the next may depend on results so far.
-            on_epoch: Asked at rungs which jobs to drop; a dropped job ends with outcome `pruned`, after its next epoch
-                at the latest.
-            rungs: Epochs after which to ask; every epoch when empty.
+            on_epoch: Asked at rungs which jobs to drop, once for all that train side by side. A dropped job ends with
+                outcome `pruned`: at this rung if it is one of those that have just reached it, else after its next
+                epoch at the latest.
+            rungs: Epochs after which to ask, for jobs without rungs of their own; every epoch when empty.
 
         Yields:
             Position of the job among `jobs`, and its result.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlproj.engine.ahead import Ahead, Task
 from mlproj.engine.engine import AbstractEngine
-from mlproj.engine.watch import Board, Watch
+from mlproj.engine.watch import Board, Watch, rungs_of
 from mlproj.records import Failure, Fit, Job, OnRung
 
 if TYPE_CHECKING:
@@ -56,11 +56,12 @@ class Here(AbstractEngine):
 
         dropped: set[int] = set()
 
-        def report(position: int, epoch: int, values: Mapping[str, float]) -> None:
+        def report(epoch: int, values: Mapping[int, Mapping[str, float]]) -> None:
             if board is not None:
-                dropped.update(board.tell(position, epoch, values))
+                dropped.update(board.tell(epoch, values))
 
-        watch = Watch(budgets, report=report, rungs=rungs, is_dropped=dropped.__contains__)
+        own_rungs = rungs_of({task.position: task.job for task in crew})
+        watch = Watch(budgets, report=report, rungs=rungs, own_rungs=own_rungs, is_dropped=dropped.__contains__)
         shelf = Shelf(self._shelf, self._dataset.data_hash) if self._shelf else None
         jobs = {task.position: task.job for task in crew}
         for position, result in train_crew(jobs, self._dataset, on_epoch=watch, shelf=shelf):

@@ -27,25 +27,39 @@ class Order(NamedTuple):
         jobs: Pickled jobs by position; each is unpickled where an exception is its result.
         budgets: Seconds that they may compute, by position; those without a limit are left out.
         rungs: Epochs after which to report, every epoch when empty; None for no reports.
+        own_rungs: The same for the jobs that have rungs of their own, by position.
     """
 
     jobs: Mapping[int, bytes]
     budgets: Mapping[int, float]
     rungs: Collection[int] | None
+    own_rungs: Mapping[int, Collection[int]]
 
 
 class Drop(NamedTuple):
-    """To a worker: give this job up after its next epoch. It may have ended meanwhile."""
+    """To a worker: give these jobs up after their next epoch. Some may be others' or have ended meanwhile.
 
-    position: int
+    Attributes:
+        positions: The jobs.
+        is_answer: Whether it answers a `Rung`, for which the worker waits.
+    """
+
+    positions: Collection[int]
+    is_answer: bool
 
 
 class Rung(NamedTuple):
-    """From a worker: values by ``SPLIT/METRIC`` of one of its jobs after an epoch."""
+    """From a worker: what those of its jobs that train side by side have shown after an epoch.
 
-    position: int
+    It waits for the answer, so that what is dropped ends at the rung, and not some epochs later as chance has it.
+
+    Attributes:
+        epoch: The epoch.
+        values: Values by ``SPLIT/METRIC`` of each job, by position.
+    """
+
     epoch: int
-    values: Mapping[str, float]
+    values: Mapping[int, Mapping[str, float]]
 
 
 class Result(NamedTuple):

@@ -16,7 +16,7 @@ from mlproj.engine.engine import AbstractEngine, cpu_count
 from mlproj.engine.messages import Drop, Order, Result, Setup
 from mlproj.engine.server import ForkServer, ServerError, give_back, take_server
 from mlproj.engine.shared import write_shared
-from mlproj.engine.watch import Board
+from mlproj.engine.watch import Board, rungs_of
 from mlproj.records import Failure, Fit, Job, OnRung
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ class Pool(AbstractEngine):
 
     def _order(self, crew: Sequence[Task], rungs: Collection[int] | None) -> None:
         budgets = {task.position: task.budget for task in crew if task.budget is not None}
-        order = Order({task.position: pickle.dumps(task.job) for task in crew}, budgets, rungs)
+        own_rungs = rungs_of({task.position: task.job for task in crew})
+        order = Order({task.position: pickle.dumps(task.job) for task in crew}, budgets, rungs, own_rungs)
         worker = self._find_worker()
         worker.tasks = {task.position: task for task in crew}
         self._running.append(worker)
@@ -192,14 +193,16 @@ class Pool(AbstractEngine):
                     self._running.remove(worker)
                     self._idle.append(worker)
             elif board is not None:
-                self._drop(board.tell(*message))
+                self._drop(worker, board.tell(*message))
         return results
 
-    def _drop(self, positions: Collection[int]) -> None:
+    def _drop(self, asker: _Worker, positions: Collection[int]) -> None:
+        """Answers the worker that has reported, and tells the others what concerns them."""
         for worker in self._running:
-            for position in worker.tasks.keys() & positions:
+            theirs = worker.tasks.keys() & positions
+            if theirs or worker is asker:
                 with suppress(OSError):
-                    worker.connection.send(Drop(position))
+                    worker.connection.send(Drop(theirs, is_answer=worker is asker))
 
     def _bury(self, worker: _Worker) -> list[Outcome]:
         """Has the jobs of a dead worker done again, or gives them up."""

@@ -27,13 +27,15 @@ class Inbox:
 
     Attributes:
         orders: Jobs to train.
-        dropped: Positions of jobs to give up.
+        dropped: Positions of jobs to give up, of those that were ordered last.
+        answers: One entry for each report that was answered.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.orders: SimpleQueue[Order] = SimpleQueue()
         self.dropped: set[int] = set()
+        self.answers: SimpleQueue[None] = SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -41,8 +43,11 @@ class Inbox:
             while True:
                 message = self._connection.recv()
                 if isinstance(message, Drop):
-                    self.dropped.add(message.position)
+                    self.dropped.update(message.positions)
+                    if message.is_answer:
+                        self.answers.put(None)
                 else:
+                    self.dropped.clear()  # positions begin anew with each evaluate()
                     self.orders.put(message)
         finally:
             os._exit(0)
@@ -76,13 +81,15 @@ def _carry_out(order: Order, dataset: Dataset, inbox: Inbox, connection: Connect
         except Exception as error:  # noqa: BLE001  # of a module that this process cannot import
             connection.send(Result(position, describe(error)))
 
-    def report(position: int, epoch: int, values: Mapping[str, float]) -> None:
-        connection.send(Rung(position, epoch, values))
+    def report(epoch: int, values: Mapping[int, Mapping[str, float]]) -> None:
+        connection.send(Rung(epoch, values))
+        inbox.answers.get()
 
     watch = Watch(
         order.budgets,
         report=None if order.rungs is None else report,
         rungs=order.rungs or (),
+        own_rungs=order.own_rungs,
         is_dropped=inbox.dropped.__contains__,
     )
     for position, result in train_crew(jobs, dataset, on_epoch=watch, shelf=shelf):

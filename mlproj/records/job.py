@@ -21,12 +21,14 @@ class Job:
         seed: Seed of weights, batches and dropout.
         rows: Positions in the training set to train on; None for all of it.
         budget: Seconds that it may compute, judged after each epoch; None for no limit.
+        rungs: Epochs after which it is asked whether to drop it; None for those of `evaluate`.
     """
 
     project: Project
     seed: int
     rows: NDArray[Any] | None = None
     budget: float | None = None
+    rungs: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def describe(error: Exception) -> Failure:
 
 
 OnRung = Callable[[int, Mapping[int, Mapping[str, float]]], Collection[int]]
-"""Asked with (epoch, values by ``SPLIT/METRIC`` for each job that has reached it); answers which jobs to drop."""
+"""Asked with (epoch, values by ``SPLIT/METRIC`` for each job that has reached it); answers which jobs to drop. Jobs
+that train side by side arrive together. It may name jobs again: one whose worker has died comes to a rung twice."""
 
 
 class Evaluate(Protocol):

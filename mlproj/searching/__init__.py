@@ -22,4 +22,5 @@ from mlproj.searching.storage import open_storage as open_storage
 from mlproj.searching.studies import SearchStudy as SearchStudy
 from mlproj.searching.studies import begin_study as begin_study
 from mlproj.searching.studies import latest_study as latest_study
+from mlproj.searching.trials import DONE as DONE
 from mlproj.searching.trials import Trial as Trial

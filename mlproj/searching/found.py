@@ -83,6 +83,11 @@ class Found:
         """The trials that finished."""
         return tuple(trial for trial in self.trials if trial.state == "complete")
 
+    @property
+    def pruned(self) -> tuple[Trial, ...]:
+        """The trials that were ended early."""
+        return tuple(trial for trial in self.trials if trial.state == "pruned")
+
 
 def dev_metrics(fit: Fit) -> dict[str, float]:
     """What a trial is judged by: metrics on dev, measured resources, and the loss on dev, which breaks ties."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlproj.searching.divergence import Spread
+from mlproj.searching.halving import MOST_RUNGS
 from mlproj.searching.scales import distribution
 from mlproj.searching.trials import Trial
 from mlproj.spec.goal import LOSSES
@@ -29,6 +30,10 @@ def importance(trials: Sequence[Trial], space: Space, optimize: str) -> tuple[di
     Some hyperparameter always comes first, so each is held against the largest divergence of any after the results
     were shuffled among the trials of each round (a permutation test; within rounds, because later rounds lie closer).
 
+    Only the order of the trials matters. Those that were ended early come after the finished ones, by the rung that
+    they reached and then by their value there, so that no value is compared with one after more epochs. Without them
+    there would be little to tell from, and nothing of what makes a training bad.
+
     Args:
         trials: Trials of any state, over all rounds.
         space: What the search draws from.
@@ -38,8 +43,9 @@ def importance(trials: Sequence[Trial], space: Space, optimize: str) -> tuple[di
         Shares by path, largest first, that sum to 1, and the paths that are beyond chance; both empty where nothing can
         be told: fewer than ten trials, or fewer than three that differ from the worst.
     """
-    done = [each for each in trials if each.state == "complete" and math.isfinite(each.metrics.get(optimize, math.nan))]
-    losses = [each.metrics[optimize] * (1 if optimize in LOSSES else -1) for each in done]
+    keys = {at: key for at, each in enumerate(trials) if (key := _key(each, optimize)) is not None}
+    places = {key: float(place) for place, key in enumerate(sorted(set(keys.values())))}
+    done, losses = [trials[at] for at in keys], [places[key] for key in keys.values()]
     worst = max(losses, default=0.0)
     top = min(max(_TOP, math.ceil(_TOP_SHARE * len(done))), sum(loss < worst for loss in losses))
     if len(done) < FEWEST or top < _FEWEST_TOP or all(distribution(each).single() for each in space.values()):
@@ -57,6 +63,16 @@ def importance(trials: Sequence[Trial], space: Space, optimize: str) -> tuple[di
     total = math.fsum(found.values()) or 1.0
     ordered = sorted(found.items(), key=lambda each: (-each[1], each[0]))
     return {path: value / total for path, value in ordered}, tuple(path for path, value in ordered if value > chance)
+
+
+def _key(trial: Trial, optimize: str) -> tuple[int, float] | None:
+    """What trials are ordered by, the better the smaller: epochs left out, then loss; None for what does not count."""
+    is_pruned = trial.state == "pruned"
+    values = trial.last_seen if is_pruned else trial.metrics
+    loss = values.get(optimize, math.nan) * (1 if optimize in LOSSES else -1)
+    if is_pruned:
+        return MOST_RUNGS - trial.level, loss if math.isfinite(loss) else math.inf
+    return (0, loss) if trial.state == "complete" and math.isfinite(loss) else None
 
 
 def _shuffled(losses: Sequence[float], rounds: Sequence[str], shuffler: random.Random) -> list[float]:

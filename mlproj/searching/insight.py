@@ -28,32 +28,35 @@ def describe(found: Found, project: Project, matrix: Matrix | None) -> dict[str,
         matrix: Answers of the trials on dev, where they were kept.
 
     Returns:
-        `metric`, `satisfy`, `trials`, `complete`, `failed`, `training_seconds`, `best`, `finalists`, `rounds`,
-        `verdict`, `edges`, `importance`, `mattered`, `failures`, as JSON knows them.
+        `metric`, `satisfy`, `trials`, `complete`, `pruned`, `failed`, `epochs`, `training_seconds`, `best`,
+        `finalists`, `rounds`, `verdict`, `edges`, `importance`, `mattered`, `failures`, as JSON knows them.
     """
     optimize, satisfy = str(project.metric.optimize), {str(k): v for k, v in project.metric.satisfy.items()}
     complete = ranked(found.trials, optimize, satisfy)
     failed = [trial for trial in found.trials if trial.state == "failed"]
+    trained = [*complete, *found.pruned]
     shown = [_row(trial, optimize, satisfy) for trial in complete[:N_FINALISTS]]
     if found.finalists:
         shown = [_finalist_row(each, optimize, satisfy) for each in found.finalists]
     best = found.best
     declared = project.search.space if project.search and project.search.space else {}
-    shares, mattered = importance(complete, declared, optimize)
+    shares, mattered = importance(trained, declared, optimize)
     return {
         "metric": optimize,
         "satisfy": satisfy,
-        "trials": len(complete) + len(failed),
+        "trials": len(trained) + len(failed),
         "complete": len(complete),
+        "pruned": len(found.pruned),
         "failed": len(failed),
-        "training_seconds": round(sum(trial.seconds for trial in complete), 3),
+        "epochs": sum(trial.epochs for trial in trained),
+        "training_seconds": round(sum(trial.seconds for trial in trained), 3),
         "best": _row(best, optimize, satisfy) if best else None,
         "finalists": shown,
         "rounds": [{path: _as_written(dimension) for path, dimension in space.items()} for space in found.spaces],
         "verdict": _verdict(found, complete, optimize, satisfy, matrix),
         "edges": [
             {"path": edge.path, "value": edge.value, "end": edge.end, "widened": _as_written(edge.widened)}
-            for edge in (edges(project, declared, best.params) if best and len(complete) > N_FINALISTS else ())
+            for edge in (edges(project, declared, best.params) if best and len(trained) > N_FINALISTS else ())
         ],
         "importance": shares,
         "mattered": list(mattered),

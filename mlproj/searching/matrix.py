@@ -1,10 +1,11 @@
 """What every trial answered on every dev example, so that later questions need no retraining. T trials, N examples.
 
 While a search runs each trial leaves one small file; at the end they become `dev_predictions.npz`, which plain NumPy
-reads: `number` and `run_id` (T,), `id` (N,), `weight` and `group` (N,) where there are any, and for each label `y_true`
-(N,), `y_pred` (T, N), `classes` (K,) and `p`; with several labels their names follow, as in `y_true:car`. Answers are
-positions in `classes`, -1 where the truth is missing; in a regression they are values, NaN where it is missing. `p` is
-the probability of the second of two classes (T, N) or of each of K (T, N, K); beyond 50 million it is left out::
+reads: `number`, `run_id` and `pruned` (whether it was ended early) (T,), `id` (N,), `weight` and `group` (N,) where
+there are any, and for each label `y_true` (N,), `y_pred` (T, N), `classes` (K,) and `p`; with several labels their
+names follow, as in `y_true:car`. Answers are positions in `classes`, -1 where the truth is missing; in a regression
+they are values, NaN where it is missing. `p` is the probability of the second of two classes (T, N) or of each of K
+(T, N, K); beyond 50 million it is left out::
 
     matrix = load_matrix(Path("dev_predictions.npz"))
     matrix.answers(41).y_pred
@@ -12,7 +13,7 @@ the probability of the second of two classes (T, N) or of each of K (T, N, K); b
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,12 @@ class Matrix:
     def run_ids(self) -> dict[int, str]:
         """Runs of the trials by number."""
         return dict(zip(self.numbers, self.arrays["run_id"].tolist(), strict=True))
+
+    @property
+    def pruned(self) -> frozenset[int]:
+        """Numbers of the trials that were ended early: these are the answers of half-trained models."""
+        marks = self.arrays.get("pruned")  # files of older versions have none
+        return frozenset() if marks is None else frozenset(self.arrays["number"][marks].tolist())
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -117,13 +124,14 @@ def write_row(folder: Path, number: int, part: Predictions) -> None:
     _write(folder / _file_of(number), _own_arrays(part))
 
 
-def read_rows(folder: Path, run_ids: Mapping[int, str]) -> Matrix:
+def read_rows(folder: Path, run_ids: Mapping[int, str], *, pruned: Collection[int] = ()) -> Matrix:
     """Puts together what trials left.
 
     Args:
         folder: Where the rows of the search lie.
         run_ids: Run of each trial by number; trials whose row is missing or damaged, and rows of other trials, are left
             out.
+        pruned: Numbers of those that were ended early.
 
     Raises:
         KeyError: When none of the trials left a row.
@@ -132,6 +140,7 @@ def read_rows(folder: Path, run_ids: Mapping[int, str]) -> Matrix:
     if not numbers or not _is_whole(folder / _EXAMPLES):
         raise KeyError(f"none of the trials left its answers in {folder}")
     arrays = {"number": np.array(numbers), "run_id": np.array([run_ids[number] for number in numbers])}
+    arrays["pruned"] = np.array([number in pruned for number in numbers], dtype=np.bool_)
     with np.load(folder / _EXAMPLES) as kept:
         arrays |= {name: kept[name] for name in kept.files if name != _STAMP}
     stacks = _allocate(folder / _file_of(numbers[0]), len(numbers))
@@ -142,13 +151,14 @@ def read_rows(folder: Path, run_ids: Mapping[int, str]) -> Matrix:
     return Matrix(arrays | stacks)
 
 
-def write_matrix(path: Path, folder: Path, run_ids: Mapping[int, str]) -> Matrix:
+def write_matrix(path: Path, folder: Path, run_ids: Mapping[int, str], *, pruned: Collection[int] = ()) -> Matrix:
     """Writes the rows of a search as one file.
 
     Args:
         path: Where to write, `dev_predictions.npz`.
         folder: Where the rows lie.
         run_ids: Run of each trial by number.
+        pruned: Numbers of those that were ended early.
 
     Returns:
         What was written.
@@ -156,7 +166,7 @@ def write_matrix(path: Path, folder: Path, run_ids: Mapping[int, str]) -> Matrix
     Raises:
         KeyError: When none of the trials left a row.
     """
-    matrix = read_rows(folder, run_ids)
+    matrix = read_rows(folder, run_ids, pruned=pruned)
     _write(path, matrix.arrays)
     return matrix
 

@@ -34,8 +34,10 @@ class Points:
 
     Attributes:
         trials: Trials that finished with a value, by number (T,).
-        failed: Trials that did not.
+        pruned: Trials that were ended early with a value, by number (P,).
+        failed: Trials that did neither.
         values: Values of the metric as the axis shows them, in percent for shares (T,).
+        early: The same of the pruned ones, where they were ended (P,).
         feasible: Whether each meets every limit (T,).
         rounds: Round of each, from 0 (T,).
         n_rounds: Rounds that there were.
@@ -46,8 +48,10 @@ class Points:
     """
 
     trials: tuple[Trial, ...]
+    pruned: tuple[Trial, ...]
     failed: tuple[Trial, ...]
     values: NDArray[np.float64]
+    early: NDArray[np.float64]
     feasible: NDArray[np.bool_]
     rounds: NDArray[np.int64]
     n_rounds: int
@@ -94,17 +98,21 @@ def gather_points(trials: Sequence[Trial], optimize: str, satisfy: Limits) -> Po
     """
     in_order = sorted(trials, key=lambda trial: trial.number)
     studies = list(dict.fromkeys(trial.study for trial in in_order))
-    ok = [t for t in in_order if t.state == "complete" and np.isfinite(t.metrics.get(optimize, np.nan))]
+    sound = [t for t in in_order if np.isfinite(t.metrics.get(optimize, np.nan))]
+    ok, pruned = ([t for t in sound if t.state == state] for state in ("complete", "pruned"))
     numbers = {trial.number for trial in ok}
     failed = tuple(t for t in in_order if t.number not in numbers and t.state in ("complete", "failed"))
-    values = np.array([t.metrics[optimize] for t in ok], dtype=np.float64) * (100.0 if is_rate(optimize) else 1.0)
+    scale = 100.0 if is_rate(optimize) else 1.0
+    values, early = (scale * np.array([t.metrics[optimize] for t in some], dtype=np.float64) for some in (ok, pruned))
     order = ranked(ok, optimize, satisfy)
     best = ok.index(order[0]) if order else None
-    low, high = _axis(values, best, is_loss=optimize in LOSSES)
+    low, high = _axis(np.append(values, early), best, is_loss=optimize in LOSSES)
     return Points(
         tuple(ok),
+        tuple(pruned),
         failed,
         values,
+        early,
         np.array([is_feasible(trial.metrics, satisfy) for trial in ok], dtype=np.bool_),
         np.array([studies.index(trial.study) for trial in ok], dtype=np.int64),
         len(studies),

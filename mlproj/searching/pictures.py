@@ -88,6 +88,7 @@ def draw_parameters(path: Path, points: Points, space: Space) -> None:
     for k, (key, dimension) in enumerate(space.items()):
         axes = panels.flat[k]
         _scatter(axes, points, [place(dimension, t.params[key], t.number) for t in points.trials])
+        _scatter_early(axes, points, [place(dimension, t.params[key], t.number) for t in points.pruned])
         bad = points.high if points.is_loss else points.low
         astray = [place(dimension, trial.params[key], trial.number) for trial in points.failed]
         axes.scatter(
@@ -183,16 +184,17 @@ def draw_best_so_far(path: Path, points: Points) -> None:
     """
     figure = _figure(9.6, 4.0)
     left, right = figure.subplots(1, 2, sharey=True)
-    everyone = sorted((*points.trials, *points.failed), key=lambda trial: trial.number)
+    everyone = sorted((*points.trials, *points.pruned, *points.failed), key=lambda trial: trial.number)
     spent = dict(zip([t.number for t in everyone], np.cumsum([t.seconds for t in everyone]), strict=True))
     total = max(spent.values(), default=0.0)
     unit, size = ("hours", 3600.0) if total > 7200 else ("minutes", 60.0) if total > 120 else ("seconds", 1.0)
-    numbers = [trial.number for trial in points.trials]
-    for axes, x, label in (
-        (left, np.array(numbers, dtype=np.float64), "trial"),
-        (right, np.array([spent[n] / size for n in numbers]), f"{unit} of training, all trials summed"),
+    for axes, at, label in (
+        (left, {number: float(number) for number in spent}, "trial"),
+        (right, {number: total / size for number, total in spent.items()}, f"{unit} of training, all trials summed"),
     ):
+        x = np.array([at[trial.number] for trial in points.trials])
         _scatter(axes, points, list(x))
+        _scatter_early(axes, points, [at[trial.number] for trial in points.pruned])
         _climb(axes, points, x)
         axes.set_xlabel(label, fontsize=9, color=INK)
         axes.tick_params(which="both", labelsize=8)
@@ -214,12 +216,14 @@ def write_trials(path: Path, trials: Sequence[Trial], space: Space, optimize: st
     named = dict.fromkeys([optimize, *satisfy, *sorted({name for trial in trials for name in trial.metrics})])
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["number", "study", "state", "feasible", *space, *named, "seconds", "run_id", "reason"])
+        table.writerow(
+            ["number", "study", "state", "feasible", *space, *named, "epochs", "seconds", "run_id", "reason"]
+        )
         for trial in sorted(trials, key=lambda each: each.number):
             feasible = str(is_feasible(trial.metrics, satisfy)).lower() if trial.state == "complete" else ""
             values = [_cell(trial.params.get(key, "")) for key in space]
             metrics = [trial.metrics.get(name, "") for name in named]
-            about = [f"{trial.seconds:.3f}", trial.run_id or "", trial.reason]
+            about = [trial.epochs or "", f"{trial.seconds:.3f}", trial.run_id or "", trial.reason]
             table.writerow([trial.number, trial.study, trial.state, feasible, *values, *metrics, *about])
 
 
@@ -263,6 +267,12 @@ def _scatter(axes: Any, points: Points, x: Sequence[float]) -> None:
     axes.set_axisbelow(True)
 
 
+def _scatter_early(axes: Any, points: Points, x: Sequence[float]) -> None:
+    """Trials that were ended early, as small pale dots: what they had reached compares with no finished one's value."""
+    y = np.clip(points.early, points.low, points.high)
+    axes.scatter(x, y, marker=".", s=_SIZE, color=PALE, clip_on=False, linewidth=0, zorder=1)
+
+
 def _strip(axes: Any) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -296,6 +306,8 @@ def _upright(axes: Any, x: float, ticks: Sequence[tuple[float, str]]) -> None:
 def _legend(points: Points) -> str:
     """What the marks mean, in words; only those that occur."""
     parts = [f"star: {_best(points)}"]
+    if points.pruned:
+        parts.append("pale dots: ended early, with what they had reached")
     if points.n_rounds > 1:
         parts.append(f"rounds from light to dark (1 to {points.n_rounds})")
     if not points.feasible.all():

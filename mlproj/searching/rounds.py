@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlproj.metrics import is_feasible, rank_key
+from mlproj.searching.halving import standing
 from mlproj.searching.scales import contains, ends, position, zoom
 from mlproj.searching.trials import Trial
 from mlproj.spec.fields import forms_at
@@ -59,6 +60,10 @@ def next_space(
     widened by 10 % of the current width on each side and cut off at the declared ends; choices are those seen there.
     When no trial is feasible, those that violate the limits least stand in.
 
+    Trials that were ended early are counted in and come after the completed ones, in the order in which halving let
+    them go: a box around the few that finished would be as narrow as luck. A limit that they missed so early is not
+    held against them, for they might have met it in the end.
+
     Args:
         declared: The space of the first round.
         current: The space of the last round.
@@ -67,11 +72,11 @@ def next_space(
         satisfy: Limits by metric.
 
     Returns:
-        The new space; the current one when no trial is complete.
+        The new space; the current one when no trial was trained.
     """
     done = ranked(trials, optimize, satisfy)
     feasible = [trial for trial in done if is_feasible(trial.metrics, satisfy)]
-    pool = feasible or done
+    pool = (feasible or done) + standing(trials, optimize, satisfy)
     best = pool[: max(_BEST, int(_BEST_SHARE * len(pool) + 0.5))]
     if not best:
         return dict(current)
@@ -93,7 +98,7 @@ def _box(declared: Dimension, current: Dimension, values: Sequence[Any]) -> Dime
 
 
 def in_range(space: Space, trials: Sequence[Trial]) -> list[Trial]:
-    """Completed trials whose values all lie in a space: what a round knows before it begins.
+    """Trained trials whose values all lie in a space: what a round knows before it begins.
 
     Args:
         space: The space of the round.
@@ -102,7 +107,8 @@ def in_range(space: Space, trials: Sequence[Trial]) -> list[Trial]:
     return [
         trial
         for trial in trials
-        if trial.state == "complete" and all(contains(space[path], value) for path, value in trial.params.items())
+        if trial.state in ("complete", "pruned")
+        and all(contains(space[path], value) for path, value in trial.params.items())
     ]
 
 

@@ -6,19 +6,20 @@ neither trains nor tracks: `Lab` does.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mlproj.errors import InvalidInput, MlprojError
 from mlproj.metrics import rank_key
 from mlproj.records import Evaluate, Failure, Fit, Job
 from mlproj.searching.draws import draw, grid_size
-from mlproj.searching.found import N_FINALISTS, Finalist, Found, Progress, Stopped, dev_metrics
+from mlproj.searching.found import N_FINALISTS, Finalist, Found, Progress, Stopped
+from mlproj.searching.halving import Referee, ended, standing
 from mlproj.searching.rounds import in_range, next_space, ranked, round_sizes
 from mlproj.searching.shield import shielded
 from mlproj.searching.stopwatch import Stopwatch
 from mlproj.searching.studies import Round, SearchStudy
-from mlproj.searching.trials import Trial
+from mlproj.searching.trials import DONE, Trial
 from mlproj.spec.project import Project
 from mlproj.spec.search import Search, Space
 from mlproj.spec.vary import vary
@@ -73,8 +74,12 @@ class Lab(Protocol):
         """Ends the run of a trial that is cut off."""
         ...
 
-    def found(self, trial: Trial) -> Mapping[str, float] | None:
-        """The metrics on dev of a trial whose run was finished before the search was cut off; None for any other."""
+    def found(self, trial: Trial) -> Trial | None:
+        """A trial whose run was finished before the search was cut off, as the run tells it; None for any other."""
+        ...
+
+    def epochs(self, trial: Trial) -> int:
+        """Epochs that a trial, whose run is open, is to make; 0 where nobody knows."""
         ...
 
 
@@ -109,6 +114,7 @@ class _Stage:
         seeds: Seed by number.
         made: Where its trials are kept.
         until: Computing time, in seconds, at which it makes room for what comes after; None without a budget.
+        referee: Who ends trainings early; None where all run to their end.
     """
 
     round_: Round
@@ -117,6 +123,7 @@ class _Stage:
     seeds: Callable[[int], int]
     made: dict[int, Trial]
     until: float | None
+    referee: Referee | None = None
 
 
 class Searching:
@@ -193,6 +200,7 @@ class Searching:
         self._rounds.clear()
         for position in range(len(self.sizes)):
             self._work(self._round(position))
+        self._bring_one_home()
         if not self.complete and not self._cut and self.trials:
             self._give_up(list(self.trials.values()))
         if self.spec.seeds > 1 and self.complete:
@@ -210,7 +218,11 @@ class Searching:
             for number, begun_with in todo
         }
         until = self._until(len(todo), position + 1)
-        return _Stage(round_, list(params), params, lambda _: self.project.seed, self.trials, until)
+        referee = None
+        if self.spec.halving == "auto":
+            known = [trial for trial in self.trials.values() if trial.study == round_.name]
+            referee = Referee(self._optimize, self._satisfy, known)
+        return _Stage(round_, list(params), params, lambda _: self.project.seed, self.trials, until, referee)
 
     def _numbers(self, position: int) -> range:
         first = sum(self.sizes[:position])
@@ -219,8 +231,9 @@ class Searching:
     def _open_round(self, position: int) -> Round:
         space = self.space
         if position:
-            space = next_space(self.space, self._rounds[-1].space, self.complete, self._optimize, self._satisfy)
-        return self.study.open_round(position, space, in_range(space, self.complete))
+            trained = [*self.complete, *self._pruned]
+            space = next_space(self.space, self._rounds[-1].space, trained, self._optimize, self._satisfy)
+        return self.study.open_round(position, space, in_range(space, list(self.trials.values())))
 
     def _draw(self, round_: Round, k: int, n: int) -> Params | None:
         """The parameters of a new trial; None where the sampler of the study has to choose, because it learns."""
@@ -242,6 +255,14 @@ class Searching:
         seed = self.project.seed + 1
         until = self.stopwatch.share(1, 1)
         return _Stage(round_, list(params), params, lambda number: seed + number % n, self.retrained, until)
+
+    def _bring_one_home(self) -> None:
+        """Where everybody was ended in favour of trials that then failed, the best of them are trained to the end."""
+        while not self.complete and not self._cut and self._pruned:
+            trial = standing(self._pruned, self._optimize, self._satisfy)[0]
+            round_ = next(each for each in self._rounds if each.name == trial.study)
+            params = {trial.number: trial.params}
+            self._work(_Stage(round_, [trial.number], params, lambda _: self.project.seed, self.trials, None))
 
     def _rank_finalists(self) -> None:
         """Ranks by the mean over the seeds that all finalists were trained with; without any by the search itself."""
@@ -267,12 +288,12 @@ class Searching:
         """
         for trial in round_.trials():
             if trial.state == "running":
-                metrics = self.lab.found(trial)
-                if metrics is not None:
-                    round_.tell(trial, metrics, trial.seconds)
+                done = self.lab.found(trial)
+                if done is not None:
+                    round_.tell(done, done.metrics, done.seconds)
                 else:
                     round_.lose(trial, "the search was cut off")
-        made |= {trial.number: trial for trial in round_.trials() if trial.state in ("complete", "failed")}
+        made |= {trial.number: trial for trial in round_.trials() if trial.state in DONE}
         return round_.unfinished(numbers)
 
     def _work(self, stage: _Stage) -> None:
@@ -281,7 +302,8 @@ class Searching:
         self._open.clear()
         self._arrived.clear()
         try:
-            with closing(self.lab.evaluate(self._jobs(stage, asked))) as results:
+            on_rung = stage.referee.on_rung if stage.referee else None
+            with closing(self.lab.evaluate(self._jobs(stage, asked), on_epoch=on_rung)) as results:
                 for position, result in results:
                     self._arrived.append((asked[position], result))
                     if not self.lab.more or len(self._arrived) >= _MOST:
@@ -314,7 +336,8 @@ class Searching:
                         self._fail(stage, trial, project)
                     continue
                 asked.append(trial)
-                yield Job(project, project.seed, budget=self.stopwatch.left)
+                rungs = stage.referee.enter(trial.number, self.lab.epochs(trial)) if stage.referee else None
+                yield Job(project, project.seed, budget=self.stopwatch.left, rungs=rungs)
 
     def _begin(self, stage: _Stage, number: int) -> tuple[Project | Failure, Trial]:
         """A trial with its run, and what is to be trained, or why it cannot be."""
@@ -336,7 +359,7 @@ class Searching:
         if not arrived:
             return
         with shielded():
-            done = [(self._done(trial, result), result) for trial, result in arrived]
+            done = [(self._done(stage, trial, result), result) for trial, result in arrived]
             self._record(stage, done)
             with stage.round_.together():
                 told = [self._tell(stage, trial, result) for trial, result in done]
@@ -349,16 +372,17 @@ class Searching:
                 self._check_hope()
             self._report()
 
-    def _done(self, trial: Trial, result: Fit | Failure) -> Trial:
+    def _done(self, stage: _Stage, trial: Trial, result: Fit | Failure) -> Trial:
         """A trial with what came of it."""
         if isinstance(result, Failure):
             return trial
-        return replace(trial, metrics=dev_metrics(result), seconds=result.seconds, state="complete")
+        return stage.referee.end(trial, result) if stage.referee else ended(trial, result)
 
     def _record(self, stage: _Stage, done: Sequence[tuple[Trial, Fit | Failure]]) -> None:
         """Stores the runs: those that may win first and whole, so that a crash leaves no best without its model."""
         fits = [(trial, result) for trial, result in done if isinstance(result, Fit)]
-        winners = self._may_win(fits) if stage.made is self.trials else set()  # a finalist's model is its trial's
+        rivals = [each for each in fits if each[0].state == "complete"]
+        winners = self._may_win(rivals) if stage.made is self.trials else set()  # a finalist's model is its trial's
         for trial, fit in sorted(fits, key=lambda each: each[0].number not in winners):
             self.lab.record(trial, fit, whole=self.spec.keep == "all" or trial.number in winners)
         for trial, result in done:
@@ -383,7 +407,7 @@ class Searching:
 
     def _check_hope(self) -> None:
         failed = [trial for trial in self.trials.values() if trial.state == "failed"]
-        if len(failed) >= HOPELESS and not self.complete:
+        if len(failed) >= HOPELESS and not self.complete and not self._pruned:
             self._give_up(failed)
 
     def _give_up(self, failed: Sequence[Trial]) -> None:
@@ -400,6 +424,11 @@ class Searching:
     def complete(self) -> list[Trial]:
         """The trials that finished."""
         return [trial for trial in self.trials.values() if trial.state == "complete"]
+
+    @property
+    def _pruned(self) -> list[Trial]:
+        """The trials that were ended early."""
+        return [trial for trial in self.trials.values() if trial.state == "pruned"]
 
     @property
     def best(self) -> Trial | None:

@@ -124,18 +124,28 @@ class Round:
             seconds: How long it trained.
 
         Returns:
-            The trial; it has failed where the optimised metric is no number.
+            The trial: complete, or pruned where it comes as such; it has failed where the optimised metric of a
+            complete one is no number.
         """
-        value = metrics.get(self._optimize, math.nan)
-        if not math.isfinite(value):
+        value, is_pruned = metrics.get(self._optimize, math.nan), trial.state == "pruned"
+        if not math.isfinite(value) and not is_pruned:
             return self.fail(trial, f"{self._optimize} on dev is {value}")
         with explained():
             handle = self._handle(trial)
-            handle.set_user_attr("result", {"metrics": _as_json(metrics), "seconds": float(seconds)})
+            # what was seen at the rungs comes along: one record more per rung would cost more than it tells
+            course = {
+                "epochs": trial.epochs,
+                "rungs": {str(level): _as_json(values) for level, values in trial.rungs.items()},
+            }
+            handle.set_user_attr("result", {"metrics": _as_json(metrics), "seconds": float(seconds)} | course)
             for name, violated in self._violations(metrics).items():
                 if name not in handle.constraints:
                     handle.set_constraint(name, violated)
-            return self._decoded(self._study.tell(handle, value))
+            if not is_pruned:
+                return self._decoded(self._study.tell(handle, value))
+            for epoch, last in self._last_seen(trial).items():
+                handle.report(last, step=epoch)
+            return self._decoded(self._study.tell(handle, state=TrialState.PRUNED))
 
     def fail(self, trial: Trial, reason: str) -> Trial:
         """Ends a trial that failed and would fail again."""
@@ -153,7 +163,7 @@ class Round:
             optuna.trial.create_trial(
                 params=self._stored(trial.params),
                 distributions=self._distributions,
-                value=trial.metrics[self._optimize],
+                **self._outcome(trial),
                 constraints=self._violations(trial.metrics),
                 user_attrs={"from": trial.number, "run_id": trial.run_id},
             )
@@ -161,12 +171,28 @@ class Round:
             if trial.number not in there
         )
 
+    def _outcome(self, trial: Trial) -> dict[str, Any]:
+        """How a trial ended, as `create_trial` takes it."""
+        if trial.state != "pruned":
+            return {"value": trial.metrics[self._optimize]}
+        seen = self._last_seen(trial)
+        value = next((value for value in seen.values() if math.isfinite(value)), None)
+        return {"state": TrialState.PRUNED, "value": value, "intermediate_values": seen}
+
+    def _last_seen(self, trial: Trial) -> dict[int, float]:
+        """Where a pruned trial ended: the epoch, and its value then.
+
+        TPE orders pruned trials by that epoch, the later the better, then by the value, and all of them after the
+        complete ones. So a value is held against those after as many epochs alone.
+        """
+        return {trial.epochs: trial.last_seen.get(self._optimize, math.nan)}
+
     def _suggested(self, number: int) -> dict[str, Any]:
         """Parameters by TPE, as Optuna holds them; drawn in memory, before anything is written."""
         digest = hashlib.sha256(f"{self._seed}/{self.name}/{number}".encode()).digest()
         sampler = optuna.samplers.TPESampler(seed=int.from_bytes(digest[:4]))
         sketch = optuna.create_study(direction=self._study.direction, sampler=sampler)
-        states = (TrialState.COMPLETE, TrialState.RUNNING)
+        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
         sketch.add_trials(self._study.get_trials(deepcopy=False, states=states))
         return sketch.ask(self._distributions).params
 
@@ -192,7 +218,9 @@ class Round:
 
     def _decoded(self, frozen: FrozenTrial) -> Trial:
         notes, result = frozen.user_attrs, frozen.user_attrs.get("result", {})
-        states: dict[TrialState, State] = {TrialState.RUNNING: "running", TrialState.COMPLETE: "complete"}
+        states: dict[TrialState, State] = {
+            TrialState.RUNNING: "running", TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned",
+        }  # fmt: skip
         return Trial(
             number=notes["number"],
             study=self.name,
@@ -201,10 +229,12 @@ class Round:
                 path: from_stored(each, frozen.params[stored_name(path, each)]) for path, each in self.space.items()
             },
             state=states.get(frozen.state, "lost" if "lost" in notes else "failed"),
-            metrics={name: float(value) for name, value in result.get("metrics", {}).items()},
+            metrics=_from_json(result.get("metrics", {})),
             run_id=notes.get("run_id"),
             reason=notes.get("lost", notes.get("reason", "")) if frozen.state == TrialState.FAIL else "",
             seconds=result.get("seconds", 0.0),
+            epochs=result.get("epochs", 0),
+            rungs={int(level): _from_json(values) for level, values in result.get("rungs", {}).items()},
         )
 
 
@@ -248,7 +278,7 @@ class SearchStudy:
         Args:
             position: Which.
             space: What it draws from.
-            carried: Completed trials of earlier rounds that lie in the space.
+            carried: Trained trials of earlier rounds that lie in the space.
         """
         with explained():
             study = optuna.create_study(
@@ -346,3 +376,7 @@ def _newest(storage: BaseStorage, project_name: str) -> int:
 def _as_json(metrics: Mapping[str, float]) -> dict[str, float | str]:
     """Values that JSON knows: `nan`, `inf` and `-inf` become words, which `float` reads back."""
     return {name: float(value) if math.isfinite(value) else str(float(value)) for name, value in metrics.items()}
+
+
+def _from_json(values: Mapping[str, float | str]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-TrialState = Literal["running", "complete", "failed", "lost"]
+TrialState = Literal["running", "complete", "pruned", "failed", "lost"]
+DONE: tuple[TrialState, ...] = ("complete", "pruned", "failed")
+"""States of trials that are not made again."""
 
 
 @dataclass(frozen=True)
@@ -16,11 +18,16 @@ class Trial:
         study: Name of the Optuna study of its round.
         index: Its number in that study.
         params: Dotted paths of project.yaml and the values tried.
-        state: complete; failed, for a reason that would come again; lost, when the search was cut off; or running.
-        metrics: Values on dev by metric: the optimised and the satisficed ones, and `loss` to break ties.
+        state: complete; pruned, where others did better after as many epochs; failed, for a reason that would come
+            again; lost, when the search was cut off; or running.
+        metrics: Values on dev by metric: the optimised and the satisficed ones, and `loss` to break ties. Those of a
+            pruned trial are what it had reached, and compare with no finished one's.
         run_id: Id of its run, once it has one.
         reason: Why it failed.
         seconds: Seconds that the training took.
+        epochs: Epochs that it made; 0 where that is not known.
+        rungs: Values on dev by metric at each rung of the halving that it has reached, by level: the larger, the
+            larger the share of its epochs.
     """
 
     number: int
@@ -32,6 +39,18 @@ class Trial:
     run_id: str | None = None
     reason: str = ""
     seconds: float = 0.0
+    epochs: int = 0
+    rungs: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def level(self) -> int:
+        """The last rung that it has reached; -1 without any."""
+        return max(self.rungs, default=-1)
+
+    @property
+    def last_seen(self) -> Mapping[str, float]:
+        """Its values at that rung; without any its metrics."""
+        return self.rungs.get(self.level, self.metrics)
 
     @property
     def key(self) -> str:

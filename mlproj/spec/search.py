@@ -142,8 +142,8 @@ class Search(Spec):
     """Trainings to make, over all rounds."""
     rounds: Annotated[int, Field(ge=1, le=100)] = 2
     """Coarse to fine: each round after the first looks closer around the best; one for grid or below 16 trials."""
-    halving: Literal["none"] = "none"
-    """Whether trainings that do badly are ended early."""
+    halving: Literal["auto", "none"] = "auto"
+    """auto: trainings that do badly after a part of their epochs are ended there; none: each runs to its end."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
     """The five best are trained again with so many other seeds and ranked by the mean; 1 leaves that out."""
     keep: Literal["best", "all"] = "best"

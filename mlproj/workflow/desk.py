@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlproj.data import Dataset
     from mlproj.engine import AbstractEngine
     from mlproj.searching import Found, Matrix, Progress, SearchStudy, Trial
+    from mlproj.searching.trials import TrialState
     from mlproj.track import AbstractTracker, GitState, Store
 
 
@@ -125,7 +126,7 @@ class Desk:
         """What to say before the first trial."""
         search_spec = self.project.search
         assert search_spec is not None
-        from mlproj.searching import sizes_of, trials_of
+        from mlproj.searching import DONE, sizes_of, trials_of
         from mlproj.track import without_password
 
         sizes = sizes_of(search_spec, search_spec.space or {})
@@ -138,7 +139,7 @@ class Desk:
         notes = list(self.remarks)
         if n < search_spec.trials:
             notes.append(f"a grid of {n:,} points is what fits into {search_spec.trials:,} trials")
-        done = sum(trial.state in ("complete", "failed") for trial in trials_of(self.study))
+        done = sum(trial.state in DONE for trial in trials_of(self.study))
         if done:
             notes.append(f"going on after {done:,} of {n:,} trials")
         metric = str(self.project.metric.optimize)
@@ -187,9 +188,11 @@ class Desk:
         """The answers of all trials on dev as one file."""
         from mlproj.searching import write_matrix
 
-        run_ids = {trial.number: trial.run_id for trial in found.complete if trial.run_id}
+        trained = (*found.complete, *found.pruned)
+        run_ids = {trial.number: trial.run_id for trial in trained if trial.run_id}
+        pruned = {trial.number for trial in found.pruned}
         try:
-            return write_matrix(folder / "dev_predictions.npz", self.rows, run_ids)
+            return write_matrix(folder / "dev_predictions.npz", self.rows, run_ids, pruned=pruned)
         except KeyError:  # nothing finished, or the cache was cleared
             return None
 
@@ -216,8 +219,8 @@ class Desk:
         words = {"trials": "all trials were made", "budget": "the time budget was used up"}
         tags = {
             "mlproj.outcome": "interrupted" if found.stopped == "interrupted" else "completed",
-            "mlproj.message": f"{insight['complete']} trials finished, {insight['failed']} failed; "
-            + words.get(found.stopped, "it was interrupted"),
+            "mlproj.message": f"{insight['complete']} trials finished, {insight['pruned']} ended early, "
+            f"{insight['failed']} failed; " + words.get(found.stopped, "it was interrupted"),
         }
         return tags | ({BEST: found.best.run_id or ""} if found.best else {})
 
@@ -304,8 +307,13 @@ class Lab:
             del self._open[trial.run_id]
             self._desk.tracker.finish(trial.run_id, status="KILLED")
 
-    def found(self, trial: "Trial") -> Mapping[str, float] | None:
-        """The metrics on dev of a trial whose run was finished before the search was cut off."""
+    def epochs(self, trial: "Trial") -> int:
+        """Epochs that a trial, whose run is open, is to make; 0 where its spec does not fit the data."""
+        epochs = self._open[trial.run_id or ""].training.epochs
+        return epochs if isinstance(epochs, int) else 0
+
+    def found(self, trial: "Trial") -> "Trial | None":
+        """A trial whose run was finished before the search was cut off, as the run tells it."""
         if self._known is None:
             runs = self._desk.tracker.runs(kinds=("trial",), statuses=("FINISHED",))
             parent = self._desk.run_id
@@ -314,8 +322,21 @@ class Lab:
         run = self._known.get(trial.key)
         if run is None:
             return None
-        prefix = "dev/"
-        return {name.removeprefix(prefix): value for name, value in run.metrics.items() if name.startswith(prefix)}
+        from mlproj.searching.halving import levels_of, seen_at
+
+        metrics = _of_dev(run.metrics)
+        is_pruned = run.outcome == "pruned"
+        history = self._desk.tracker.history(run.id).metrics
+        made = len(history.get("train/loss", ())) - 1  # the last entry is of the weights that were kept
+        state: TrialState = "pruned" if is_pruned else "complete"
+        done = replace(trial, state=state, metrics=metrics, epochs=made)
+        return replace(done, rungs=seen_at(levels_of(int(run.params.get("training.epochs", "0"))), history, done))
+
+
+def _of_dev(values: Mapping[str, float]) -> dict[str, float]:
+    """Values on dev by metric."""
+    prefix = "dev/"
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
 @cache

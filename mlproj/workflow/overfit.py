@@ -188,7 +188,7 @@ def _optimism(
         tie=None if tie is None else "log_loss",
         resources=_resources(every, matrix, numbers),
     )
-    return found, _notes(matrix, numbers[found.chosen], subject.run)
+    return found, (*_halved(matrix), *_notes(matrix, numbers[found.chosen], subject.run))
 
 
 def _notes(matrix: "Matrix", chosen: int, run: Run) -> tuple[str, ...]:
@@ -198,10 +198,23 @@ def _notes(matrix: "Matrix", chosen: int, run: Run) -> tuple[str, ...]:
     return (f"That is said of trial {chosen}, the best on dev; this ladder is that of trial {number}.",)
 
 
+def _halved(matrix: "Matrix") -> tuple[str, ...]:
+    """That halving chose on dev as well, which no replay of the last choice shows."""
+    n = len(matrix.pruned)
+    few = f"{n:,} trials were ended early by their dev values; what that choice flatters comes on top of the estimate."
+    return (few,) if n else ()
+
+
 def _usable(matrix: "Matrix") -> list[int]:
-    """Trials whose answers are numbers: one that diverged would never be chosen."""
+    """Trials that the choice was among: those that finished, and whose answers are numbers.
+
+    One that diverged would never be chosen, and what halving had ended could not be: its answers are those of a
+    half-trained model, and may be better by chance.
+    """
     found = []
     for row, number in enumerate(matrix.numbers):
+        if number in matrix.pruned:
+            continue
         stacks = [values[row] for name, values in matrix.arrays.items() if name.split(":")[0] in ("y_pred", "p")]
         if all(np.isfinite(values).all() for values in stacks):
             found.append(number)

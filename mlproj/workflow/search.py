@@ -267,11 +267,11 @@ def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _
         )
     if latest is None or is_over or options.resume or options.new:
         return
-    from mlproj.searching import trials_of
+    from mlproj.searching import DONE, trials_of
 
     words = {"budget": "its time budget was used up", "interrupted": "it was interrupted"}
     state = words.get(latest.ended or "", "it was cut off")
-    done = sum(trial.state in ("complete", "failed") for trial in trials_of(latest))
+    done = sum(trial.state in DONE for trial in trials_of(latest))
     raise InputError(
         f"{short_name(latest)} is unfinished: {state} after {done} of {latest.plan['trials']} trials.\n"
         f"Go on with it:  {join(project, 'search', '--resume')}\n"
@@ -350,8 +350,9 @@ def _check_runs(project: Project, study: "SearchStudy", tracker: "AbstractTracke
     """Whether the runs of the finished trials are still there."""
     from mlproj.searching import trials_of
 
+    trained = ("complete", "pruned")
     there = {run.id for run in tracker.runs(kinds=("trial",))}
-    gone = [trial.number for trial in trials_of(study) if trial.state == "complete" and trial.run_id not in there]
+    gone = [trial.number for trial in trials_of(study) if trial.state in trained and trial.run_id not in there]
     if gone:
         raise InputError(
             f"{len(gone)} finished trials of {short_name(study)} have no run in the store any more: it was deleted, or "

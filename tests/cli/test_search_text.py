@@ -13,7 +13,8 @@ def row(number: int, value: float, *, feasible: bool = True, **more: Any) -> dic
 
 def document(**changes: Any) -> dict[str, Any]:
     return {
-        "metric": "error", "satisfy": {"recall": ">= 0.8"}, "complete": 2, "failed": 0, "made": 2, "seconds": 3.0,
+        "metric": "error", "satisfy": {"recall": ">= 0.8"}, "complete": 2, "pruned": 0,
+        "failed": 0, "made": 2, "seconds": 3.0,
         "slept": 0.0, "run_id": "0123456789", "stopped": "trials", "finalists": [row(4, 0.02), row(1, 0.05)],
         "verdict": {"text": "Trial 4 and trial 1 cannot be told apart."}, "importance": {}, "mattered": [], "edges": [],
         "widen": None, "failures": [], "answers_kept": 2, "next": "mlproj runs", "resume": None,

@@ -1,6 +1,7 @@
 """What every engine promises, asked of both: the same numbers as `fit`, jobs taken one by one, failures as results."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,51 @@ def test_a_job_dropped_at_a_rung_ends_pruned_and_the_others_go_on(engine: Abstra
     assert "where others did better" in results[1].outcome.text
     assert {epoch for epoch, _ in asked} == {2, 4}
     assert (2, [0, 1, 2]) in asked
+
+
+def test_jobs_that_train_side_by_side_arrive_at_a_rung_together(engine: AbstractEngine, make_job: MakeJob) -> None:
+    arrived: list[set[int]] = []
+
+    def hear(_: int, values: Mapping[int, Mapping[str, float]]) -> set[int]:
+        arrived.append(set(values).difference(*arrived))
+        return set()
+
+    list(engine.evaluate([make_job(seed) for seed in range(8)], on_epoch=hear, rungs=(2,)))
+    assert set().union(*arrived) == set(range(8))
+    assert sum(map(len, arrived)) == 8
+    assert len(arrived) < 8 if engine.name == "fleet" else len(arrived) == 8
+
+
+def test_what_is_dropped_ends_at_the_rung_and_survivors_are_as_if_alone(
+    engine: AbstractEngine, make_job: MakeJob, dataset: Dataset
+) -> None:
+    jobs = [make_job(seed, training=LONG | {"epochs": 12}) for seed in range(8)]
+    odd = lambda _, values: {position for position in values if position % 2}  # noqa: E731
+    results = {position: trained(result) for position, result in engine.evaluate(jobs, on_epoch=odd, rungs=(3,))}
+    assert [results[position].history.epochs for position in range(8)] == [12, 3] * 4
+    alone = fit(jobs[4].project, dataset, seed=4)
+    assert results[4].metrics == alone.metrics
+    assert results[4].history.metrics["dev/loss"] == pytest.approx(alone.history.metrics["dev/loss"], rel=1e-5)
+
+
+def test_a_job_may_have_rungs_of_its_own(engine: AbstractEngine, make_job: MakeJob) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def hear(epoch: int, values: Mapping[int, Mapping[str, float]]) -> set[int]:
+        asked.extend((position, epoch) for position in values if (position, epoch) not in asked)
+        return set()
+
+    jobs = [replace(make_job(seed), rungs=rungs) for seed, rungs in enumerate([(1,), (), (2, 3), None])]
+    list(engine.evaluate(jobs, on_epoch=hear, rungs=(3,)))
+    assert sorted(asked) == [(0, 1), (2, 2), (2, 3), (3, 3)]
+
+
+def test_who_was_dropped_before_says_nothing_of_the_next_jobs(engine: AbstractEngine, make_job: MakeJob) -> None:
+    """Positions begin anew: the workers of a pool are the same."""
+    jobs = [make_job(seed, training=LONG | {"epochs": 6}) for seed in range(4)]
+    for dropped in ({0, 1, 2, 3}, set[int]()):
+        found = [trained(result) for _, result in engine.evaluate(jobs, on_epoch=lambda *_, d=dropped: d, rungs=(2,))]
+        assert {fitted.outcome.kind for fitted in found} == {"pruned" if dropped else "completed"}
 
 
 def test_without_rungs_every_epoch_is_reported(engine: AbstractEngine, make_job: MakeJob) -> None:

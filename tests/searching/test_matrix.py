@@ -73,7 +73,7 @@ def test_plain_numpy_reads_it_without_pickle(tmp_path: Path) -> None:
     assert found["y_true"].tolist() == [0, 1, 1, -1]
     assert found["p"].tolist() == [[0.1, 0.9, 0.8, 0.5], [0.6, 0.7, 0.2, 0.5]]
     assert found["classes"].tolist() == ["no", "yes"]
-    assert set(found) == {"number", "run_id", "id", "weight", "group", "y_true", "classes", "y_pred", "p"}
+    assert set(found) == {"number", "run_id", "pruned", "id", "weight", "group", "y_true", "classes", "y_pred", "p"}
     assert found["y_pred"].dtype == np.int16
 
 

@@ -81,7 +81,7 @@ def test_trials_are_a_table(tmp_path: Path) -> None:
     with (tmp_path / "trials.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        "number", "study", "state", "feasible", *SPACE, "f1", "recall", "loss", "seconds", "run_id", "reason"
+        "number", "study", "state", "feasible", *SPACE, "f1", "recall", "loss", "epochs", "seconds", "run_id", "reason"
     ]  # fmt: skip
     assert [(row["number"], row["state"], row["feasible"], row["f1"]) for row in rows] == [
         ("0", "complete", "true", "0.9"),

@@ -1,15 +1,16 @@
 """The loop of a search on a problem whose answer is known: a laboratory that trains nothing but a formula."""
 
 import math
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mlproj.errors import TrackingError
-from mlproj.records import Answers, Failure, Fit, History, Job, OnRung, Outcome, Predictions
+from mlproj.records import Answers, Failure, Fit, History, Job, OnRung, Outcome, OutcomeKind, Predictions
 from mlproj.searching import HopelessSearch, Progress, Searching, Stopwatch, begin_study, latest_study, open_storage
 from mlproj.searching.found import Found
 from mlproj.searching.scales import contains
@@ -80,8 +81,12 @@ class Formula:
     def drop(self, trial: Trial) -> None:
         self.dropped.append(trial.key)
 
-    def found(self, trial: Trial) -> Mapping[str, float] | None:
-        return self.known.get(trial.key)
+    def found(self, trial: Trial) -> Trial | None:
+        metrics = self.known.get(trial.key)
+        return None if metrics is None else replace(trial, state="complete", metrics=metrics)
+
+    def epochs(self, trial: Trial) -> int:
+        return 0
 
 
 def fit_of(job: Job, is_cut: bool) -> Fit:
@@ -99,6 +104,11 @@ def project_of(*, trials: int = 32, rounds: int = 2, seeds: int = 1, sampler: st
     return make_project(
         {"name": "cats", "data": {"source": "sklearn:iris"}, "metric": {"optimize": "error"}, "search": search}
     )
+
+
+def without_halving(project: Project) -> Project:
+    assert project.search is not None
+    return project.changed(search=project.search.model_copy(update={"halving": "none"}))
 
 
 def run(folder: Path, project: Project, lab: Formula, **options: float) -> Found:
@@ -358,6 +368,98 @@ def test_progress_counts_up_and_time_left_goes_down(tmp_path: Path) -> None:
     assert [each.done for each in heard] == list(range(1, 27))
     assert {each.total for each in heard} == {26}
     assert [each.left for each in heard] == [26.0 - done for done in range(1, 27)]
+
+
+@dataclass
+class Rungs(Formula):
+    """Trains crews epoch by epoch: the error at a rung is that at the end, and somewhat more."""
+
+    crew: int = 8
+    epochs_made: dict[int, int] = field(default_factory=dict)
+
+    def epochs(self, trial: Trial) -> int:
+        return 27
+
+    def evaluate(
+        self, jobs: Iterable[Job], *, on_epoch: OnRung | None = None, rungs: Collection[int] = ()
+    ) -> Generator[tuple[int, Fit | Failure]]:
+        seen: dict[int, dict[int, Mapping[str, float]]] = {}
+        queue = enumerate(jobs)
+        while crew := dict(islice(queue, self.crew)):
+            for epoch in range(1, 28):
+                reached = {place: job for place, job in crew.items() if job.rungs and epoch in job.rungs}
+                if on_epoch and reached:
+                    board = seen.setdefault(epoch, {})
+                    board |= {place: {"dev/error": self._error(job) + 1 / epoch} for place, job in reached.items()}
+                    for place in sorted(on_epoch(epoch, board) & crew.keys()):
+                        yield from self._end(place, crew.pop(place), epoch)
+            for place, job in crew.items():
+                yield from self._end(place, job, 27)
+
+    def _error(self, job: Job) -> float:
+        return fit_of(job, is_cut=False).metrics["dev"]["error"]
+
+    def _end(self, place: int, job: Job, epochs: int) -> Iterator[tuple[int, Fit | Failure]]:
+        if self.stop_after is not None and len(self.recorded) >= self.stop_after:
+            raise KeyboardInterrupt
+        kind: OutcomeKind = "completed" if epochs == 27 else "pruned"
+        errors = tuple(self._error(job) + 1 / epoch for epoch in range(1, epochs + 1))
+        history = History({"dev/loss": (self._error(job) + 1,) * epochs, "dev/error": errors})
+        fit = replace(fit_of(job, is_cut=False), outcome=Outcome(kind, ""), history=history)
+        yield place, Failure("the formula failed") if epochs == 27 and self.fails(job) else fit
+
+
+@pytest.mark.parametrize("crew", [1, 8, 16])
+def test_halving_ends_most_trials_early_and_finds_the_best_of_them(tmp_path: Path, crew: int) -> None:
+    project = project_of(trials=32)
+    lab = Rungs(crew=crew)
+    found, whole = run(tmp_path / "auto", project, lab), run(tmp_path / "none", without_halving(project), Rungs())
+    assert len(whole.complete) == 32
+    assert len(found.pruned) >= 20
+    assert len(found.complete) + len(found.pruned) == 32
+    first, all_first = ([t for t in each.trials if "round-1" in t.study] for each in (found, whole))
+    best = min(all_first, key=lambda trial: trial.metrics["error"])
+    assert first[best.number].metrics == best.metrics  # errors keep their order, so the best survives every rung
+    assert found.best in found.complete
+    assert not any(lab.recorded[trial.run_id or ""] for trial in found.pruned)
+
+
+def test_trials_too_few_or_too_short_for_halving_just_run(tmp_path: Path) -> None:
+    few = run(tmp_path / "few", project_of(trials=2), Rungs())
+    lab = Rungs()
+    lab.epochs = lambda _: 3  # type: ignore[method-assign, assignment]
+    short = run(tmp_path / "short", project_of(trials=16), lab)
+    assert (len(few.complete), len(short.complete)) == (2, 16)
+
+
+@pytest.mark.parametrize("cut", [3, 9, 14, 20])
+def test_a_search_with_halving_goes_on_with_the_rivals_it_had(tmp_path: Path, cut: int) -> None:
+    project = project_of(trials=24, seeds=2)
+    whole = run(tmp_path / "whole", project, Rungs(crew=1))
+    run(tmp_path / "cut", project, Rungs(crew=1, stop_after=cut))
+    lab = Rungs(crew=1)
+    again = run(tmp_path / "cut", project, lab)
+    assert told(again) == told(whole)
+    assert [trial.state for trial in again.trials] == [trial.state for trial in whole.trials]
+    assert len(lab.begun) == 24 + len(whole.finalists) * 2 - cut
+
+
+def test_finalists_are_trained_to_the_end(tmp_path: Path) -> None:
+    run(tmp_path, project_of(trials=24, seeds=3), Rungs())
+    seeds = _study(tmp_path).find_round("seeds")
+    assert seeds is not None
+    assert {trial.state for trial in seeds.trials()} == {"complete"}
+
+
+def test_where_all_survivors_fail_the_best_of_the_others_are_trained_to_the_end(tmp_path: Path) -> None:
+    """Rates close to the best one survive, and fail in their last epoch."""
+    fails = lambda job: abs(math.log10(job.project.training.learning_rate / OPTIMUM)) < 0.5  # noqa: E731
+    found = run(tmp_path, project_of(trials=9, rounds=1), Rungs(crew=9, fails=fails))
+    assert len(found.complete) == 1
+    assert found.best == found.complete[0]
+    assert all(trial.state == "failed" for trial in found.trials if trial.metrics == {})
+    closest = [abs(math.log10(t.params["training.learning_rate"] / OPTIMUM)) for t in (found.best, *found.pruned)]
+    assert closest[0] == min(closest) >= 0.5
 
 
 def test_ctrl_c_waits_for_what_belongs_together() -> None:

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ PARAMS = {
 }
 GOAL: dict[str, Any] = {"optimize": "error", "satisfy": {"recall": ">= 0.9", "latency_ms": "< 20"}, "seed": 0}
 GOOD = {"error": 0.1, "recall": 0.95, "latency_ms": 5.0, "loss": 0.3}
+RESULT = {"metrics": GOOD, "seconds": 1.5, "epochs": 0, "rungs": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +143,57 @@ def test_a_trial_is_in_optuna_what_it_is_here(journal: Path, study: SearchStudy)
         "model.hidden": "[64, 32]",
     }
     assert (frozen.value, frozen.constraints) == (0.1, {"recall": 0.0, "latency_ms": 0.0})
-    assert frozen.user_attrs == {"number": 7, "run_id": "run7", "result": {"metrics": GOOD, "seconds": 1.5}}
+    assert frozen.user_attrs == {"number": 7, "run_id": "run7", "result": RESULT}
+
+
+def test_a_trial_that_was_ended_early_is_pruned_in_optuna_with_its_value_there(
+    journal: Path, study: SearchStudy
+) -> None:
+    round_ = study.open_round(0, SPACE)
+    rungs = {1: GOOD | {"error": 0.4}, 2: GOOD | {"error": 0.3}}
+    told = round_.tell(replace(round_.ask(0, PARAMS), state="pruned", epochs=7, rungs=rungs), GOOD, 1.0)
+    assert round_.trials() == [told]
+    assert (told.state, told.epochs, told.rungs, told.metrics) == ("pruned", 7, rungs, GOOD)
+    assert round_.unfinished([0]) == []
+    frozen = optunas(journal, round_.name).trials[0]
+    assert (frozen.state, frozen.value, frozen.intermediate_values) == (TrialState.PRUNED, 0.3, {7: 0.3})
+    assert told.last_seen == rungs[2]
+
+
+def test_a_pruned_trial_without_a_number_is_pruned_all_the_same(journal: Path, study: SearchStudy) -> None:
+    round_ = study.open_round(0, SPACE)
+    nothing = {"error": math.nan}
+    told = round_.tell(replace(round_.ask(0, PARAMS), state="pruned", epochs=2, rungs={1: nothing}), nothing, 1.0)
+    assert (told.state, optunas(journal, round_.name).trials[0].value) == ("pruned", None)
+    study.open_round(1, SPACE, [told])
+    assert study.find_round(1) is not None
+
+
+def suggested(*clusters: tuple[float, float, bool]) -> list[float]:
+    """Rates that TPE draws after trials of a few (rate, error, whether they were ended early)."""
+    ranges = {"training.learning_rate": SPACE["training.learning_rate"]}
+    round_ = begin_study(optuna.storages.InMemoryStorage(), "cats", {}, **GOAL).open_round(0, ranges)
+    for number in range(24):
+        rate, error, is_early = clusters[number % len(clusters)]
+        trial, metrics = (
+            round_.ask(number, {"training.learning_rate": rate * (1 + 0.01 * number)}),
+            GOOD | {"error": error},
+        )
+        early = replace(trial, state="pruned", epochs=2, rungs={1: metrics})
+        round_.tell(early if is_early else trial, metrics, 1.0)
+    asked = (round_.lose(round_.ask(number), "it would drive the next ones away") for number in range(24, 32))
+    return [trial.params["training.learning_rate"] for trial in asked]
+
+
+def test_tpe_learns_from_pruned_trials_as_from_others() -> None:
+    assert suggested((0.5, 0.1, True), (0.01, 0.5, True)) == suggested((0.5, 0.1, False), (0.01, 0.5, False))
+
+
+def test_tpe_holds_no_value_after_few_epochs_against_a_finished_one() -> None:
+    """However small the error of a pruned trial, it counts as more than that of every complete one."""
+    finished = (0.01, 0.5, False)
+    assert suggested((0.5, 0.1, True), finished) == suggested((0.5, 0.9, False), finished)
+    assert suggested((0.5, 0.1, True), finished) != suggested((0.5, 0.1, False), finished)
 
 
 def test_all_kinds_of_storage_keep_trials(storage: BaseStorage) -> None:

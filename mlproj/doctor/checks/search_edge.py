@@ -10,7 +10,7 @@ def search_edge(patient: Patient) -> Seen:
     search = patient.search
     if search is None:
         raise NotApplicable("the run is not the best trial of a search")
-    n, edges = int(search.get("complete", 0)), list(search.get("edges", ()))
+    n, edges = int(search.get("complete", 0)) + int(search.get("pruned", 0)), list(search.get("edges", ()))
     numbers = {"edges": edges, "trials": n}
     how = "values of the best trial against the ends of the declared space"
     if edges:
@@ -18,7 +18,7 @@ def search_edge(patient: Patient) -> Seen:
         advice = "Better values may lie beyond: search again in a wider range."
         return Seen("warn", f"at the edge: {said}", n, how, advice, numbers, search.get("widen") or "")
     if n <= _FEW:
-        raise NotApplicable(f"{n} finished trials say nothing about edges")
+        raise NotApplicable(f"{n} trials say nothing about edges")
     return Seen("ok", f"the best of {n} trials lies inside every range", n, how, numbers=numbers)
 
 
