@@ -86,7 +86,7 @@ def test_an_exception_is_the_result_of_its_job_alone(engine: AbstractEngine, mak
     assert isinstance(results[2], Fit)
     failed = results[1]
     assert isinstance(failed, Failure)
-    assert failed.reason.startswith("IndexError: index 1000000 is out of bounds")
+    assert failed.reason.startswith("IndexError: ")
     assert "take_rows" in failed.trace
 
 
