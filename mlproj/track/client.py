@@ -164,8 +164,8 @@ class MlflowTracker(AbstractTracker):
 
     def fetch(self, run_id: str, path: str = "") -> Path:
         """Where a file of a run lies on this machine; a server's is downloaded to `mlruns/cache` first."""
-        if run_id not in self._folders:
-            self.runs()
+        if run_id not in self._folders and self._store.exists():
+            self._folders |= {row["id"]: file_path(row["uri"]) for row in self._read(run_id)}
         if run_id not in self._folders:
             raise TrackingError(f"There is no run {run_id} in {self._store.label}.")
         folder = self._folders[run_id]
@@ -184,12 +184,13 @@ class MlflowTracker(AbstractTracker):
             rows = self._channel.send("history", run_id=run_id).result()
         return as_history((name, step, _from_sql(value)) for name, step, value in rows)
 
-    def _read(self) -> list[dict[str, Any]]:
+    def _read(self, run_id: str | None = None) -> list[dict[str, Any]]:
+        """The runs as they lie in the store; of a SQLite file, that of one id alone where it is given."""
         database = self._store.database
         if database is not None:
             if self._store.is_default:
                 prepare(self._store)
-            rows = read_runs(database, self._experiment)
+            rows = read_runs(database, self._experiment, run_id)
             if rows is not None:
                 return rows
         return self._channel.send("search", query="", limit=None).result()

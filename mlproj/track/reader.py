@@ -16,7 +16,8 @@ from mlproj.track.layout import BUSY_SECONDS
 _RUNS: Final = """
     SELECT r.run_uuid, r.name, r.status, r.start_time, r.artifact_uri
     FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
-    WHERE e.name = ? AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'active'
+    WHERE e.name = :experiment AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'active'
+        AND (:run_id IS NULL OR r.run_uuid = :run_id)
     ORDER BY r.start_time DESC, r.run_uuid
 """
 _DETAILS: Final = {
@@ -31,24 +32,25 @@ _HISTORY: Final = """
 _FEW: Final = 500
 
 
-def read_runs(database: Path, experiment: str) -> list[dict[str, Any]] | None:
+def read_runs(database: Path, experiment: str, run_id: str | None = None) -> list[dict[str, Any]] | None:
     """The runs of an experiment, newest first, in the form that `Backend.search` has.
 
     Args:
         database: MLflow's SQLite file.
         experiment: Name of the experiment.
+        run_id: The only run that is wanted; None for all.
 
     Returns:
         The runs; None when the database cannot be read this way.
     """
     try:
         with closing(sqlite3.connect(_address(database), uri=True, timeout=BUSY_SECONDS)) as connection:
-            runs = [_head(row) for row in connection.execute(_RUNS, (experiment,))]
+            runs = [_head(row) for row in connection.execute(_RUNS, {"experiment": experiment, "run_id": run_id})]
             by_id = {run["id"]: run for run in runs}
             for field, query in _DETAILS.items():
-                for run_id, key, value in _rows(connection, query, tuple(by_id)):
-                    if run_id in by_id:
-                        by_id[run_id][field][key] = float("nan") if value is None and field == "metrics" else value
+                for owner, key, value in _rows(connection, query, tuple(by_id)):
+                    if owner in by_id:
+                        by_id[owner][field][key] = float("nan") if value is None and field == "metrics" else value
     except sqlite3.Error:
         return None
     return runs
