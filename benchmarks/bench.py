@@ -32,7 +32,7 @@ FURTHER: tuple[tuple[str, tuple[str, ...], tuple[str, ...] | None], ...] = (
     ("startup.py", (), ("--rounds", "1")),
     ("ladder_at_scale.py", ("--rounds", "2"), None),
     ("tracking_cost.py", ("--rounds", "5"), ("--trials", "4", "--epochs", "2", "--rounds", "1")),
-    ("data_path.py", (), None),
+    ("data_path.py", ("--rounds", "2"), None),
     ("halving_study.py", ("--seeds", "10"), ("--seeds", "1", "--trials", "16", "--epochs", "4")),
 )
 """Scripts whose table goes into the report as it is: name, arguments, and those of a quick run (None: left out of it).
