@@ -29,6 +29,7 @@ SEARCH = """\
 search:
   trials: 8
   rounds: 1
+  halving: none
   keep: all
   space:
     training.learning_rate: {log: [0.001, 0.1]}

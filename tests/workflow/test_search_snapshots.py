@@ -16,7 +16,7 @@ name: digits
 data: {source: "sklearn:digits"}
 model: {layers: 1, width: 16}
 training: {epochs: 60, batch_size: 32, early_stopping: null}
-search: {trials: 4, rounds: 1, space: {training.learning_rate: {log: [0.0001, 0.1]}}}
+search: {trials: 4, rounds: 1, halving: none, space: {training.learning_rate: {log: [0.0001, 0.1]}}}
 """
 SCRIPT = "import sys, mlproj; mlproj.search(sys.argv[1], engine='fleet', workers=2)"
 
