@@ -339,7 +339,7 @@ def demo_text(part: "DemoPart") -> str:
     if found["best"]:
         tried = ", ".join(f"{path} {show(value)}" for path, value in found["best"]["params"].items())
         said.append(
-            f"{found['complete']} trials in {spoken(part.searched.found.seconds)}; the best, "
+            f"{found['complete'] + found.get('pruned', 0)} trials in {spoken(part.searched.found.seconds)}; the best, "
             f"dev {metric} {figure(metric, found['best']['value'])}: {tried}"
         )
     return "\n".join([*said, part.diagnosis.head, part.text]) + "\n"
