@@ -188,9 +188,8 @@ def count(layout: Layout, members: int, cache: float) -> tuple[float, ...]:
 
 _NAMES = [field.name for field in fields(Prices)]
 CPU = Prices(
-    stack=4.3e-3, member=5.0e-4, epoch=1.2e-4, look=1.1e-4, answer=0.0,
-    update=5.3e-6, layer=3.2e-5, flop=9.6e-12, unit=6.8e-10, output=0.0, weight=6.0e-10, far=3.0e-9,
-    mask=4.1e-9, norm=9.4e-5, normed=8.1e-9, cache=2e6,
+    stack=3.87e-3, member=5.5e-4, epoch=3.35e-4, look=0.0, answer=8.87e-9,
+    update=0.0, layer=2.93e-5, flop=9.56e-12, unit=1.26e-9, output=0.0, weight=1.54e-9, far=2.69e-9,
+    mask=3.94e-9, norm=1.03e-4, normed=6.55e-9, cache=8e6,
 )  # fmt: skip
-"""One core of an AMD EPYC, 2026-11-28, while others used the machine: the fit misses the median case by 5 %, the worst
-(8 models of width 256) by 23 %."""
+"""One core of an AMD EPYC, 2026-11-28, on an idle machine: the fit misses the median case by 3 %, the worst by 13 %."""
