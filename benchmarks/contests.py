@@ -16,7 +16,7 @@ from rounds import turned
 from task import EPOCHS, figures, write_project
 
 PLAIN = "plain PyTorch"
-TRAIN, CLI_TRAIN, FIT = "mlproj.train", "mlproj train", "mlproj.training.fitting"
+TRAIN, CLI_TRAIN, FIT = "mlproj.train", "mlproj train", "mlproj.training.fit"
 SEARCH, HALVED, CLI_SEARCH = "mlproj.search", "mlproj.search, halving", "mlproj search"
 OPTUNA, SKLEARN = "plain PyTorch + Optuna", "scikit-learn RandomizedSearchCV, n_jobs=2"
 CREW, AUTO, ALONE, FLEET = "fleet", "auto", "one by one", "fleet"

@@ -29,9 +29,11 @@ class Cost(NamedTuple):
 
 
 def cpu_of(pid: int) -> float:
-    """Computing time of a process so far."""
+    """Computing time so far of a process, of its children that have ended, and of those that live: its sessions."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    living = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(cpu_of(int(child)) for child in living)
 
 
 def main() -> None:
@@ -90,7 +92,7 @@ def measure(home: Path, trials: int, epochs: int) -> tuple[Cost, float]:
 
     def noted(channel, *given, **more):  # type: ignore[no-untyped-def]
         spawn(channel, *given, **more)
-        children.append(channel._process.pid)
+        children.append(channel._child.process.pid)
 
     Pool.evaluate, Searching.run, Channel.__init__ = watched, timed, noted  # type: ignore[method-assign]
     try:
