@@ -37,3 +37,10 @@ def test_a_members_order_does_not_depend_on_its_company_and_changes_every_epoch(
     epochs = [(shuffle(50, together)[1], shuffle(50, alone)[0]) for _ in range(2)]
     assert all(torch.equal(one, other) for one, other in epochs)
     assert not torch.equal(epochs[0][0], epochs[1][0])
+
+
+def test_members_of_one_seed_go_through_one_order() -> None:
+    assert shuffle(30, make_orders([3, 3, 3])).shape == (1, 30)
+    first, second, third = shuffle(30, make_orders([3, 4, 3]))
+    assert torch.equal(first, third)
+    assert not torch.equal(first, second)

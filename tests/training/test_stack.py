@@ -130,3 +130,24 @@ class Batch:
         from mlproj.training.batches import Examples
 
         self.examples = Examples(x.expand(n, *x.shape), y.expand(n, *y.shape))
+
+
+def test_weights_that_were_best_before_another_left_are_still_those_of_their_member(
+    make_project: MakeProject, blobs: pd.DataFrame
+) -> None:
+    training = {"epochs": 8, "batch_size": 16, "optimizer": "momentum", "early_stopping": None}
+    project, dataset = make_project(blobs, training=training)
+    rates = (0.01, 2.0, 4.0, 3.0)
+    members = [Member(resolve(vary(project, {"training.learning_rate": rate}), dataset), 0) for rate in rates]
+
+    def ask(epoch: int, _: int, values: Mapping[int, Mapping[str, float]]) -> dict[int, OutcomeKind]:
+        return {0: "pruned"} if epoch == 6 and 0 in values else {}
+
+    found = together(members, dataset, on_epoch=ask)
+    early = [m for m in (1, 2, 3) if found[m].best_epoch <= 6]
+    assert early
+    for m in early:
+        alone = fit(members[m].project, dataset, seed=0)
+        assert found[m].best_epoch == alone.best_epoch
+        for name, array in alone.weights.items():
+            assert np.allclose(found[m].weights[name], array, rtol=1e-3, atol=1e-4), name
