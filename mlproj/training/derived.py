@@ -129,8 +129,7 @@ class Derivation:
             torch.bmm(back, weight.transpose(1, 2), out=room.slopes)
             if room.masks is not None:
                 room.slopes.mul_(room.masks)
-            if block.padding is not None:
-                room.slopes.mul_(block.padding.mask)
+            # Padded units have no weights out, so their slopes are 0 without a mask.
             block.activation.backward(room.slopes, room.values)
             by_weight, by_bias = self._slopes[at]
             torch.bmm((rooms[at - 1].passed if at else x).transpose(1, 2), room.slopes, out=by_weight)

@@ -1,12 +1,10 @@
 """Every optimiser against its namesake in torch.optim, member by member, in float64."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch_oracle import OPTIMIZERS as TORCH
 
 from mlproj.spec.model import MLP
 from mlproj.spec.training import Training
@@ -17,15 +15,6 @@ from mlproj.training.optimizers import make_optimizer
 from mlproj.training.step import make_learner, step
 from mlproj.zoo import build
 
-Torch = Callable[[Iterable[Any], Training], torch.optim.Optimizer]
-TORCH: dict[str, Torch] = {
-    "sgd": lambda groups, t: torch.optim.SGD(groups, lr=t.learning_rate),
-    "momentum": lambda groups, t: torch.optim.SGD(groups, lr=t.learning_rate, momentum=t.momentum),
-    "nesterov": lambda groups, t: torch.optim.SGD(groups, lr=t.learning_rate, momentum=t.momentum, nesterov=True),
-    "rmsprop": lambda groups, t: torch.optim.RMSprop(groups, lr=t.learning_rate, alpha=t.beta2, eps=t.eps),
-    "adam": lambda groups, t: torch.optim.Adam(groups, lr=t.learning_rate, betas=(t.beta1, t.beta2), eps=t.eps),
-    "adamw": lambda groups, t: torch.optim.AdamW(groups, lr=t.learning_rate, betas=(t.beta1, t.beta2), eps=t.eps),
-}
 SPEC = MLP(hidden=(6, 5), activation="tanh", batch_norm=True)
 N_STEPS, N_ROWS = 50, 24
 
