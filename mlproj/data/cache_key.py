@@ -18,13 +18,12 @@ from pathlib import Path
 from mlproj.data.sources.base import AbstractSource
 from mlproj.data.sources.files import FilesSource, find_files
 from mlproj.data.sources.registry import find_source
+from mlproj.data.sources.sklearn import SklearnSource, find_bundled
 from mlproj.data.store import deal_file
 from mlproj.data.table import parts_of
 from mlproj.errors import InvalidInput
 from mlproj.spec.project import Project
 
-LEAST_BYTES = 4_000_000
-"""Size of all files together from which a cache is worth its while: smaller ones are read in a fraction of a second."""
 SETTLED_NS = 2_000_000_000
 _NOT_DATA = {"model", "training", "search", "about"}
 """Sections that loading the data does not look at."""
@@ -49,9 +48,9 @@ class Key:
 
 
 def key_of(project: Project, store: Path) -> Key | None:
-    """The key of a project's data as they lie there now; None when they cannot have one, or are too small for it.
+    """The key of a project's data as they lie there now; None when they cannot have one.
 
-    Data of `sklearn:` and `python:` and of other packages' sources have none: what they give is not a matter of files.
+    Data of `python:` and of other packages' sources have none: what they give is not a matter of files.
 
     Args:
         project: As declared, before its task is filled in.
@@ -62,7 +61,7 @@ def key_of(project: Project, store: Path) -> Key | None:
     except (OSError, InvalidInput):  # whoever reads them says what is wrong
         return None
     newest = max((max(fact[2], fact[3]) for fact in facts), default=0)
-    if not facts or sum(fact[0] for fact in facts) < LEAST_BYTES or time.time_ns() - newest < SETTLED_NS:
+    if not facts or time.time_ns() - newest < SETTLED_NS:
         return None
     spec = project.model_dump_json(exclude=_NOT_DATA)
     text = json.dumps([spec, str(project.root.resolve()), facts, _versions()])
@@ -84,6 +83,8 @@ def _files_of(project: Project) -> list[Path]:
             if not all(_is_plain(find_source(name)) for name in found):
                 return []
             files += [root / name for name in found]
+        elif isinstance(source, SklearnSource):
+            files += find_bundled(part.path)
         elif _is_plain(source):
             files.append(root / Path(part.path).expanduser())
         else:

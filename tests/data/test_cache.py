@@ -14,13 +14,13 @@ import pytest
 from mlproj.data import cache, cache_key, load_dataset
 from mlproj.data.cache import CachedPart
 from mlproj.data.dataset import Dataset
+from mlproj.data.sources.sklearn import BUNDLED
 from mlproj.errors import InvalidInput
 from mlproj.spec.project import Project
 
 
 @pytest.fixture(autouse=True)
-def _small_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_key, "LEAST_BYTES", 0)
+def _new_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_key, "SETTLED_NS", 0)
 
 
@@ -328,13 +328,18 @@ def test_writing_into_a_cached_array_changes_nothing_for_others(build: Any, stor
     assert load_dataset(project, store=store).parts["train"].x.any()
 
 
-@pytest.mark.parametrize("source", ["sklearn:iris"])
-def test_what_is_no_matter_of_files_is_not_cached(build: Any, store: Path, source: str) -> None:
-    load_dataset(build({}, source=source, label=None), store=store)
+def test_what_is_no_matter_of_files_is_not_cached(build: Any, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "cached_rows.py").write_text(
+        "import pandas as pd\ndef read():\n    return pd.DataFrame(dict(a=range(60), b=range(60)))\n"
+    )
+    load_dataset(build({}, source="python:cached_rows:read", label="a"), store=store)
     assert not entries(store)
 
 
-def test_small_files_are_not_cached(build: Any, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_key, "LEAST_BYTES", 4_000_000)
-    load_dataset(build({"a.csv": table()}), store=store)
-    assert not entries(store)
+@pytest.mark.parametrize("name", sorted(BUNDLED))
+def test_what_scikit_learn_ships_is_cached(build: Any, store: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = build({}, source=f"sklearn:{name}", label=None)
+    load_dataset(project, store=store)
+    found = load_dataset(project, store=store)
+    assert is_cached(found)
+    assert_same(found, load_plainly(project, store, monkeypatch))

@@ -74,14 +74,10 @@ class SklearnSource(AbstractSource):
 
     def read(self, path: str, root: Path) -> Reading:  # noqa: ARG002 (these files lie in scikit-learn's own folder)
         """Features as numbers, classes as text, with the names that scikit-learn gives them."""
-        name = path.removeprefix(PREFIX)
-        if name not in BUNDLED:
-            hint = suggest(name, list(BUNDLED))
-            raise refuse(path, f"{name!r} is no data set that scikit-learn ships for one label", hint)
-        bundled = BUNDLED[name]
-        values = _read_numbers(path, bundled.file, skip=1 if bundled.header else 0)
-        if bundled.target_file:
-            values = np.column_stack([values, _read_numbers(path, bundled.target_file)])
+        bundled, (file, *others) = _find(path), find_bundled(path)
+        values = _read_numbers(file, skip=1 if bundled.header else 0)
+        for other in others:
+            values = np.column_stack([values, _read_numbers(other)])
         frame = pd.DataFrame(values[:, :-1], columns=list(bundled.features))
         frame[LABEL] = _name_classes(values[:, -1], bundled.classes) if bundled.classes else values[:, -1]
         return Reading(frame, count_rows(len(frame)), LABEL)
@@ -91,13 +87,33 @@ def _name_classes(codes: NDArray[np.float64], classes: tuple[str, ...]) -> "pd.S
     return pd.Series(np.array(classes)[codes.astype(np.int64)], dtype="str")
 
 
-def _read_numbers(path: str, name: str, skip: int = 0) -> NDArray[np.float64]:
-    """The numbers in a bundled file; scikit-learn is found, not imported."""
-    spec = find_spec("sklearn")
-    folders = (spec.submodule_search_locations if spec else None) or []
-    for file in (Path(folder) / "datasets" / "data" / name for folder in folders):
-        if file.exists():
-            delimiter = " " if name.startswith("diabetes") else ","
-            table = pd.read_csv(file, sep=delimiter, header=None, skiprows=skip, dtype=np.float64)
-            return table.to_numpy()
-    raise refuse(path, f"the installed scikit-learn holds no file {name}", "Install scikit-learn 1.8 or later.")
+def find_bundled(path: str) -> list[Path]:
+    """The files of a bundled data set, that of the features first; scikit-learn is found, not imported.
+
+    Args:
+        path: `sklearn:NAME`.
+
+    Raises:
+        InvalidInput: When there is no such data set, or the installed scikit-learn does not hold it.
+    """
+    bundled, spec = _find(path), find_spec("sklearn")
+    folders = [Path(folder) / "datasets" / "data" for folder in (spec.submodule_search_locations or [] if spec else [])]
+    names = [bundled.file, *([bundled.target_file] if bundled.target_file else [])]
+    files = [next((folder / name for folder in folders if (folder / name).exists()), None) for name in names]
+    if None in files:
+        message = f"the installed scikit-learn holds no file {names[files.index(None)]}"
+        raise refuse(path, message, "Install scikit-learn 1.8 or later.")
+    return [file for file in files if file]
+
+
+def _find(path: str) -> _Bundled:
+    name = path.removeprefix(PREFIX)
+    if name not in BUNDLED:
+        hint = suggest(name, list(BUNDLED))
+        raise refuse(path, f"{name!r} is no data set that scikit-learn ships for one label", hint)
+    return BUNDLED[name]
+
+
+def _read_numbers(file: Path, skip: int = 0) -> NDArray[np.float64]:
+    delimiter = " " if file.name.startswith("diabetes") else ","
+    return pd.read_csv(file, sep=delimiter, header=None, skiprows=skip, dtype=np.float64).to_numpy()
