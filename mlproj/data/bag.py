@@ -11,13 +11,16 @@ text column. Words are runs of at least two letters or digits, in lower case, wi
 letters in one form (NFKC).
 """
 
+from __future__ import annotations
+
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
+
+from mlproj.data.late import pa
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -48,7 +51,7 @@ class Bag:
     scale: float = 1.0
 
     @classmethod
-    def fit(cls, texts: pa.Array) -> "Bag":
+    def fit(cls, texts: pa.Array) -> Bag:
         """Learns the words from train texts: of those that two texts share, the most widespread; among equals by name.
 
         Args:
@@ -77,7 +80,7 @@ class Bag:
         scale = float(np.sqrt(n_words[n_words > 0].mean()))
         return cls(tuple(counter.get_feature_names_out()[kept].tolist()), tuple(idf.tolist()), scale)
 
-    def weigh(self, texts: pa.Array) -> "csr_matrix":
+    def weigh(self, texts: pa.Array) -> csr_matrix:
         """How much each word counts in each text: sparse (N, W); rows of missing texts and unknown words are empty."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -85,14 +88,14 @@ class Bag:
         weigher.idf_ = np.array(self.idf)
         return weigher.transform(_listed(texts)) * np.float32(self.scale)
 
-    def count(self, texts: pa.Array) -> "csr_matrix":
+    def count(self, texts: pa.Array) -> csr_matrix:
         """How often each word occurs in each text: sparse (N, W)."""
         from sklearn.feature_extraction.text import CountVectorizer
 
         return CountVectorizer(preprocessor=plain, token_pattern=_WORD, vocabulary=self.words).transform(_listed(texts))
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Bag":
+    def from_json(cls, document: Mapping[str, Any]) -> Bag:
         """The bag that `dataclasses.asdict` made plain."""
         return cls(tuple(document["words"]), tuple(document["idf"]), document["scale"])
 

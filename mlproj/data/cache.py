@@ -5,25 +5,25 @@ reading, and the variable `MLPROJ_CACHE=0` does without it. Test rows are in it 
 and no feature or label of theirs.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from mlproj.data.arrays_file import DamagedFile, read_arrays, write_arrays
 from mlproj.data.cache_key import Key, key_of
 from mlproj.data.columns import Column
 from mlproj.data.deal import Deal
 from mlproj.data.encoder import Encoder
-from mlproj.data.part import Part
+from mlproj.data.late import pd
+from mlproj.data.part import ARRAYS, LatePart, Part
 from mlproj.data.store import StoredDeal, deal_file, read_digest
 from mlproj.data.target import Target
 from mlproj.errors import InvalidInput
@@ -37,7 +37,6 @@ MAX_FILES = 4
 MAX_BYTES = 8_000_000_000
 """Size of all entries together; a data set that is larger alone is not kept."""
 _STALE_SECONDS = 3600.0
-_PART = ("ids", "x", "y", "weight", "group", "source")
 _REST = ("warnings", "data_hash", "dev_hash", "notes", "corrections", "corrections_digest")
 _STORED = ("seed", "redraws", "requested", "sizes", "shares", "cuts", "dealt")
 
@@ -51,7 +50,7 @@ class Frames:
         data_hash: Hash of the data set that the cells belong to.
     """
 
-    load: Callable[[], "Dataset"]
+    load: Callable[[], Dataset]
     data_hash: str
     found: dict[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -70,36 +69,6 @@ class Frames:
         return self.found[name]
 
 
-class CachedPart(Part):
-    """A split out of the cache; its `frame` is read from the project's files at the first look."""
-
-    @classmethod
-    def make(cls, frames: Frames, values: Mapping[str, Any], rows: Any = None) -> "CachedPart":
-        """The part of these values, all attributes of `Part` but `frame`; `rows` says which of the split's they are."""
-        part = object.__new__(cls)
-        part.__dict__.update(values, _frames=frames, _rows=rows)
-        return part
-
-    def __getattr__(self, name: str) -> Any:
-        """Asked for what is not there: the raw cells before the first look."""
-        if name != "frame" or "_frames" not in self.__dict__:
-            raise AttributeError(name)
-        frame, rows = self.__dict__["_frames"].of(self.name), self.__dict__["_rows"]
-        self.__dict__["frame"] = frame if rows is None else frame.iloc[rows]
-        return self.__dict__["frame"]
-
-    def take(self, rows: NDArray[np.int64]) -> Part:
-        """Some examples of the split; their raw cells are not read for it."""
-        known = self.__dict__["_rows"]
-        values = {"name": self.name} | self._arrays_at(rows)
-        return CachedPart.make(self.__dict__["_frames"], values, rows if known is None else known[rows])
-
-    def without_cells(self) -> Part:
-        """The part without raw cells, which are not read for it."""
-        values = {name: self.__dict__[name] for name in ("name", *_PART)}
-        return Part(frame=pd.DataFrame(index=range(len(self))), **values)
-
-
 def cache_key(project: Project, store: Path | None) -> Key | None:
     """The key that the project's data have now; None where they are not cached.
 
@@ -110,7 +79,7 @@ def cache_key(project: Project, store: Path | None) -> Key | None:
     return None if store is None or os.environ.get(VARIABLE, "").strip() == "0" else key_of(project, store)
 
 
-def find_cached(project: Project, store: Path, key: Key, load: Callable[[], "Dataset"]) -> "Dataset | None":
+def find_cached(project: Project, store: Path, key: Key, load: Callable[[], Dataset]) -> Dataset | None:
     """The data set from the cache; None where there is none, for whatever reason.
 
     Args:
@@ -131,7 +100,7 @@ def find_cached(project: Project, store: Path, key: Key, load: Callable[[], "Dat
     return dataset
 
 
-def keep_cached(project: Project, dataset: "Dataset", store: Path, key: Key) -> None:
+def keep_cached(project: Project, dataset: Dataset, store: Path, key: Key) -> None:
     """Stores a data set for the next time; where that fails, the next time reads the files.
 
     Args:
@@ -160,7 +129,7 @@ def _file_of(store: Path, key: Key) -> Path:
     return store.parent / "cache" / "data" / f"{key.name}.bin"
 
 
-def _as_next_time(dataset: "Dataset") -> "Dataset":
+def _as_next_time(dataset: Dataset) -> Dataset:
     """The data set of a first deal as the next time will find it: what is said of a first deal is not repeated."""
     deal, warnings = dataset.deal, list(dataset.warnings)
     for note in deal.notes[: deal.first_notes]:
@@ -170,13 +139,13 @@ def _as_next_time(dataset: "Dataset") -> "Dataset":
     return replace(dataset, deal=again, warnings=tuple(warnings))
 
 
-def _pack(dataset: "Dataset") -> tuple[dict[str, Any], dict[str, Any]]:
+def _pack(dataset: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
     """A data set as arrays and plain data."""
     deal, parts = dataset.deal, dataset.parts
     arrays: dict[str, Any] = {"split": deal.split, "ids": deal.ids, "units": deal.units}
     arrays |= {"stored.units": deal.stored.units, "stored.split": deal.stored.split}
     for name, part in parts.items():
-        values = {key: getattr(part, key) for key in _PART}
+        values = part.arrays()
         arrays |= {f"{name}.{key}": value for key, value in values.items() if value is not None}
     facts = ("sources", "distributions_differ", "notes", "cuts", "base", "digest")
     document = {
@@ -206,8 +175,8 @@ def _plain(value: Any) -> Any:
 
 
 def _unpack(
-    project: Project, arrays: Mapping[str, Any], document: Mapping[str, Any], load: Callable[[], "Dataset"]
-) -> "Dataset":
+    project: Project, arrays: Mapping[str, Any], document: Mapping[str, Any], load: Callable[[], Dataset]
+) -> Dataset:
     """The data set that `_pack` took apart."""
     from mlproj.data.dataset import Dataset
 
@@ -219,7 +188,9 @@ def _unpack(
     stored.__dict__["digest"] = deal.__dict__["digest"] = digest  # known: hashing all units again costs a while
     frames = Frames(load, rest["data_hash"])
     parts: dict[Any, Part] = {
-        name: CachedPart.make(frames, {"name": name} | {key: arrays.get(f"{name}.{key}") for key in _PART})
+        name: LatePart.make(
+            partial(frames.of, name), {"name": name} | {key: arrays.get(f"{name}.{key}") for key in ARRAYS}
+        )
         for name in document["parts"]
     }
     encoder, target = Encoder.from_json(document["encoder"]), Target.from_json(document["target"])
@@ -231,9 +202,9 @@ def _unpack(
 def _tidy(kept: Path) -> None:
     """Removes the entries that were not used for longest where there are too many, and what a killed process left."""
     now, total, n = time.time(), kept.stat().st_size, 1
-    for partial in kept.parent.glob(".*.partial"):
-        if now - partial.stat().st_mtime > _STALE_SECONDS:
-            partial.unlink(missing_ok=True)
+    for half in kept.parent.glob(".*.partial"):
+        if now - half.stat().st_mtime > _STALE_SECONDS:
+            half.unlink(missing_ok=True)
     others = [(file.stat(), file) for file in kept.parent.glob("*.bin") if file != kept]
     for state, file in sorted(others, key=lambda entry: -entry[0].st_mtime_ns):
         n, total = n + 1, total + state.st_size

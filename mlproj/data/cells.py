@@ -5,15 +5,16 @@ frame). Everything that asks what a cell means asks here, so that `7`, `"7"` and
 and later. N examples; each reader returns its N values and a mask (N,) of the cells that are present but unreadable.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from mlproj.data.late import pa, pc, pd
 
 Bad = NDArray[np.bool_]
 Kind = Literal["text", "number", "boolean", "date", "object"]
@@ -31,7 +32,7 @@ _WHOLE = r"^([+-]?(?:0|[1-9][0-9]*))\.0+$"
 MICROSECONDS_PER_DAY = 86_400e6
 
 
-def kind_of(column: "pd.Series[Any]") -> Kind:
+def kind_of(column: pd.Series[Any]) -> Kind:
     """What a raw column is made of, by its dtype alone.
 
     Example:
@@ -48,7 +49,7 @@ def kind_of(column: "pd.Series[Any]") -> Kind:
     return "text" if isinstance(dtype, pd.StringDtype) else "object"
 
 
-def read_texts(column: "pd.Series[Any]") -> pa.Array:
+def read_texts(column: pd.Series[Any]) -> pa.Array:
     """Cells as an Arrow array of N texts, trimmed, whole numbers without a decimal point; null where missing.
 
     Example:
@@ -61,7 +62,7 @@ def read_texts(column: "pd.Series[Any]") -> pa.Array:
     return _blank(raw, MISSING_TEXTS)
 
 
-def read_numbers(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], Bad]:
+def read_numbers(column: pd.Series[Any]) -> tuple[NDArray[np.float64], Bad]:
     """Cells as float64, NaN where missing, infinities as they stand, and the mask of cells that are no numbers.
 
     Example:
@@ -85,7 +86,7 @@ def read_numbers(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], Bad]:
     return _floats(pc.if_else(good, texts, pa.scalar(None, texts.type))), to_mask(bad)
 
 
-def read_truths(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], Bad]:
+def read_truths(column: pd.Series[Any]) -> tuple[NDArray[np.float64], Bad]:
     """Cells as 1 (1, true, yes, t, y in any case) or 0 (0, false, no, f, n), NaN where missing, and the mask of others.
 
     Example:
@@ -102,7 +103,7 @@ def read_truths(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], Bad]:
     return values, to_mask(pc.is_valid(texts)) & ~true & ~false
 
 
-def read_days(column: "pd.Series[Any]", date_format: str | None = None) -> tuple[NDArray[np.float64], Bad]:
+def read_days(column: pd.Series[Any], date_format: str | None = None) -> tuple[NDArray[np.float64], Bad]:
     """Cells as days since 1970-01-01 in UTC, with the time of day as a fraction; NaN where missing.
 
     Args:
@@ -170,7 +171,7 @@ def measure_spread(values: NDArray[np.float64]) -> tuple[float, float]:
     return mean * scale, std * scale if varies else 1.0
 
 
-def is_missing(column: "pd.Series[Any]") -> Bad:
+def is_missing(column: pd.Series[Any]) -> Bad:
     """Mask (N,) of the cells that are missing, empty or one of the texts that stand for it."""
     if kind_of(column) in ("number", "boolean", "date"):
         return column.isna().to_numpy()
@@ -182,7 +183,7 @@ def to_mask(values: pa.Array) -> Bad:
     return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def to_strings(column: "pd.Series[Any]") -> "pd.Series[Any]":
+def to_strings(column: pd.Series[Any]) -> pd.Series[Any]:
     """A raw column as text cells, missing where they are missing."""
     return pd.Series(read_texts(column).to_pandas(), dtype="str").set_axis(column.index)
 
@@ -198,7 +199,7 @@ def find_texts(texts: pa.Array, known: Sequence[str]) -> NDArray[np.int64]:
     return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
 
 
-def _raw_texts(column: "pd.Series[Any]") -> pa.Array:
+def _raw_texts(column: pd.Series[Any]) -> pa.Array:
     """Cells as large Arrow strings, as they stand; null where missing."""
     match kind_of(column):
         case "text":

@@ -1,14 +1,16 @@
 """What each column is, a number, category, boolean, date or text, and what it serves for. N examples."""
 
+from __future__ import annotations
+
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.cells import read_days, read_numbers, read_truths
+from mlproj.data.late import pd
 from mlproj.data.sources.csv import UNNAMED
 from mlproj.data.words import some_of, suggest
 from mlproj.errors import Problem
@@ -165,7 +167,7 @@ def warn_columns(columns: Sequence[Column], n_rows: int) -> list[str]:
     return warnings + [f"{what}: {some_of(names, 6, f', … ({len(names)} columns)')}." for what, names in found if names]
 
 
-def read_values(cells: "pd.Series[Any]", column: Column) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def read_values(cells: pd.Series[Any], column: Column) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """A number, boolean or date column as float64 (NaN where missing), and the mask of unreadable cells."""
     match column.type:
         case "number":

@@ -4,6 +4,8 @@ The data themselves are never touched, and the splits are dealt by the labels as
 deals from the same data with or without the corrections gets the same splits, so a correction moves no example.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,10 +14,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from mlproj.data.cells import kind_of, read_numbers, read_texts, read_truths, to_text
 from mlproj.data.corrections_file import MOST_SHOWN, OF, Correction, digest_of, first_few, read_lines
+from mlproj.data.late import pd
 from mlproj.data.table import Table
 from mlproj.data.task import is_several, list_classes, read_known
 from mlproj.errors import InvalidInput, Problem
@@ -109,7 +111,7 @@ def correct(project: Project, table: Table, ids: Texts, split: Texts, lines: Lin
     return Corrected(replace(table, frame=frame), changed, digest_of(used), idle)
 
 
-def _replaced(cells: "pd.Series[Any]", labels: Mapping[int, str]) -> "pd.Series[Any]":
+def _replaced(cells: pd.Series[Any], labels: Mapping[int, str]) -> pd.Series[Any]:
     """A label column with some cells replaced, the others exactly as they were."""
     rows = list(labels)
     if kind_of(cells) == "number":
@@ -152,7 +154,7 @@ class _Judge:
         return {text: row for row, text in enumerate(self.ids.tolist())}
 
     @cached_property
-    def columns(self) -> "dict[str, _Column]":
+    def columns(self) -> dict[str, _Column]:
         """The label columns."""
         return {name: _Column.of(self.project, self.table.frame[name]) for name in self.table.labels}
 
@@ -222,7 +224,7 @@ class _Column:
     above: float = -math.inf
 
     @classmethod
-    def of(cls, project: Project, cells: "pd.Series[Any]") -> "_Column":
+    def of(cls, project: Project, cells: pd.Series[Any]) -> _Column:
         """The column of these cells."""
         known = ~np.isnan(read_truths(cells)[0]) if is_several(project) else read_known(cells)
         texts = [text if ok else None for text, ok in zip(read_texts(cells).to_pylist(), known.tolist(), strict=True)]

@@ -3,15 +3,17 @@
 Dates count as days since 1970 (UTC where they say nothing else); a column of numbers (a year, a step) stays as it is.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.cells import MICROSECONDS_PER_DAY, is_missing, read_days, read_numbers
+from mlproj.data.late import pd
 from mlproj.data.words import Place, some_of
 from mlproj.errors import InvalidInput
 from mlproj.spec.data import DateFormat
@@ -74,7 +76,7 @@ def is_date(text: str) -> bool:
     return not np.isnan(read_days(pd.Series([text], dtype="str"))[0][0])
 
 
-def find_formats(cells: "pd.Series[Any]") -> list[str]:
+def find_formats(cells: pd.Series[Any]) -> list[str]:
     """The usual formats in which every cell is a date; several where day and month cannot be told apart.
 
     Example:
@@ -88,7 +90,7 @@ def find_formats(cells: "pd.Series[Any]") -> list[str]:
     return fitting
 
 
-def suggest_formats(name: str, cells: "pd.Series[Any]") -> str:
+def suggest_formats(name: str, cells: pd.Series[Any]) -> str:
     """The declaration that makes all cells of a column dates; empty when none of the usual formats does."""
     forms = find_formats(cells)
     if not read_days(cells)[1].any():

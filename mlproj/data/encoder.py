@@ -12,19 +12,19 @@ A missing cell becomes the mean of train, no category and no words, and sets an 
 cells too.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlproj.data.bag import Bag
 from mlproj.data.cells import find_texts, measure_spread, read_texts, to_mask, to_text
 from mlproj.data.columns import Column, Type, read_values
+from mlproj.data.late import pa, pc, pd
 from mlproj.data.words import suggest
 from mlproj.errors import InvalidInput, Problem
 
@@ -85,7 +85,7 @@ class ColumnEncoder:
         return Column(self.name, self.type, 0, 0, False, self.format)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "ColumnEncoder":
+    def from_json(cls, document: Mapping[str, Any]) -> ColumnEncoder:
         """The column that `asdict` wrote."""
         bag = document.get("bag")
         read = {
@@ -107,7 +107,7 @@ class Encoder:
     columns: tuple[ColumnEncoder, ...]
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, columns: Sequence[Column]) -> "Encoder":
+    def fit(cls, frame: pd.DataFrame, columns: Sequence[Column]) -> Encoder:
         """Learns means, standard deviations, categories and words.
 
         Args:
@@ -163,7 +163,7 @@ class Encoder:
         return {"version": _VERSION, "columns": [asdict(part) for part in self.columns]}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Encoder":
+    def from_json(cls, document: Mapping[str, Any]) -> Encoder:
         """The encoder that `to_json` wrote.
 
         Raises:
@@ -214,7 +214,7 @@ def warn_encoder(encoder: Encoder, columns: Iterable[Column]) -> list[str]:
     ]
 
 
-def _fit(cells: "pd.Series[Any]", column: Column) -> ColumnEncoder:
+def _fit(cells: pd.Series[Any], column: Column) -> ColumnEncoder:
     if column.type == "category":
         return _fit_category(cells, column)
     if column.type == "text":
@@ -232,7 +232,7 @@ def _fit(cells: "pd.Series[Any]", column: Column) -> ColumnEncoder:
     return ColumnEncoder(column.name, "date", column.format, mean, std, missing, cycles=cycles)
 
 
-def _fit_category(cells: "pd.Series[Any]", column: Column) -> ColumnEncoder:
+def _fit_category(cells: pd.Series[Any], column: Column) -> ColumnEncoder:
     """The categories in train: those seen once teach nothing about themselves and go into the bucket of the others."""
     texts = read_texts(cells)
     counted = pc.value_counts(texts.drop_null()).to_pylist()
@@ -268,7 +268,7 @@ def _mean_waves(days: NDArray[np.float64], period: float) -> tuple[float, float]
     return float(sine.mean()), float(cosine.mean())
 
 
-def _encode(part: ColumnEncoder, cells: "pd.Series[Any]", x: NDArray[np.float32]) -> list[Problem]:
+def _encode(part: ColumnEncoder, cells: pd.Series[Any], x: NDArray[np.float32]) -> list[Problem]:
     """Fills the inputs of one column; what cannot be read is returned as a problem."""
     if part.type == "category":
         _encode_category(part, read_texts(cells), x)

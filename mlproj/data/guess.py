@@ -5,20 +5,20 @@ numbers are reported instead of turning it into categories, and texts that hardl
 are sentences, whose words are shared, or asked for.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlproj.data.cells import kind_of, read_numbers, read_texts
 from mlproj.data.columns import ROW_NUMBERS, Column, Role, Type, assign_roles, read_values
 from mlproj.data.dates import suggest_formats
+from mlproj.data.late import pa, pc, pd
 from mlproj.spec.data import ColumnType, DateFormat
 from mlproj.spec.project import Project
 
@@ -81,7 +81,7 @@ def survey_columns(
     return tuple(column for column, _ in found.values()), numbers
 
 
-def _describe(cells: "pd.Series[Any]", declared: ColumnType | None, role: Role, *, wanted: bool) -> Found:
+def _describe(cells: pd.Series[Any], declared: ColumnType | None, role: Role, *, wanted: bool) -> Found:
     """What a column is declared to be, else guessed; `wanted` ones are never left out by a guess."""
     if declared is None:
         guess, numbers = _guess(cells)
@@ -97,7 +97,7 @@ def _describe(cells: "pd.Series[Any]", declared: ColumnType | None, role: Role, 
     return replace(column, guessed=False, role=role), numbers
 
 
-def _count(kind: Type, cells: "pd.Series[Any]", form: str | None = None) -> Found:
+def _count(kind: Type, cells: pd.Series[Any], form: str | None = None) -> Found:
     """A column of a known type with its counts."""
     name = str(cells.name)
     if kind in ("category", "text", "ignore"):
@@ -115,7 +115,7 @@ def _count_values(column: Column, values: Numbers, bad: NDArray[np.bool_]) -> Fo
     return column, values if column.type == "number" and not bad.any() else None
 
 
-def _guess(cells: "pd.Series[Any]") -> Found:
+def _guess(cells: pd.Series[Any]) -> Found:
     name = str(cells.name)
     if cells.isna().all():
         return Column(name, "ignore", len(cells), 0, True), None
@@ -128,7 +128,7 @@ def _guess(cells: "pd.Series[Any]") -> Found:
     return (_guess_clean_number(cells) if kind == "text" else None) or _guess_text(cells)
 
 
-def _guess_clean_number(cells: "pd.Series[Any]") -> Found | None:
+def _guess_clean_number(cells: pd.Series[Any]) -> Found | None:
     """The fast way for the most frequent case: every cell is a number and none is a code such as 007."""
     raw = pa.array(cells, type=pa.large_string(), from_pandas=True)
     try:
@@ -142,7 +142,7 @@ def _guess_clean_number(cells: "pd.Series[Any]") -> Found | None:
     return _count_values(Column(str(cells.name), "number", 0, 0, True), values, np.zeros(len(values), np.bool_))
 
 
-def _guess_text(cells: "pd.Series[Any]") -> Found:
+def _guess_text(cells: pd.Series[Any]) -> Found:
     """The guess for a column of texts: by its distinct texts, which are few where it is no number."""
     texts = read_texts(cells)
     counted = pc.value_counts(texts.drop_null())
@@ -166,7 +166,7 @@ def _guess_text(cells: "pd.Series[Any]") -> Found:
 
 
 def _judge_category(
-    column: Column, distinct: "pd.Series[str]", counts: NDArray[Any], is_number: NDArray[np.bool_]
+    column: Column, distinct: pd.Series[str], counts: NDArray[Any], is_number: NDArray[np.bool_]
 ) -> Column:
     """The column with a note on what it looks like: text where it holds sentences, left out when it hardly repeats."""
     n, name = int(counts.sum()), column.name
@@ -190,14 +190,14 @@ def _judge_category(
     return replace(column, type="ignore", note=f"{reason}; it is left out ({ask})")
 
 
-def _is_prose(distinct: "pd.Series[str]", counts: NDArray[Any]) -> bool:
+def _is_prose(distinct: pd.Series[str], counts: NDArray[Any]) -> bool:
     """Whether the cells hold sentences: several words on average, a word being a run with a letter in it."""
     texts = pa.array(distinct, type=pa.large_string(), from_pandas=True)
     n_words = pc.count_substring_regex(texts, _WORD).to_numpy()
     return bool((n_words * counts).sum() >= _SENTENCE * counts.sum())
 
 
-def _share_of(pattern: re.Pattern[str], distinct: "pd.Series[str]", counts: NDArray[Any]) -> float:
+def _share_of(pattern: re.Pattern[str], distinct: pd.Series[str], counts: NDArray[Any]) -> float:
     """Share of the cells that match a pattern; judged by the first few when those already rule it out."""
     if not distinct.head(20).map(lambda text: bool(pattern.fullmatch(text))).any():
         return 0.0

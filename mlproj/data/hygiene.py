@@ -6,15 +6,17 @@ each row; `split` (N,), its split, "" where it is in none; `classes` (N,), its l
 `source` (N,), its part of the data as a position in `paths` and `roles`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.columns import Column
+from mlproj.data.late import pd
 from mlproj.data.leaks import Suspect
 from mlproj.data.sizes import half_width
 from mlproj.data.words import some_of

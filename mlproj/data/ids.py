@@ -7,6 +7,8 @@ hashed by what it says (``1``, ``1.0`` and ``"1"`` are the same number), not by 
     names.ids, names.units      # equal rows: one unit, ids ending in #2, #3, …
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections.abc import Sequence
@@ -15,12 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlproj.data.cells import kind_of, read_texts
 from mlproj.data.columns import ROW_NUMBERS, assign_roles, find_absent, ignored_columns
+from mlproj.data.late import pa, pc, pd
 from mlproj.data.words import Place, row_place, some_of
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records.predictions import Texts
@@ -156,7 +156,7 @@ def _hash_block(block: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return [hashlib.sha256(row.encode()).hexdigest()[:HASH_DIGITS] for row in rows.to_pylist()]
 
 
-def _cell_texts(cells: "pd.Series[Any]") -> pa.Array:
+def _cell_texts(cells: pd.Series[Any]) -> pa.Array:
     """What the cells of a column say, without separators; numbers hold none."""
     texts = canonical_text(cells)
     return texts if kind_of(cells) == "number" else _escaped(texts)

@@ -6,18 +6,19 @@ rule was not made from (two halves, each predicting the other), so that a column
 suspect; and a small table proves nothing, so the interval has to agree. In a text the single words are judged as well.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlproj.data.bag import Bag
 from mlproj.data.cells import read_texts
 from mlproj.data.columns import Column, read_values
+from mlproj.data.late import pa, pd
 from mlproj.metrics.intervals import wilson
 
 CLOSED = 0.95

@@ -1,13 +1,20 @@
 """One split of the data as training sees it. N examples, F inputs, L labels."""
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from mlproj.data.late import pd
 from mlproj.records.predictions import SplitName, Texts
+
+ARRAYS = ("ids", "x", "y", "weight", "group", "source")
+"""Attributes of a part with a value per example, None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +44,48 @@ class Part:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def without_cells(self) -> "Part":
-        """The part without raw cells, for whoever trains on it elsewhere."""
-        return replace(self, frame=self.frame[[]])
+    def without_cells(self) -> LatePart:
+        """The part without raw cells, for whoever trains on it elsewhere: its `frame` has rows and no column."""
+        return LatePart.make(partial(_no_cells, len(self)), {"name": self.name} | self.arrays())
 
-    def take(self, rows: NDArray[np.int64]) -> "Part":
+    def take(self, rows: NDArray[np.int64]) -> Part:
         """Some examples of the split, by their positions."""
-        return replace(self, frame=self.frame.iloc[rows], **self._arrays_at(rows))
+        return LatePart.make(partial(_cells_at, self, rows), {"name": self.name} | self.arrays(rows))
 
-    def _arrays_at(self, rows: NDArray[np.int64]) -> dict[str, Any]:
-        """Everything but name and raw cells, at some positions."""
-        values = {name: getattr(self, name) for name in ("ids", "x", "y", "weight", "group", "source")}
+    def arrays(self, rows: NDArray[np.int64] | None = None) -> dict[str, Any]:
+        """Everything but name and raw cells, of all examples or at some positions."""
+        values = {name: getattr(self, name) for name in ARRAYS}
+        if rows is None:
+            return values
         return {name: None if value is None else value[rows] for name, value in values.items()}
+
+
+class LatePart(Part):
+    """A split whose raw cells are fetched at the first look at `frame`: most who train on it never look."""
+
+    @classmethod
+    def make(cls, cells: Callable[[], pd.DataFrame], values: Mapping[str, Any]) -> LatePart:
+        """A part of these values.
+
+        Args:
+            cells: Gives the raw cells.
+            values: All attributes of `Part` but `frame`.
+        """
+        part = object.__new__(cls)
+        part.__dict__.update(values, _cells=cells)
+        return part
+
+    def __getattr__(self, name: str) -> Any:
+        """Asked for what is not there: the raw cells before the first look."""
+        if name != "frame" or "_cells" not in self.__dict__:
+            raise AttributeError(name)
+        found = self.__dict__["frame"] = self.__dict__["_cells"]()
+        return found
+
+
+def _no_cells(n: int) -> pd.DataFrame:
+    return pd.DataFrame(index=range(n))
+
+
+def _cells_at(part: Part, rows: NDArray[np.int64]) -> pd.DataFrame:
+    return part.frame.iloc[rows]

@@ -1,14 +1,14 @@
 """Columns that look like the labels of several people: as features they would tell the model what it is to find out."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-import pyarrow.compute as pc
-
 from mlproj.data.cells import read_texts
 from mlproj.data.columns import Column
+from mlproj.data.late import pc, pd
 from mlproj.records.columns import canonical
 
 _WHO = "annotator|rater|labell?er|coder|reviewer|reader|grader|judge|expert|radiologist|pathologist"
@@ -40,5 +40,5 @@ def find_annotators(frame: pd.DataFrame, columns: Sequence[Column], label: str) 
     return tuple(column.name for column in named if _values(frame[column.name]) <= values)
 
 
-def _values(cells: "pd.Series[Any]") -> set[str]:
+def _values(cells: pd.Series[Any]) -> set[str]:
     return {canonical(text) for text in pc.unique(read_texts(cells).drop_null()).to_pylist()}

@@ -4,6 +4,8 @@ What is prepared still holds the test rows, so it never leaves this room: `load_
 seen, `examine` keeps counts.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -11,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.cells import read_truths, to_strings
@@ -20,6 +21,7 @@ from mlproj.data.corrections import Corrected, correct, read_of
 from mlproj.data.deal import Deal
 from mlproj.data.dealing import deal_table
 from mlproj.data.guess import infer_columns, survey_columns
+from mlproj.data.late import pd
 from mlproj.data.problems import Remarks, check_cells, check_features, check_roles, check_slices
 from mlproj.data.table import Table, read_tables
 from mlproj.data.task import Labels, is_several, read_labels
@@ -170,7 +172,7 @@ def has_features(project: Project, names: Sequence[str], labels: Sequence[str]) 
     return any(role == "feature" and project.data.columns.get(name) != "ignore" for name, role in roles.items())
 
 
-def clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, "pd.Series[Any]"]:
+def clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, pd.Series[Any]]:
     """The label columns with every form of a missing cell made empty, so that the deal leaves those rows out."""
     cleaned = {}
     for name in table.labels:

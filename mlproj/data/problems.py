@@ -1,13 +1,14 @@
 """What cannot mean what was written: columns that are two things at once, and cells that are not of their type."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import pandas as pd
-
 from mlproj.data.columns import Column, ignored_columns, named_columns, read_values
 from mlproj.data.dates import suggest_formats
+from mlproj.data.late import pd
 from mlproj.data.table import Table
 from mlproj.data.where import evaluate_where
 from mlproj.data.words import some_of

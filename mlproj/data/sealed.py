@@ -1,13 +1,15 @@
 """The test set, opened: the only way to its rows, for `evaluate` and for an audit of its labels. N examples."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.columns import ignored_columns
+from mlproj.data.late import pd
 from mlproj.data.prepare import prepare
 from mlproj.errors import InvalidInput
 from mlproj.records import Texts

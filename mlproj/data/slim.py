@@ -4,19 +4,21 @@ A deal needs labels, groups, times, predefined splits and ids; where no column n
 features, and these are made batch by batch. The deal is the one that `load_dataset` would make of the same data.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from mlproj.data.cells import kind_of
 from mlproj.data.columns import find_absent
 from mlproj.data.deal import Deal
 from mlproj.data.dealing import deal_table, keep_deal, stored_columns
 from mlproj.data.ids import content_hashes, hash_columns
+from mlproj.data.late import pd
 from mlproj.data.prepare import clean_labels, has_features, replace_columns
 from mlproj.data.problems import Remarks, check_roles
 from mlproj.data.sources import AbstractSource, Reading, find_source
@@ -134,7 +136,7 @@ def read_slim(project: Project, *, store: Path | None = None, redraw: bool = Fal
     )
 
 
-def _read_heads(project: Project) -> tuple[list["_Part"], list[Reading]]:
+def _read_heads(project: Project) -> tuple[list[_Part], list[Reading]]:
     """Every part with its first batch, which tells columns and types."""
     problems: list[Problem] = []
     parts, heads = [], []

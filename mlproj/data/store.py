@@ -5,6 +5,8 @@ same moment agree on one deal. It is only kept if the wishes behind it are: a ch
 with the way to deal anew, because silently keeping the old splits, or mixing test into train, would both be wrong.
 """
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import hashlib
@@ -18,12 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mlproj.data.cells import find_texts
+from mlproj.data.late import pa, pc, pq
 from mlproj.errors import InvalidInput, Problem, TrackingError
 from mlproj.records.predictions import Texts
 from mlproj.spec.project import Project

@@ -1,17 +1,19 @@
 """One raw table from all parts of `data.source` and `data.extra`. N examples, in the order of the files."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.cells import kind_of, to_strings, to_text
 from mlproj.data.columns import assign_roles, ignored_columns
 from mlproj.data.dates import is_date
+from mlproj.data.late import pd
 from mlproj.data.sources import Reading, read_source
 from mlproj.data.where import evaluate_where
 from mlproj.data.words import some_of
@@ -83,7 +85,7 @@ class Table:
         file = self.origins[int(self.source[row])].path if self.file is None else self.files[int(self.file[row])]
         return f"{file} row {self.rows[row]}"
 
-    def name_cells(self, cells: "pd.Series[Any]", bad: NDArray[np.bool_], what: str) -> str:
+    def name_cells(self, cells: pd.Series[Any], bad: NDArray[np.bool_], what: str) -> str:
         """Which cells are wrong, for messages: `column 'age': app.csv row 17 holds 'abc', which is no number`.
 
         Args:
@@ -107,7 +109,7 @@ class Table:
             for origin in self.origins
         ]
 
-    def select(self, chosen: NDArray[Any]) -> "Table":
+    def select(self, chosen: NDArray[Any]) -> Table:
         """The table at `chosen` (a mask or positions), copied, so that nothing of the other rows stays reachable."""
         positions = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
         frame = self.frame.take(positions).reset_index(drop=True)

@@ -5,16 +5,17 @@ quantity one value, standardised on train (after its logarithm when `label_scale
 data: it goes through JSON and comes back equal.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlproj.data.cells import find_texts, measure_spread, read_numbers, read_texts, read_truths, to_text
+from mlproj.data.late import pc, pd
 from mlproj.data.task import Task, is_several, list_classes, order_classes, read_known
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Answers
@@ -58,7 +59,7 @@ class Target:
         labels: Sequence[str],
         task: Task,
         train: NDArray[np.bool_],
-    ) -> "Target":
+    ) -> Target:
         """Learns the classes from all rows given, mean and standard deviation from the train rows only.
 
         Args:
@@ -181,19 +182,19 @@ class Target:
         return asdict(self) | {"labels": list(self.labels), "classes": [list(names) for names in self.classes]}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Target":
+    def from_json(cls, document: Mapping[str, Any]) -> Target:
         """The target that `to_json` wrote."""
         classes = tuple(tuple(names) for names in document["classes"])
         return cls(**{**document, "labels": tuple(document["labels"]), "classes": classes})
 
-    def _codes(self, cells: "pd.Series[Any]") -> NDArray[np.int64]:
+    def _codes(self, cells: pd.Series[Any]) -> NDArray[np.int64]:
         """Class positions (N,), −1 where the label is missing."""
         known = read_known(cells)
         codes = find_texts(read_texts(cells), self.classes[0])
         self._refuse(cells, known & (codes < 0))
         return np.where(known, codes, -1)
 
-    def _refuse(self, cells: "pd.Series[Any]", bad: NDArray[np.bool_]) -> None:
+    def _refuse(self, cells: pd.Series[Any], bad: NDArray[np.bool_]) -> None:
         if not bad.any():
             return
         row = int(bad.argmax())
@@ -208,7 +209,7 @@ class Target:
         return np.exp(np.minimum(values, _MAX_LOG)) if self.log else values
 
 
-def _yes_no(cells: "pd.Series[Any]") -> tuple[str, str]:
+def _yes_no(cells: pd.Series[Any]) -> tuple[str, str]:
     """How a yes/no column spells its two classes, the usual counterpart where only one occurs."""
     values, _ = read_truths(cells)
     counted = [

@@ -1,17 +1,17 @@
 """What a label asks for: classification or regression, and what stands in the way of learning it. N examples."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlproj.data.cells import kind_of, read_numbers, read_texts, read_truths, to_mask, to_text
 from mlproj.data.guess import MOSTLY
+from mlproj.data.late import pa, pc, pd
 from mlproj.data.problems import Remarks
 from mlproj.data.table import MAX_SHOWN, Table
 from mlproj.data.words import some_of
@@ -78,7 +78,7 @@ def read_labels(project: Project, table: Table, remarks: Remarks) -> Labels:
     return Labels(task, known, len(classes))
 
 
-def infer_task(cells: "pd.Series[Any]", *, is_category: bool = False, is_number: bool = False) -> tuple[Task, str]:
+def infer_task(cells: pd.Series[Any], *, is_category: bool = False, is_number: bool = False) -> tuple[Task, str]:
     """The task that a label asks for, and why.
 
     Text, truths and few whole numbers that repeat are classes; other numbers are a quantity.
@@ -110,7 +110,7 @@ def infer_task(cells: "pd.Series[Any]", *, is_category: bool = False, is_number:
     return "regression", f"holds {len(distinct):,} different numbers"
 
 
-def read_known(cells: "pd.Series[Any]") -> NDArray[np.bool_]:
+def read_known(cells: pd.Series[Any]) -> NDArray[np.bool_]:
     """Mask (N,) of the rows that have a label; in a column of numbers or truths, `None` and `?` are missing too."""
     texts = read_texts(cells)
     known = to_mask(pc.is_valid(texts))
@@ -177,7 +177,7 @@ def _check_spec(project: Project, task: Task) -> list[Problem]:
     return problems
 
 
-def _check_numbers(project: Project, table: Table, cells: "pd.Series[Any]", known: NDArray[np.bool_]) -> list[Problem]:
+def _check_numbers(project: Project, table: Table, cells: pd.Series[Any], known: NDArray[np.bool_]) -> list[Problem]:
     values, bad = read_numbers(cells)
     is_truth = kind_of(cells) == "boolean"
     if is_truth or bad.mean() > 0.5:
@@ -205,7 +205,7 @@ def _check_numbers(project: Project, table: Table, cells: "pd.Series[Any]", know
 
 
 def _check_classes(
-    project: Project, cells: "pd.Series[Any]", known: NDArray[np.bool_], classes: Sequence[str]
+    project: Project, cells: pd.Series[Any], known: NDArray[np.bool_], classes: Sequence[str]
 ) -> list[Problem]:
     n, name = int(known.sum()), cells.name
     if len(classes) == 1:
@@ -227,7 +227,7 @@ def _check_classes(
     return []
 
 
-def warn_classes(cells: "pd.Series[Any]") -> list[str]:
+def warn_classes(cells: pd.Series[Any]) -> list[str]:
     """Classes with so few examples that they cannot be in every split, and classes that look like one."""
     counted = {str(row["values"]): row["counts"] for row in pc.value_counts(read_texts(cells).drop_null()).to_pylist()}
     warnings = []

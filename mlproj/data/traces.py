@@ -5,16 +5,18 @@ signs are weaker and only worth a look: a column whose missing cells tell the la
 which are sorted by the label, a date by which the label can be told, a column that bears the label's name, an id.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.cells import is_missing, read_texts
 from mlproj.data.columns import Column, read_values
+from mlproj.data.late import pd
 from mlproj.data.leaks import explain_alone, find_suspects
 from mlproj.records import LeakSuspect
 

@@ -3,16 +3,18 @@
 Splits are codes here: 0 train, 1 train_dev, 2 dev, 3 test, −1 none, in the order in which the ladder names them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlproj.data.dates import Timeline
 from mlproj.data.ids import canonical_text
+from mlproj.data.late import pd
 from mlproj.data.words import Place
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records.predictions import SPLITS, Texts

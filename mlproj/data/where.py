@@ -5,6 +5,8 @@ compares text. A missing cell makes a comparison neither true nor false, as in S
 whole is true; `x == None` asks for the missing cells themselves.
 """
 
+from __future__ import annotations
+
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -13,11 +15,10 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlproj.data.cells import is_missing, kind_of, read_days, read_numbers, read_texts, read_truths, to_mask, to_text
+from mlproj.data.late import pc, pd
 from mlproj.data.words import suggest
 from mlproj.spec.where import And, Column, Compare, Expression, Literal_, Not, Or, parse_where
 
@@ -25,9 +26,8 @@ Mask = NDArray[np.bool_]
 _SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-_TEXT_SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "==": pc.equal, "<": pc.less, "<=": pc.less_equal, ">": pc.greater, ">=": pc.greater_equal,
-}  # fmt: skip
+_TEXT_SIGNS = {"==": "equal", "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
+"""Functions of Arrow."""
 _NEGATED = {"!=": "==", "not in": "in"}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 
@@ -39,13 +39,13 @@ class _Answer:
     true: Mask
     false: Mask
 
-    def and_(self, other: "_Answer") -> "_Answer":
+    def and_(self, other: _Answer) -> _Answer:
         return _Answer(self.true & other.true, self.false | other.false)
 
-    def or_(self, other: "_Answer") -> "_Answer":
+    def or_(self, other: _Answer) -> _Answer:
         return _Answer(self.true | other.true, self.false & other.false)
 
-    def not_(self) -> "_Answer":
+    def not_(self) -> _Answer:
         return _Answer(self.false, self.true)
 
 
@@ -81,13 +81,13 @@ def _evaluate(tree: Expression, frame: pd.DataFrame) -> _Answer:
             return _compare(name, _column(name, frame), sign, value)
 
 
-def _column(name: str, frame: pd.DataFrame) -> "pd.Series[Any]":
+def _column(name: str, frame: pd.DataFrame) -> pd.Series[Any]:
     if name not in frame.columns:
         raise ValueError(f"there is no column {name!r}. {suggest(name, frame.columns)}")
     return frame[name]
 
 
-def _truth(name: str, column: "pd.Series[Any]") -> _Answer:
+def _truth(name: str, column: pd.Series[Any]) -> _Answer:
     values, bad = read_truths(column)
     if bad.any():
         found = to_text(column.iloc[int(bad.argmax())])
@@ -97,7 +97,7 @@ def _truth(name: str, column: "pd.Series[Any]") -> _Answer:
     return _Answer(values == 1, values == 0)
 
 
-def _compare(name: str, column: "pd.Series[Any]", sign: str, value: Literal_ | tuple[Literal_, ...]) -> _Answer:
+def _compare(name: str, column: pd.Series[Any], sign: str, value: Literal_ | tuple[Literal_, ...]) -> _Answer:
     if sign in _NEGATED:
         return _compare(name, column, _NEGATED[sign], value).not_()
     if isinstance(value, tuple):
@@ -111,7 +111,7 @@ def _compare(name: str, column: "pd.Series[Any]", sign: str, value: Literal_ | t
     return _compare_number(name, column, sign, value)
 
 
-def _compare_number(name: str, column: "pd.Series[Any]", sign: str, value: float | bool) -> _Answer:
+def _compare_number(name: str, column: pd.Series[Any], sign: str, value: float | bool) -> _Answer:
     """Against a number or a truth; cells that are neither are unequal to it and have no order."""
     values, bad = read_truths(column) if isinstance(value, bool) else read_numbers(column)
     if bad.any() and np.isnan(values).all():
@@ -122,7 +122,7 @@ def _compare_number(name: str, column: "pd.Series[Any]", sign: str, value: float
     return _Answer(answer.true, answer.false | bad) if sign == "==" else answer
 
 
-def _compare_text(column: "pd.Series[Any]", sign: str, value: str) -> _Answer:
+def _compare_text(column: pd.Series[Any], sign: str, value: str) -> _Answer:
     """Against a text: as dates or numbers where the column and the text are such, else letter by letter."""
     as_column = pd.Series([value], dtype="str")
     number, not_number = read_numbers(as_column)
@@ -142,7 +142,7 @@ def _compare_text(column: "pd.Series[Any]", sign: str, value: str) -> _Answer:
         missing = is_missing(column)
         return _Answer(missing, ~missing)
     cells = read_texts(column)
-    true = to_mask(pc.fill_null(_TEXT_SIGNS[sign](cells, literal or value), False))
+    true = to_mask(pc.fill_null(getattr(pc, _TEXT_SIGNS[sign])(cells, literal or value), False))
     return _Answer(true, to_mask(pc.is_valid(cells)) & ~true)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records.answers import Kind, could_be_numbers, find_labels, infer_kind, read_answers
+from mlproj.records.arrow import to_arrow
 from mlproj.records.columns import Columns
 from mlproj.records.loading import SCHEMA_KEY, SUFFIXES, load_columns
 from mlproj.records.predictions import SPLITS, Answers, Predictions, Texts
@@ -116,14 +117,17 @@ def write_predictions(predictions: Predictions, path: str | Path) -> None:
     if target.suffix.lower() not in SUFFIXES:
         message = f"ends in {target.suffix}" if target.suffix else "has no suffix"
         raise InvalidInput([Problem("", message, "Predictions are written as .csv or .parquet.", str(path))])
-    columns: dict[str, Any] = {"id": pa.array(predictions.ids), "split": _encoded(predictions.split)}
+    columns: dict[str, Any] = {
+        "id": to_arrow(predictions.ids),
+        "split": to_arrow(predictions.split).dictionary_encode(),
+    }
     for label, answers in predictions.labels.items():
         columns |= _label_columns(label, answers)
     if predictions.weight is not None:
-        columns["weight"] = pa.array(predictions.weight)
+        columns["weight"] = to_arrow(predictions.weight)
     if predictions.group is not None:
-        columns["group"] = pa.array(predictions.group)
-    columns |= {name: pa.array(values) for name, values in predictions.more.items()}
+        columns["group"] = to_arrow(predictions.group)
+    columns |= {name: to_arrow(values) for name, values in predictions.more.items()}
     schema = {label: list(answers.classes) for label, answers in predictions.labels.items()}
     table = pa.table(columns)
     if target.suffix.lower() == ".csv":
@@ -172,24 +176,18 @@ def _label_columns(label: str, answers: Answers) -> dict[str, Any]:
 
     truth, answer = (f"y_true:{label}", f"y_pred:{label}") if label else ("y_true", "y_pred")
     if not answers.is_classification:
-        return {truth: pa.array(answers.y_true, from_pandas=True), answer: pa.array(answers.y_pred)}
-    names = pa.array(list(answers.classes), pa.string())
+        return {truth: to_arrow(answers.y_true, np.isnan(answers.y_true)), answer: to_arrow(answers.y_pred)}
+    names = to_arrow(np.array(answers.classes, dtype=np.str_))
     columns = {
-        name: pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), names)
+        name: pa.DictionaryArray.from_arrays(to_arrow(codes.astype(np.int32), codes < 0), names)
         for name, codes in ((truth, answers.y_true), (answer, answers.y_pred))
     }
     if answers.p is None:
         return columns
     if label and len(answers.classes) == 2:
-        return columns | {f"p:{label}": pa.array(answers.p[:, 1])}
+        return columns | {f"p:{label}": to_arrow(answers.p[:, 1])}
     prefix = f"p:{label}:" if label else "p_"
-    return columns | {f"{prefix}{name}": pa.array(answers.p[:, k]) for k, name in enumerate(answers.classes)}
-
-
-def _encoded(texts: Texts) -> Any:
-    import pyarrow as pa
-
-    return pa.array(texts).dictionary_encode()
+    return columns | {f"{prefix}{name}": to_arrow(answers.p[:, k]) for k, name in enumerate(answers.classes)}
 
 
 def _without_dictionaries(table: Any) -> Any:

@@ -12,6 +12,7 @@ from mlproj.searching.matrix import Matrix as Matrix
 from mlproj.searching.matrix import write_matrix as write_matrix
 from mlproj.searching.matrix import write_row as write_row
 from mlproj.searching.pictures import draw_search as draw_search
+from mlproj.searching.pictures import prepare_to_draw as prepare_to_draw
 from mlproj.searching.search import HopelessSearch as HopelessSearch
 from mlproj.searching.search import Searching as Searching
 from mlproj.searching.search import sizes_of as sizes_of

@@ -8,7 +8,10 @@ import csv
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -35,6 +38,17 @@ from mlproj.spec.search import Space
 _DPI = 120
 _MARKERS = "os^DvP"
 _SIZE = 22.0
+
+
+def prepare_to_draw() -> None:
+    """Begins to import matplotlib in the background: a search is idle while its workers start, not at its end."""
+
+    def import_all() -> None:
+        with suppress(Exception):  # whoever draws says what is wrong
+            import_module("matplotlib.figure")
+            import_module("matplotlib.backends.backend_agg")
+
+    Thread(target=import_all, daemon=True).start()
 
 
 def draw_search(
@@ -354,7 +368,8 @@ def _finish(
     figure.text(0.08 / width, 1 - 0.1 / height, title, ha="left", va="top", fontsize=11, color=INK)
     if words:
         figure.text(0.08 / width, 0.06 / height, words, ha="left", va="bottom", fontsize=8, color=QUIET)
-    figure.savefig(path, format="png", facecolor="white")
+    # Packing it tighter takes a fifth of the time that a picture takes, for a third of the size.
+    figure.savefig(path, format="png", facecolor="white", pil_kwargs={"compress_level": 1})
 
 
 def _plain(text: str) -> str:

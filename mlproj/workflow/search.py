@@ -200,11 +200,11 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     changes = [change for change in options.changes if not options.like or _is_storage(change)]
     home = load(project, set=changes)
     store = store_for(home)
-    from mlproj.searching import begin_study, driver_lock, latest_study, open_storage
+    warm_up(options.engine, options.workers)
+    from mlproj.searching import begin_study, driver_lock, latest_study, open_storage, prepare_to_draw
 
     lock = stack.enter_context(driver_lock(store.root))
     tracker = stack.enter_context(open_tracker(home, keep=(lock.fd,))[1])
-    warm_up(options.engine, options.workers)
     repairs: list[str] = []
     url, journal = home.search.storage if home.search else None, store.root / "optuna.journal"
     open_studies = partial(open_storage, journal, url, say=repairs.append)
@@ -239,6 +239,7 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
         satisfy=spec.metric.satisfy,
         seed=spec.seed,
     )
+    prepare_to_draw()
     git = capture_git(home.root)
     return Desk(home, spec, dataset, store, tracker, study, engine, git, tuple(repairs + notes))
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from mlproj.data import cache, cache_key, load_dataset
-from mlproj.data.cache import CachedPart
 from mlproj.data.dataset import Dataset
+from mlproj.data.part import LatePart
 from mlproj.data.sources.sklearn import BUNDLED
 from mlproj.errors import InvalidInput
 from mlproj.spec.project import Project
@@ -34,7 +34,7 @@ def entries(store: Path) -> list[Path]:
 
 
 def is_cached(dataset: Dataset) -> bool:
-    return all(isinstance(part, CachedPart) for part in dataset.parts.values())
+    return all(isinstance(part, LatePart) for part in dataset.parts.values())
 
 
 def load_plainly(project: Project, store: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:

@@ -202,3 +202,14 @@ def test_several_labels_with_missing_ones_are_masked(tmp_path: Path) -> None:
 def test_a_name_that_would_not_lead_back_to_the_run_is_refused(home: Path, name: str) -> None:
     with pytest.raises(InvalidInput, match="--name"):
         mlproj.train(home, name=name)
+
+
+PROBE = "import sys, mlproj; mlproj.train(sys.argv[1]); print([n for n in ('pandas', 'sklearn') if n in sys.modules])"
+
+
+def test_a_training_on_data_that_were_read_before_imports_no_pandas(make_flowers: Callable[..., Path]) -> None:
+    home = make_flowers()
+    time.sleep(2)  # files are younger than the clock can tell apart before
+    for said in ("['pandas']", "[]"):
+        done = subprocess.run([sys.executable, "-c", PROBE, str(home)], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == said

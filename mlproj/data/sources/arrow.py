@@ -1,22 +1,16 @@
 """What the readers of typed tables share: columns of Arrow as standard pandas types."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import pandas as pd
-import pyarrow as pa
-
+from mlproj.data.late import pa, pd
 from mlproj.data.sources.base import refuse
 
 Made = TypeVar("Made")
 BATCH = 1 << 16
 """Rows of a batch."""
-
-_NULLABLE = {
-    pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(), pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(), pa.bool_(): pd.BooleanDtype(),
-}  # fmt: skip
 
 
 def to_pandas(table: pa.Table, *, nullable: frozenset[str] | None = None) -> pd.DataFrame:
@@ -30,9 +24,17 @@ def to_pandas(table: pa.Table, *, nullable: frozenset[str] | None = None) -> pd.
     for name, column in zip(table.column_names, table.columns, strict=True):
         plain = simplify(column)
         has_gaps = plain.null_count if nullable is None else name in nullable
-        mapper: Any = _NULLABLE.get if has_gaps else None
-        columns[str(name)] = plain.to_pandas(types_mapper=mapper)
+        columns[str(name)] = plain.to_pandas(types_mapper=_nullable if has_gaps else None)
     return pd.DataFrame(columns)
+
+
+def _nullable(kind: pa.DataType) -> Any:
+    """The type of pandas that holds whole numbers or truths beside missing cells; None for what needs none."""
+    if pa.types.is_boolean(kind):
+        return pd.BooleanDtype()
+    if not pa.types.is_integer(kind):
+        return None
+    return getattr(pd, f"{'U' if pa.types.is_unsigned_integer(kind) else ''}Int{kind.bit_width}Dtype")()
 
 
 def simplify(column: pa.ChunkedArray) -> pa.ChunkedArray:

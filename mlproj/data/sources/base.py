@@ -1,5 +1,7 @@
 """What a source promises: to say which paths are its own, and to read one into a table of raw cells."""
 
+from __future__ import annotations
+
 import gzip
 import zlib
 from abc import ABC, abstractmethod
@@ -11,9 +13,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from mlproj.data.late import pd
 from mlproj.data.words import some_of, suggest
 from mlproj.errors import InvalidInput, Problem
 
@@ -42,7 +44,7 @@ class Reading:
     file: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
 
-    def select(self, rows: NDArray[Any]) -> "Reading":
+    def select(self, rows: NDArray[Any]) -> Reading:
         """The reading at some positions."""
         file = None if self.file is None else self.file[rows]
         return replace(self, frame=self.frame.take(rows), rows=self.rows[rows], file=file)

@@ -1,5 +1,7 @@
 """CSV files: every cell is read as text first, so that `007` stays a code and `1e-5` can become a number later."""
 
+from __future__ import annotations
+
 import csv
 import io
 import itertools
@@ -12,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import csv as arrow_csv
 
+from mlproj.data.late import arrow_csv, pa
 from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, need_columns, open_file, refuse
 from mlproj.errors import InvalidInput
 
@@ -87,7 +88,7 @@ class _Survey:
     has_open_quote: bool = False
 
     @classmethod
-    def of(cls, path: str, file: Path) -> "_Survey":
+    def of(cls, path: str, file: Path) -> _Survey:
         tail, has_blank, n_quotes = b"", False, 0
         with open_file(path, file) as stream:
             while chunk := stream.read(_BLOCK):

@@ -1,5 +1,7 @@
 """Folders and globs: every data file in them, in the order of their names, as one table."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -7,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from mlproj.data.late import pd
 from mlproj.data.sources.base import DATA_SUFFIXES, AbstractSource, Reading, need_columns, refuse, suggest_file
 from mlproj.data.words import some_of, suggest
 from mlproj.errors import InvalidInput, Problem

@@ -1,13 +1,15 @@
 """JSON lines: one object per line; cells become text as they are written, and are read like those of a CSV file."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from mlproj.data.late import pd
 from mlproj.data.sources.base import AbstractSource, Reading, find_file, need_columns, open_file, refuse
 
 _ROWS = 1 << 16

@@ -1,14 +1,16 @@
 """NPZ files: named NumPy arrays. One-dimensional ones are columns, a matrix X becomes columns x0, X1 and so on."""
 
+from __future__ import annotations
+
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from mlproj.data.late import pd
 from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, open_file, refuse
 
 LABEL = "y"

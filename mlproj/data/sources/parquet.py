@@ -1,11 +1,12 @@
 """Parquet files: columns keep their types."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
+from mlproj.data.late import pa
 from mlproj.data.sources.arrow import BATCH, attempt, check_table, to_pandas
 from mlproj.data.sources.base import AbstractSource, Reading, count_rows, find_file, need_columns
 

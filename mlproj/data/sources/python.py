@@ -1,5 +1,7 @@
 """`python:package.module:function`: a function of the user's own returns the table; the only source that runs code."""
 
+from __future__ import annotations
+
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -8,9 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
+from mlproj.data.late import pa, pd
 from mlproj.data.sources.arrow import to_pandas
 from mlproj.data.sources.base import AbstractSource, Reading, count_rows, refuse
 from mlproj.errors import InvalidInput
@@ -46,7 +47,7 @@ class PythonSource(AbstractSource):
         return Reading(pd.DataFrame(columns), count_rows(len(frame)), label)
 
 
-def _standard(path: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
+def _standard(path: str, column: pd.Series[Any]) -> pd.Series[Any]:
     """A column as text or a standard pandas type: no categories, nothing sparse, no Arrow types."""
     dtype = column.dtype
     if pd.api.types.is_complex_dtype(dtype):

@@ -1,14 +1,16 @@
 """The data sets that scikit-learn ships, read from its folder: importing it would take longer than training on them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from mlproj.data.late import pd
 from mlproj.data.sources.base import AbstractSource, Reading, count_rows, refuse
 from mlproj.data.words import suggest
 
@@ -83,7 +85,7 @@ class SklearnSource(AbstractSource):
         return Reading(frame, count_rows(len(frame)), LABEL)
 
 
-def _name_classes(codes: NDArray[np.float64], classes: tuple[str, ...]) -> "pd.Series[str]":
+def _name_classes(codes: NDArray[np.float64], classes: tuple[str, ...]) -> pd.Series[str]:
     return pd.Series(np.array(classes)[codes.astype(np.int64)], dtype="str")
 
 
