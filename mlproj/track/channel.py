@@ -83,7 +83,7 @@ class Channel(AbstractChannel):
             self._scratch = Path(tempfile.mkdtemp(prefix="mlproj-track-"))
             hello = {"root": str(store.root), "uri": store.uri, "is_default": store.is_default}
             content = json.dumps(hello | {"experiment": experiment, "scratch": str(self._scratch)}).encode("ascii")
-            self._child = _greet(content, keep, is_server=store.is_server)
+            self._child = _greet(content, keep)
         except OSError as error:  # no room for temporary files or for a process
             raise TrackingError(explain(error, store)) from error
         self._lock = threading.Lock()
@@ -212,9 +212,9 @@ def end_parked() -> None:
             _parked.pop().end()
 
 
-def _greet(content: bytes, keep: Sequence[int], *, is_server: bool) -> _Child:
+def _greet(content: bytes, keep: Sequence[int]) -> _Child:
     """A child that has been told what its session is about: the one that waits, or a new one."""
-    terms = (dict(os.environ), list(sys.path), Path.cwd(), is_server)
+    terms = (dict(os.environ), list(sys.path), Path.cwd())
     with _parking:
         waiting = _parked.pop() if _parked else None
     if waiting is not None:
@@ -223,17 +223,17 @@ def _greet(content: bytes, keep: Sequence[int], *, is_server: bool) -> _Child:
                 _say_hello(waiting, content, keep)
                 return waiting
         waiting.end()
-    child = _start(terms, is_server=is_server)
+    child = _start(terms)
     _say_hello(child, content, keep)
     return child
 
 
-def _start(terms: tuple[Any, ...], *, is_server: bool) -> _Child:
+def _start(terms: tuple[Any, ...]) -> _Child:
     home = Path(tempfile.mkdtemp(prefix="mlproj-tracker-"))
     ours, theirs = socket.socketpair()
     try:
         with theirs:
-            process = _spawn(home, theirs.fileno(), is_server=is_server)
+            process = _spawn(home, theirs.fileno())
     except BaseException:
         ours.close()
         shutil.rmtree(home, ignore_errors=True)
@@ -250,12 +250,12 @@ def _say_hello(child: _Child, content: bytes, keep: Sequence[int]) -> None:
     child.socket.sendall(content)
 
 
-def _spawn(home: Path, requests: int, *, is_server: bool) -> "subprocess.Popen[bytes]":
+def _spawn(home: Path, requests: int) -> "subprocess.Popen[bytes]":
     """Starts the child, with the driver's import path, in a session of its own: Ctrl-C is for the driver alone."""
     path = [entry or str(Path.cwd()) for entry in sys.path]
     with (home / "log.txt").open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT, json.dumps(path), str(home), str(int(is_server))],
+            [sys.executable, "-P", "-c", _BOOT, json.dumps(path), str(home)],
             stdin=requests,
             stdout=subprocess.PIPE,
             stderr=output,

@@ -13,6 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from mlproj.track import schema
+from mlproj.track.schema import BUSY_SECONDS
 from mlproj.track.store import Store
 
 _LOCATIONS: Final = (
@@ -23,7 +25,6 @@ _LOCATIONS: Final = (
     ("model_versions", "storage_location"),
 )
 """Where MLflow stores absolute paths."""
-BUSY_SECONDS: Final = 20.0
 
 
 def prepare(store: Store) -> None:
@@ -43,6 +44,19 @@ def prepare(store: Store) -> None:
     elif store.is_default and find_moved(database, store.artifacts):
         with _locked(database):
             follow_move(database, store.artifacts)
+
+
+def location_of(store: Store, experiment: str) -> str | None:
+    """Where files of an experiment's runs go, as MLflow keeps it; None where a server decides for itself.
+
+    Args:
+        store: The store.
+        experiment: Name of the experiment.
+    """
+    if store.is_server:
+        return None
+    name = experiment if experiment.strip(". ") else f"_{experiment}"
+    return (store.artifacts / name).as_uri()
 
 
 def find_moved(database: Path, artifacts: Path) -> list[str]:
@@ -85,22 +99,33 @@ def _rewrite(connection: sqlite3.Connection, there: str, here: str) -> None:
 
 
 def _create(database: Path, artifacts: Path) -> None:
-    """Lets MLflow make its tables in a file beside, which is then renamed: all or nothing."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
+    """Makes the tables in a file beside, which is then renamed: all or nothing."""
     draft = database.with_name(f".{database.name}.new")
     for leftover in database.parent.glob(f"{draft.name}*"):  # of a process that was killed here
         leftover.unlink()
-    make: Callable[[str, str], Any] = SqlAlchemyStore
-    with _careless():
-        store = make(f"sqlite:///{draft}", artifacts.as_uri())
-        store.engine.dispose()
+    make = schema.create if schema.is_installed() else let_mlflow_create
+    make(draft, artifacts)
     with closing(sqlite3.connect(draft)) as connection:
         # Half the time per write, and readers do not wait for the writer; kept in the file.
         connection.execute("PRAGMA journal_mode = WAL")
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(database)
+
+
+def let_mlflow_create(database: Path, artifacts: Path) -> None:
+    """Imports MLflow and has it make its tables in a new file.
+
+    Args:
+        database: The file.
+        artifacts: Where files of runs go by default.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    make: Callable[[str, str], Any] = SqlAlchemyStore
+    with _careless():
+        store = make(f"sqlite:///{database}", artifacts.as_uri())
+        store.engine.dispose()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ are MLflow's. The driver writes the data (`write_model_data`), the child process
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
@@ -14,12 +14,10 @@ from typing import Any, Final, Protocol, runtime_checkable
 from numpy.typing import NDArray
 
 from mlproj.spec.project import Project
+from mlproj.track.wrap import FORMAT, ModelFiles
 
-FORMAT: Final = 2
-"""1: one model; 2: several whose answers are averaged."""
 _WEIGHTS: Final = "weights.safetensors"
 _REST: Final = "model.json"
-_NEEDED: Final = ("mlproj", "mlflow", "numpy", "pandas", "pyarrow", "safetensors", "torch")
 
 
 @runtime_checkable
@@ -129,30 +127,6 @@ class ModelData:
         return tuple(zip(self.members, found, strict=True))
 
 
-@dataclass(frozen=True)
-class ModelFiles:
-    """A written model on its way to MLflow.
-
-    Attributes:
-        data: The folder that `write_model_data` filled.
-        inputs: Types of the raw columns by name.
-        outputs: MLflow types (string, double) of the answer's columns by name.
-    """
-
-    data: Path
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
-
-    def to_json(self) -> dict[str, Any]:
-        """The same as plain data."""
-        return {"data": str(self.data), "inputs": dict(self.inputs), "outputs": dict(self.outputs)}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "ModelFiles":
-        """What `to_json` said."""
-        return cls(Path(document["data"]), document["inputs"], document["outputs"])
-
-
 def write_model(model: Model, folder: Path) -> ModelFiles:
     """Writes a trained model into a folder.
 
@@ -253,65 +227,3 @@ def read_model_data(folder: Path) -> ModelData:
     members = tuple(Project.model_validate_json(json.dumps(member)) for member in rest.get("members", ()))
     weights = load_file(folder / _WEIGHTS)
     return ModelData(project, rest["encoder"], rest["target"], weights, rest["threshold"], members)
-
-
-def save_model(files: ModelFiles, target: Path) -> None:
-    """Wraps a written model as an MLflow pyfunc model; runs where MLflow is imported.
-
-    Every column is optional and of type `any`: MLflow refuses an integer column where a double was signed, a number
-    or a truth value where a string was, and a missing cell where an integer was, and a raw table has all of these.
-    The column types are in the model's metadata instead.
-
-    `mlflow.pyfunc.save_model` writes the same files, but scans all installed packages for it (a second of computing
-    time that training needs).
-
-    Args:
-        files: The written model.
-        target: Folder to create.
-    """
-    import shutil
-
-    import mlflow.pyfunc
-    from mlflow.models import Model as MlflowModel
-    from mlflow.models import ModelSignature
-    from mlflow.types import DataType
-    from mlflow.types.schema import ColSpec, Schema
-
-    shutil.copytree(files.data, target / "data")
-    inputs = Schema.from_json(json.dumps([{"type": "any", "name": name, "required": False} for name in files.inputs]))
-    outputs = Schema([ColSpec(DataType[kind], name) for name, kind in files.outputs.items()])
-    metadata = {"mlproj": {"columns": dict(files.inputs), "format": FORMAT}}
-    make: Callable[..., Any] = MlflowModel
-    model = make(signature=ModelSignature(inputs, outputs), metadata=metadata)
-    mlflow.pyfunc.add_to_model(
-        model, "mlproj.pyfunc", data="data", conda_env="conda.yaml", python_env="python_env.yaml"
-    )
-    model.save(str(target / "MLmodel"))
-    _write_environment(target)
-
-
-def _write_environment(target: Path) -> None:
-    """What pip, virtualenv and conda need to make an environment for the model."""
-    import platform
-
-    import yaml
-
-    python, needed = platform.python_version(), _requirements()
-    conda = {"name": "mlflow-env", "dependencies": [f"python={python}", "pip", {"pip": needed}]}
-    virtualenv = {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
-    (target / "requirements.txt").write_text("\n".join(needed) + "\n", encoding="ascii")
-    (target / "conda.yaml").write_text(yaml.safe_dump(conda | {"channels": ["conda-forge"]}), encoding="ascii")
-    (target / "python_env.yaml").write_text(yaml.safe_dump(virtualenv), encoding="ascii")
-
-
-def _requirements() -> list[str]:
-    """What loading the model needs, at the versions that made it."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = []
-    for name in _NEEDED:
-        try:
-            found.append(f"{name}=={version(name).partition('+')[0]}")
-        except PackageNotFoundError:  # a source checkout on the import path
-            continue
-    return found

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from mlproj.track.layout import BUSY_SECONDS
+from mlproj.track.schema import BUSY_SECONDS
 
 _RUNS: Final = """
     SELECT r.run_uuid, r.name, r.status, r.start_time, r.artifact_uri

@@ -1,4 +1,4 @@
-"""The child process that speaks to MLflow: reads requests, carries them out in order, answers each.
+"""The child process that keeps the runs: reads requests, carries them out in order, answers each.
 
 When the driver dies without a goodbye, its pipe ends; then the runs it left open are marked KILLED.
 """
@@ -19,9 +19,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any, Final, NoReturn
 
-from mlproj.track.backend import Backend, warm_up
-from mlproj.track.bulk import OPERATIONS as TOGETHER
+from mlproj.track.api import warm_up
+from mlproj.track.backend import Backend
 from mlproj.track.channel import SIZE
+from mlproj.track.direct import TOGETHER, can_serve
 from mlproj.track.store import Store
 
 _Request = Mapping[str, Any]
@@ -41,11 +42,13 @@ def main() -> None:
     deleted and made anew between two sessions.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    home, is_server = Path(sys.argv[2]), sys.argv[3] == "1"
+    home = Path(sys.argv[2])
     control, answers = _take_pipes()
-    _import_all(is_server=is_server)
     while hello := _next_hello(control):
         document, files = hello
+        store = _store_of(document)
+        if not can_serve(store):
+            _import_all(is_server=store.is_server)
         pid = os.fork()
         if not pid:
             _run_session(document, control, answers)
@@ -85,13 +88,17 @@ def _next_hello(control: socket.socket) -> tuple[Mapping[str, Any], list[int]] |
 def _run_session(hello: Mapping[str, Any], control: socket.socket, answers: IO[str]) -> NoReturn:
     """Carries out the requests of one session, in a process of its own."""
     _die_with_parent()
-    store, scratch = Store(Path(hello["root"]), hello["uri"], hello["is_default"]), Path(hello["scratch"])
+    scratch = Path(hello["scratch"])
     requests = control.makefile("r", encoding="ascii")  # never closed: a thread still waits for more of it
-    _serve(Backend(store, hello["experiment"], scratch), requests, answers)
+    _serve(Backend(_store_of(hello), hello["experiment"], scratch), requests, answers)
     shutil.rmtree(scratch, ignore_errors=True)  # the driver does it too, where it lives
-    # MLflow and SQLAlchemy leave threads and pools behind whose teardown would only cost time.
+    # MLflow and SQLAlchemy, where they were needed, leave threads and pools whose teardown would only cost time.
     sys.stderr.flush()
     os._exit(0)
+
+
+def _store_of(hello: Mapping[str, Any]) -> Store:
+    return Store(Path(hello["root"]), hello["uri"], hello["is_default"])
 
 
 def _die_with_parent() -> None:
@@ -142,7 +149,10 @@ def _batches(inbox: "SimpleQueue[_Request | None]") -> Iterator[list[_Request]]:
 
 
 def _import_all(*, is_server: bool) -> None:
-    """Imports MLflow with the collector off: nothing that it imports is garbage, and a quarter of the time is saved."""
+    """Imports MLflow ahead of a session that will need it, which is cheap when an earlier one did.
+
+    The collector is off: nothing that is imported is garbage, and a quarter of the time is saved.
+    """
     gc.disable()
     warm_up(is_server=is_server)
     gc.collect()

@@ -7,10 +7,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from mlproj.errors import InvalidInput, Problem
-from mlproj.spec.project import Project
+
+if TYPE_CHECKING:
+    from mlproj.spec.project import Project
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -64,7 +67,7 @@ class Store:
         return f"{self.root.name}/" if self.is_default else f"{without_password(self.uri)} ({VARIABLE})"
 
 
-def store_for(project: Project, environment: Mapping[str, str] = os.environ) -> Store:
+def store_for(project: "Project", environment: Mapping[str, str] = os.environ) -> Store:
     """The store of a project: MLFLOW_TRACKING_URI where it is set, `mlruns/` beside project.yaml otherwise.
 
     Args:

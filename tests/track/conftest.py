@@ -24,36 +24,34 @@ with warnings.catch_warnings():
     import mlflow.store.tracking.sqlalchemy_store
 
 
-class Direct(AbstractChannel):
-    """The backend in this process: the same requests and answers without a child."""
+class ByApi(AbstractChannel):
+    """The backend in this process, with everything done by MLflow: the same requests and answers without a child."""
+
+    is_direct = False
 
     def __init__(self, store: Store, experiment: str) -> None:
-        self.backend = Backend(store, experiment, store.root.parent / "scratch")
+        self.backend = Backend(store, experiment, store.root.parent / "scratch", is_direct=self.is_direct)
 
     def send(self, op: str, **arguments: Any) -> "Future[Any]":
         answer: Future[Any] = Future()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            said = self._carry_out(op, arguments)
+            said = self.backend.carry_out(op, arguments)
         if "error" in said:
             answer.set_exception(TrackingError(said["error"]))
         else:
             answer.set_result(said["result"])
         return answer
 
-    def _carry_out(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        return self.backend.carry_out(op, arguments)
-
     def close(self, *, at_once: bool = False) -> None:
         del at_once  # nothing is ever waiting
         self.backend.close()
 
 
-class Together(Direct):
-    """The same, by way of the tables, as the child does it."""
+class ByTables(ByApi):
+    """The same, with what can be done without MLflow done so, as the child does it."""
 
-    def _carry_out(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        return self.backend.carry_out_all([(op, arguments)])[0]
+    is_direct = True
 
 
 Connect = Callable[[Store, str], AbstractChannel]
@@ -68,13 +66,13 @@ def _locate(folder: Path) -> Store:
 @pytest.fixture(scope="session")
 def connect() -> Connect:
     """Connects a tracker with MLflow in this process."""
-    return Direct
+    return ByApi
 
 
 @pytest.fixture(scope="session")
-def connect_together() -> Connect:
-    """The same, with whatever can be written without MLflow's client written so."""
-    return Together
+def connect_directly() -> Connect:
+    """Connects it with the tables, and with MLflow for the rest."""
+    return ByTables
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +109,7 @@ def store(new_store: Callable[[Path], Store], tmp_path: Path) -> Store:
 
 @pytest.fixture
 def tracker(store: Store) -> Iterator[AbstractTracker]:
-    with MlflowTracker(store, "cats", connect=Direct) as opened:
+    with MlflowTracker(store, "cats", connect=ByTables) as opened:
         yield opened
 
 

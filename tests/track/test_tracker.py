@@ -24,13 +24,13 @@ Open = Callable[[], AbstractTracker]
 Connect = Callable[[Store, str], AbstractChannel]
 
 
-@pytest.fixture(params=["memory", "mlflow", "together"])
-def open_tracker(request: pytest.FixtureRequest, connect: Connect, connect_together: Connect) -> Open:
-    """Opens a tracker of each kind; `together` writes as the child does, `mlflow` as MLflow's client does."""
+@pytest.fixture(params=["memory", "mlflow", "tables"])
+def open_tracker(request: pytest.FixtureRequest, connect: Connect, connect_directly: Connect) -> Open:
+    """Opens a tracker of each kind; `tables` writes as the child does, `mlflow` by MLflow's client alone."""
     if request.param == "memory":
         return MemoryTracker
     store: Store = request.getfixturevalue("store")
-    return lambda: MlflowTracker(store, "cats", connect=connect if request.param == "mlflow" else connect_together)
+    return lambda: MlflowTracker(store, "cats", connect=connect if request.param == "mlflow" else connect_directly)
 
 
 @pytest.fixture
