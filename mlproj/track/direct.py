@@ -251,7 +251,7 @@ class Direct:
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; takes the right to write first, for one that is asked for later may be refused without waiting."""
+    """All or nothing. Asks for the right to write at once: asked for later it may be refused without any waiting."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

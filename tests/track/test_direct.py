@@ -2,6 +2,7 @@
 
 import math
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -17,6 +18,7 @@ from mlproj.track.api import Api
 from mlproj.track.backend import Backend
 from mlproj.track.channel import Channel
 from mlproj.track.client import MlflowTracker
+from mlproj.track.driver import TAG, describe_driver
 from mlproj.track.store import Store
 from mlproj.track.wrap import ModelFiles
 
@@ -62,7 +64,7 @@ STORY: tuple[Sequence[Request], ...] = (
     ],
     [start("", earlier=A, params={"model.width": "128"}), finish(B), start("", earlier=B), finish(A)],
 )
-"""Values out of order, twice, later in time, and no numbers; tags that are set anew; runs that go on, one to the end."""
+"""Values out of order, twice, later in time, and no numbers; tags that are set anew; runs that go on, one ends."""
 
 
 def seen(store: Store) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def seen(store: Store) -> dict[str, Any]:
     for run in client.search_runs([experiment.experiment_id], order_by=["attributes.run_id"]):
         info = {name: value for name, value in dict(run.info).items() if name not in ("end_time", "artifact_uri")}
         assert run.info.artifact_uri == f"{experiment.artifact_location}/{run.info.run_id}/artifacts"
-        assert abs((run.info.end_time or 0) / 1000 - time.time()) < 60
+        assert run.info.end_time is None or abs(run.info.end_time / 1000 - time.time()) < 60
         history = {
             name: [
                 (repr(each.value), each.timestamp, each.step)
@@ -88,15 +90,20 @@ def seen(store: Store) -> dict[str, Any]:
     return found
 
 
+def statuses(store: Store) -> dict[str, str]:
+    """How MLflow says that the runs are."""
+    return {run_id: info["status"] for run_id, (info, *_) in seen(store).items()}
+
+
 def rows(store: Store) -> dict[str, list[Any]]:
-    """Every table, but for when runs ended and experiments were made, and with the store's own place left out."""
+    """Every table, but only whether there is a time where it must differ, and with the store's own place left out."""
     assert store.database is not None
     unlike = {"runs": ("end_time",), "experiments": ("creation_time", "last_update_time")}
     found = {}
     with closing(sqlite3.connect(store.database)) as connection:
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info('{table}')")]
-            names = ", ".join(f'"{name}"' for name in columns if name not in unlike.get(table, ()))
+            names = ", ".join(f'"{name}" IS NULL' if name in unlike.get(table, ()) else f'"{name}"' for name in columns)
             content = connection.execute(f"SELECT {names} FROM {table} ORDER BY {names}").fetchall()
             found[table] = [tuple(str(cell).replace(store.root.as_uri(), "") for cell in row) for row in content]
     return found
@@ -142,6 +149,7 @@ def test_mlflow_reads_the_same_of_runs_written_without_it(both: Any) -> None:
     (alone, first), (together, second) = both
     assert first == second
     assert len(seen(together)) == 2
+    assert [info["status"] for info, *_ in seen(together).values()] == ["FINISHED", "RUNNING"]
     assert seen(together) == seen(alone)
 
 
@@ -177,7 +185,7 @@ def test_what_cannot_be_written_leaves_the_others_whole_and_says_why(store: Stor
     said = together.carry_out_all([start(A), finish("c" * 32), finish(A)])
     assert (said[0], said[2]) == ({"result": A}, {"result": A})
     assert "c" * 32 in said[1]["error"]
-    assert {run_id: info["status"] for run_id, (info, *_) in seen(store).items()} == {A: "FINISHED"}
+    assert statuses(store) == {A: "FINISHED"}
 
 
 REFUSED: tuple[Request, ...] = (
@@ -190,7 +198,7 @@ REFUSED: tuple[Request, ...] = (
     ("log", {"run_id": C, "metrics": [("a", 1.0, NOW, 0)]}),
     start(A),
     start("", earlier=C),
-    finish(A, **{"a,b": "1"}),
+    finish(A, (), **{"a,b": "1"}),
     finish(A, a="x" * 8001),
     ("artifacts", {"run_id": A, "folder": "/nowhere", "model": None}),
     ("artifacts", {"run_id": C, "folder": "/", "model": None}),
@@ -219,7 +227,7 @@ def test_a_name_that_comes_as_a_tag_renames_the_run_as_mlflow_does(
     for is_direct in (False, True):
         store = new_store(tmp_path / str(is_direct))
         one = backend(store, is_direct=is_direct)
-        one.carry_out_all([start(A), finish(A, **{"mlflow.runName": "other"})])
+        one.carry_out_all([start(A), finish(A, (), **{"mlflow.runName": "other"})])
         one.close()
         found.append(rows(store))
     assert found[0] == found[1]
@@ -232,6 +240,50 @@ def test_an_experiment_of_another_place_is_left_to_mlflow(store: Store, client: 
     assert one.carry_out_all([start(A), finish(A)]) == [{"result": A}] * 2
     assert client.get_run(A).info.artifact_uri == f"mlflow-artifacts:/mlruns/x/{A}/artifacts"
     one.close()
+
+
+@pytest.mark.parametrize("is_direct", [False, True])
+def test_runs_of_a_dead_driver_are_killed_and_those_of_others_left(store: Store, is_direct: bool) -> None:
+    dead, elsewhere = f"{describe_driver()}0", "elsewhere|boot|space|17|1"
+    first = backend(store)
+    first.carry_out_all(
+        [start(run_id, tags={TAG: driver}) for run_id, driver in zip((A, B, C), (dead, elsewhere, dead), strict=True)]
+    )
+    first.carry_out_all([finish(C)])
+    first.close()
+    other = Backend(store, "dogs", store.root.parent / "scratch", is_direct=is_direct)
+    other.carry_out_all([start("d" * 32)])
+    other.close()
+    assert set(statuses(store).values()) == {"RUNNING", "FINISHED"}, "the experiment is another one"
+    second = backend(store, is_direct=is_direct)
+    second.carry_out_all([start("e" * 32)])
+    second.close()
+    assert statuses(store) == {A: "KILLED", B: "RUNNING", C: "FINISHED", "e" * 32: "RUNNING"}
+
+
+def test_mlflow_and_we_write_at_the_same_time(store: Store, client: "mlflow.MlflowClient") -> None:
+    ours = backend(store)
+    ours.carry_out_all([start(A)])
+    theirs = client.create_run("1").info.run_id
+    batches = [[("n", float(i), NOW + i, i)] for i in range(100)]
+
+    def write() -> None:
+        for ((name, value, at, step),) in batches:
+            client.log_metric(theirs, name, value, timestamp=at, step=step)
+
+    other = threading.Thread(target=write)
+    other.start()
+    said = [ours.carry_out("log", {"run_id": A, "metrics": batch}) for batch in batches]
+    other.join()
+    ours.close()
+    assert said == [{"result": None}] * 100
+    both = [[each.value for each in client.get_metric_history(run_id, "n")] for run_id in (A, theirs)]
+    assert both == [[float(i) for i in range(100)]] * 2
+
+
+def test_a_deleted_experiment_is_named_with_its_way_back(store: Store, client: "mlflow.MlflowClient") -> None:
+    client.delete_experiment(client.create_experiment("cats"))
+    assert "mlflow experiments restore --experiment-id 1" in backend(store).carry_out(*start(A))["error"]
 
 
 def test_a_database_that_is_held_too_long_is_named_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +302,7 @@ def test_a_database_that_is_held_too_long_is_named_once(store: Store, monkeypatc
     assert "database is locked" in said["error"]
     assert "Another process has held" in said["error"]
     assert one.carry_out_all([finish(A)]) == [{"result": A}]
-    assert {run_id: info["status"] for run_id, (info, *_) in seen(store).items()} == {A: "FAILED"}
+    assert statuses(store) == {A: "FAILED"}
     one.close()
 
 
@@ -268,7 +320,7 @@ def test_a_run_of_which_something_could_not_be_stored_is_failed(store: Store) ->
     together.carry_out_all([start(A), start(B)])
     assert "error" in together.carry_out("artifacts", {"run_id": A, "folder": "/nowhere", "model": None})
     together.carry_out_all([finish(A), finish(B)])
-    assert {run_id: info["status"] for run_id, (info, *_) in seen(store).items()} == {A: "FAILED", B: "FINISHED"}
+    assert statuses(store) == {A: "FAILED", B: "FINISHED"}
 
 
 def test_a_hundred_runs_go_through_the_child_in_order(store: Store) -> None:
