@@ -1,8 +1,8 @@
-"""The pipe to the one process that speaks to MLflow.
+"""The pipe to the one process that keeps the runs.
 
-Importing MLflow takes seconds, so a child process does it while the driver reads data and trains. Requests and answers
-are JSON lines; `Channel.send` never waits, its future does. Two threads keep the pipes moving, so that neither side
-can block the other.
+Writing takes time, and importing MLflow, where that is needed, takes seconds; so a child process does it while the
+driver reads data and trains. Requests and answers are JSON lines; `Channel.send` never waits, its future does. Two
+threads keep the pipes moving, so that neither side can block the other.
 """
 
 import atexit
@@ -65,10 +65,10 @@ class AbstractChannel(ABC):
 
 
 class Channel(AbstractChannel):
-    """A child process that imports MLflow, prepares the store and carries out requests one after the other.
+    """A child process that prepares the store and carries out requests one after the other.
 
-    A child whose session ended well waits for the next one of this process, which then need not import MLflow again;
-    it ends with this process, or after some idle minutes.
+    A child whose session ended well waits for the next one of this process, which then need not start one; it
+    ends with this process, or after some idle minutes.
 
     Args:
         store: Where the runs are kept.

@@ -45,8 +45,8 @@ class _Open:
 class MlflowTracker(AbstractTracker):
     """Keeps the runs of one project in MLflow.
 
-    The child process starts at once, so that MLflow is imported while the driver does other things; nothing is created
-    before the first run starts, and nothing waits for MLflow before the first run is finished.
+    The child process starts at once, while the driver does other things; nothing is created before the first run
+    starts, and nothing waits for the child before the first run is finished.
 
     Args:
         store: Where the runs are kept.

@@ -220,9 +220,10 @@ class Direct:
         """Where the experiment's files go; of every other kind of address MLflow knows better how it goes on."""
         query = "SELECT artifact_location FROM experiments WHERE experiment_id = ? AND lifecycle_stage = 'active'"
         row = self._execute(query, (self._experiment_id,)).fetchone()
-        if row is None or file_path(row[0] or "") is None or row[0].endswith("/") or set(row[0]) & set("?#;"):
+        location = str(row[0] or "") if row else ""
+        if not location.startswith(("/", "file:///")) or location.endswith("/") or set(location) & set("?#;"):
             raise CannotWrite("location")
-        return str(row[0])
+        return location
 
     def _update(self, run_id: str, change: str, *values: Any) -> None:
         """Changes a run that is there and was not deleted; any other is for MLflow to speak about."""

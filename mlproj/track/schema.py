@@ -22,8 +22,14 @@ MIGRATIONS: Final = "c6ea40ad31f12a1a65662656227a46548ededa8181e7bfde6819a03d063
 BUSY_SECONDS: Final = 20.0
 """How long to wait for others that write, as MLflow does."""
 _FOLDER: Final = "store/db_migrations/versions"
-_CHANGING: Final = ("MLFLOW_ENABLE_WORKSPACES", "MLFLOW_WORKSPACE", "MLFLOW_ACTIVE_MODEL_ID", "_MLFLOW_ACTIVE_MODEL_ID")
-"""Variables under which MLflow writes other rows."""
+_CHANGING: Final = (
+    "MLFLOW_ENABLE_WORKSPACES",
+    "MLFLOW_WORKSPACE",
+    "MLFLOW_ACTIVE_MODEL_ID",
+    "_MLFLOW_ACTIVE_MODEL_ID",
+    "MLFLOW_ARTIFACT_LOCATION_MAX_LENGTH",
+)
+"""Variables under which MLflow writes other rows, or refuses others."""
 
 
 def is_installed() -> bool:

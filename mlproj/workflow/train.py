@@ -186,7 +186,7 @@ def train(
         project, store, tracker = start.open(stack)
         from mlproj.data import load_dataset
         from mlproj.track import capture_git
-        from mlproj.training import fit, resolve  # torch is imported here, while MLflow is imported next door
+        from mlproj.training import fit, resolve  # torch is imported here, while the store is prepared next door
 
         dataset = load_dataset(project, store=store.splits, before_saving=partial(resolve, project))
         project = resolve(project, dataset)

@@ -46,7 +46,18 @@ def finish(run_id: str, metrics: Sequence[tuple[str, float, int, int]] = (), **t
 STORY: tuple[Sequence[Request], ...] = (
     [start(A), start(B, params={})],
     [
-        ("log", {"run_id": A, "metrics": [("dev/error", 0.5, NOW, 2), ("dev/error", 0.4, NOW, 1), ("n", 1, NOW, 0)]}),
+        (
+            "log",
+            {
+                "run_id": A,
+                "metrics": [
+                    ("dev/error", 0.5, NOW, 2),
+                    ("dev/error", 0.4, NOW, 1),
+                    ("n", 1, NOW, 0),
+                    ("zero", 0.0, NOW, 0),
+                ],
+            },
+        ),
         (
             "log",
             {"run_id": B, "metrics": [("odd", math.nan, NOW, 0), ("far", math.inf, NOW, 0), ("low", -math.inf, 0, 0)]},
@@ -55,7 +66,15 @@ STORY: tuple[Sequence[Request], ...] = (
     [
         (
             "log",
-            {"run_id": A, "metrics": [("dev/error", 0.9, NOW, 1), ("dev/error", 0.4, NOW, 1), ("n", 2, NOW + 1, 0)]},
+            {
+                "run_id": A,
+                "metrics": [
+                    ("dev/error", 0.9, NOW, 1),
+                    ("dev/error", 0.4, NOW, 1),
+                    ("n", 2, NOW + 1, 0),
+                    ("zero", math.nan, NOW, 0),
+                ],
+            },
         ),
         finish(
             A, [("n", 1.5, NOW + 1, 0), ("dev/error", 0.25, NOW, 3)], **{"mlproj.kind": "other", "mlproj.outcome": "ok"}
@@ -205,7 +224,7 @@ REFUSED: tuple[Request, ...] = (
 )
 
 
-@pytest.mark.parametrize("request_", REFUSED, ids=str)
+@pytest.mark.parametrize("request_", REFUSED, ids=range(len(REFUSED)))
 def test_what_mlflow_refuses_is_refused_in_its_words(
     new_store: Callable[[Path], Store], tmp_path: Path, request_: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,12 +253,27 @@ def test_a_name_that_comes_as_a_tag_renames_the_run_as_mlflow_does(
     assert "other" in str(found[1]["runs"])
 
 
-def test_an_experiment_of_another_place_is_left_to_mlflow(store: Store, client: "mlflow.MlflowClient") -> None:
-    client.create_experiment("cats", artifact_location="mlflow-artifacts:/mlruns/x")
-    one = backend(store)
-    assert one.carry_out_all([start(A), finish(A)]) == [{"result": A}] * 2
-    assert client.get_run(A).info.artifact_uri == f"mlflow-artifacts:/mlruns/x/{A}/artifacts"
-    one.close()
+@pytest.mark.parametrize(
+    "location",
+    ["mlflow-artifacts:/a/x", "s3://bucket/x?region=y", "file:/a/b c", "file:///a/b%20c/", "file:///a;b/c", "/a/b c"],
+)
+def test_an_experiment_of_another_place_keeps_its_files_there(
+    new_store: Callable[[Path], Store], tmp_path: Path, location: str
+) -> None:
+    found = []
+    for is_direct in (False, True):
+        store = new_store(tmp_path / str(is_direct))
+        assert store.database is not None
+        with closing(sqlite3.connect(store.database)) as connection, connection:
+            connection.execute(
+                "INSERT INTO experiments (name, artifact_location, lifecycle_stage) VALUES ('cats', ?, 'active')",
+                (location,),
+            )
+        one = backend(store, is_direct=is_direct)
+        assert one.carry_out_all([start(A), finish(A)]) == [{"result": A}] * 2
+        one.close()
+        found.append(rows(store)["runs"])
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("is_direct", [False, True])
@@ -291,7 +325,8 @@ def test_a_database_that_is_held_too_long_is_named_once(store: Store, monkeypatc
     one.carry_out_all([start(A)])
     assert one._direct is not None
     assert one._direct._connection is not None
-    assert one._direct._connection.execute("PRAGMA busy_timeout").fetchone() == (20_000,)
+    for pragma, as_mlflow_has_it in (("busy_timeout", 20_000), ("foreign_keys", 1), ("synchronous", 2)):
+        assert one._direct._connection.execute(f"PRAGMA {pragma}").fetchone() == (as_mlflow_has_it,)
     one._direct._connection.execute("PRAGMA busy_timeout = 10")
     monkeypatch.setattr(Api, "carry_out", lambda *_: pytest.fail("MLflow was asked"))
     assert store.database is not None

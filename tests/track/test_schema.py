@@ -24,8 +24,9 @@ def content(database: Path, place: Path) -> dict[str, Any]:
     """All that stands in a database, but for its place and for when it was made."""
     with closing(sqlite3.connect(database)) as connection:
         made = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name").fetchall()
-        found: dict[str, Any] = {name: (kind, table, sql) for kind, name, table, sql in made}
+        found: dict[str, Any] = {name: (kind, table, _clauses(sql or "")) for kind, name, table, sql in made}
         for table in [name for kind, name, _, _ in made if kind == "table"]:
+            found[f"columns of {table}"] = connection.execute(f"PRAGMA table_info('{table}')").fetchall()
             rows = connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
             found[f"rows of {table}"] = [
                 tuple(str(cell).replace(place.as_uri(), "") for cell in row if not _is_time(cell)) for row in rows
@@ -33,6 +34,11 @@ def content(database: Path, place: Path) -> dict[str, Any]:
         for pragma in ("page_size", "encoding", "auto_vacuum", "user_version", "application_id"):
             found[pragma] = connection.execute(f"PRAGMA {pragma}").fetchone()
     return found
+
+
+def _clauses(sql: str) -> list[str]:
+    """The lines of a statement in order of the alphabet: alembic keeps constraints in a set."""
+    return sorted(line.strip(" ,\t") for line in sql.splitlines())
 
 
 def _is_time(cell: object) -> bool:
