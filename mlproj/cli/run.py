@@ -55,7 +55,10 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="With --seeds: keep what is trained already, train what is missing.")
+        bool,
+        typer.Option(
+            "--resume", help="Go on with what was cut off; with --seeds keep what is trained, train what is missing."
+        ),
     ] = False,
 ) -> None:
     """Train the model, track the run, and show how it does on train, train-dev and dev."""
@@ -66,7 +69,7 @@ def train(
     if ensemble is not None:
         _train_ensemble(shell, start, ensemble)
         return
-    if seeds is not None or resume:
+    if seeds is not None:
         _train_seeds(shell, start, seeds, resume=resume)
         return
     from mlproj.cli.progress import TrainingProgress
@@ -74,13 +77,21 @@ def train(
     from mlproj.workflow.train import train as fit
 
     with TrainingProgress(shell) as progress:
-        trained = fit(shell.path, set=set or (), like=like, name=name, on_start=progress.start, on_epoch=progress.epoch)
+        trained = fit(
+            shell.path,
+            set=set or (),
+            like=like,
+            name=name,
+            resume=resume,
+            on_start=progress.start,
+            on_epoch=progress.epoch,
+        )
     shell.result(train_text(trained), trained.document())
     if trained.fit.outcome.kind == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
 
-def _train_seeds(shell: Shell, start: "Start", seeds: int | None, *, resume: bool) -> None:
+def _train_seeds(shell: Shell, start: "Start", seeds: int, *, resume: bool) -> None:
     from mlproj.cli.progress import SeedsProgress
     from mlproj.cli.seeds_text import seeds_text
     from mlproj.workflow.train_seeds import train_seeds

@@ -10,10 +10,14 @@ if TYPE_CHECKING:
     from mlproj.fleet.crew import OnFleetEpoch as OnFleetEpoch
     from mlproj.fleet.crew import train_crew as train_crew
     from mlproj.fleet.groups import shape_of as shape_of
+    from mlproj.fleet.keeper import StackKeeper as StackKeeper
     from mlproj.fleet.plan import Planner as Planner
     from mlproj.fleet.shelf import Shelf as Shelf
 
-_HOMES = {"OnFleetEpoch": "crew", "train_crew": "crew", "shape_of": "groups", "Planner": "plan", "Shelf": "shelf"}
+_HOMES = {
+    "OnFleetEpoch": "crew", "train_crew": "crew", "shape_of": "groups", "Planner": "plan", "Shelf": "shelf",
+    "StackKeeper": "keeper",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mlproj.data import Dataset
 from mlproj.fleet.groups import shape_of
+from mlproj.fleet.keeper import StackKeeper
 from mlproj.fleet.shelf import Shelf
 from mlproj.records import Failure, Fit, Job, OutcomeKind, describe
 from mlproj.training import fit, resolve
@@ -39,11 +40,11 @@ def train_crew(
             positions = group[start : start + _MOST]
             if shape is None or len(positions) == 1:
                 for position in positions:
-                    keeper = shelf.keeper([jobs[position]], goes_on=epochs > 0) if shelf else None
+                    keeper = StackKeeper(shelf, [jobs[position]], goes_on=epochs > 0) if shelf else None
                     yield position, _alone(position, jobs[position], dataset, on_epoch, keeper)
             else:
                 chosen = {position: jobs[position] for position in positions}
-                keeper = shelf.keeper(list(chosen.values()), goes_on=epochs > 0) if shelf else None
+                keeper = StackKeeper(shelf, list(chosen.values()), goes_on=epochs > 0) if shelf else None
                 yield from _together(chosen, dataset, on_epoch, keeper)
 
 

@@ -15,6 +15,7 @@ from mlproj.errors import InvalidInput
 from mlproj.records import Failure, Fit, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
+from mlproj.workflow.kept import folder_of, goes_on_words
 from mlproj.workflow.record import data_tags, store_fit
 from mlproj.workflow.runs import BEST, split_sizes, store_note
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from mlproj.data import Dataset
     from mlproj.engine import AbstractEngine
+    from mlproj.fleet import Shelf
     from mlproj.searching import Found, Matrix, Progress, SearchStudy, Trial
     from mlproj.searching.trials import TrialState
     from mlproj.track import AbstractTracker, GitState, Store
@@ -52,11 +54,6 @@ class Begun:
 def short_name(study: "SearchStudy") -> str:
     """What a search is called: the name of its run, or search-1, search-2 and so on."""
     return str(study.plan.get("name") or study.name.rpartition("/")[2])
-
-
-def shelf_of(store: "Store") -> Path:
-    """Where the trainings of a search under way are kept."""
-    return store.root / "cache" / "trainings"
 
 
 @dataclass
@@ -93,6 +90,13 @@ class Desk:
     def rows(self) -> Path:
         """Where the trials' answers lie until the search ends."""
         return self.store.root / "cache" / "searches" / self.run_id
+
+    @property
+    def shelf(self) -> "Shelf":
+        """The trainings under way."""
+        from mlproj.fleet import Shelf
+
+        return Shelf(folder_of(self.store, "search"), self.dataset.data_hash)
 
     @property
     def n_seeds(self) -> int:
@@ -142,6 +146,8 @@ class Desk:
         done = sum(trial.state in DONE for trial in trials_of(self.study))
         if done:
             notes.append(f"going on after {done:,} of {n:,} trials")
+        if under_way := self.shelf.all_epochs():
+            notes.append(goes_on_words(under_way))
         metric = str(self.project.metric.optimize)
         if search_spec.storage:
             head += f" · studies in {without_password(search_spec.storage)} (search.storage)"
@@ -174,7 +180,7 @@ class Desk:
             shutil.rmtree(staging, ignore_errors=True)
         self.study.end(found.stopped)
         if found.stopped == "trials":
-            for folder in (self.rows, shelf_of(self.store)):
+            for folder in (self.rows, folder_of(self.store, "search")):
                 shutil.rmtree(folder, ignore_errors=True)
         return self.tracker.run(self.run_id), insight
 

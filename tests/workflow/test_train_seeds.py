@@ -174,11 +174,6 @@ def test_options_that_mean_nothing_start_nothing(
     assert not (home / "mlruns" / "mlflow.db").exists()
 
 
-def test_resume_without_a_number_of_seeds_says_what_to_write(make_flowers: Callable[..., Path]) -> None:
-    with pytest.raises(InvalidInput, match=r"(?s)--resume.*--seeds 5"):
-        train_seeds(Start(make_flowers()), None, resume=True)
-
-
 # ---------------------------------------------------------------- the ladder of the recipe
 
 
