@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput
-from mlproj.records import Failure, Fit, Run
+from mlproj.records import Failure, Fit, Job, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
 from mlproj.workflow.kept import folder_of, goes_on_words
@@ -235,7 +235,7 @@ class Lab:
     """Trains for a search and records its trials."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self._desk, self._shelf = desk, desk.shelf
         self.evaluate = desk.engine.evaluate
         self._open: dict[str, Project] = {}  # resolved once: that looks at the data
         self._known: dict[str, Run] | None = None
@@ -295,6 +295,10 @@ class Lab:
         for row in rows:
             row.result()
         self._desk.tracker.settle()
+
+    def forget(self, job: Job) -> None:
+        """Lets go of the snapshot of a training whose result is stored."""
+        self._shelf.drop(job)
 
     def fail(self, trial: "Trial", failure: Failure) -> None:
         """Ends the run of a trial that failed, with the reason and, where there is one, the traceback."""

@@ -20,22 +20,24 @@ def kept_in(home: Path, *parts: str) -> list[Path]:
     return sorted((home / KEPT).joinpath(*parts).glob("[!.]*.safetensors"))
 
 
-def kill_once_kept(code: str, home: Path, n: int, *parts: str) -> list[Path]:
+def kill_once_kept(code: str, home: Path, n: int, *parts: str, study: str = "") -> list[Path]:
     """Runs code in a process of its own, with the project as its argument, and kills it when n trainings are under way.
 
-    All are some epochs on by then, so that the store knows of them too.
+    All are some epochs on by then, so that the store knows of them too; with a study, not before that is begun.
     """
+
+    def is_time() -> bool:
+        journal = home / "mlruns" / "optuna.journal"
+        is_begun = not study or (journal.exists() and study in journal.read_text(encoding="utf-8"))
+        return is_begun and len([file for file in kept_in(home, *parts) if epochs_of(file) >= EPOCHS]) >= n
+
     driver = subprocess.Popen(
         [sys.executable, "-c", code, str(home)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MLPROJ_SNAPSHOT_SECONDS": "0"},
     )
     try:
         until = time.monotonic() + 120
-        while (
-            len([file for file in kept_in(home, *parts) if epochs_of(file) >= EPOCHS]) < n
-            and driver.poll() is None
-            and time.monotonic() < until
-        ):
+        while not is_time() and driver.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
     finally:
         driver.send_signal(signal.SIGKILL)
