@@ -99,6 +99,7 @@ def _train_seeds(shell: Shell, start: "Start", seeds: int, *, resume: bool) -> N
     with SeedsProgress(shell) as progress:
         trained = train_seeds(start, seeds, resume=resume, on_start=progress.start, on_seed=progress.seed)
     document = trained.document()
+    shell.note(trained.one_by_one.words())
     shell.result(seeds_text(document), document)
     if trained.is_interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -164,6 +165,7 @@ def search(
             on_trial=progress.trial,
         )
     document = searched.document()
+    shell.note(searched.one_by_one.words())
     shell.result(search_text(document), document)
     if searched.found.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)

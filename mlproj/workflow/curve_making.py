@@ -13,6 +13,7 @@ from mlproj.workflow.curve_store import Shelf
 if TYPE_CHECKING:
     from mlproj.data import Dataset
     from mlproj.fleet import Shelf as Snapshots
+    from mlproj.fleet.alone import OneByOne
     from mlproj.track import AbstractTracker
 
 
@@ -42,6 +43,7 @@ class Making:
         goes_on: After how many epochs trainings that were cut off go on, by position in `todo`.
         failures: Why trainings could not be made.
         run_id: The diagnosis that they are kept in.
+        one_by_one: Which trainings ran alone, and why; None where none was made.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Making:
         self.todo = [each for each in plan.trainings if each.key not in known]
         self.failures: list[str] = []
         self.run_id = ""
+        self.one_by_one: OneByOne | None = None
         self._under_way = under_way
         self.goes_on = under_way.epochs(dict(enumerate(self._jobs())))
 
@@ -85,6 +88,7 @@ class Making:
                         self._take(shelf, position, result)
                         self._under_way.drop(self._job(self.todo[position]))
                     self._report(time.monotonic() - began)
+                    self.one_by_one = engine.one_by_one
         except KeyboardInterrupt:
             if not self.fits:
                 tracker.finish(self.run_id, status="KILLED", tags={"mlproj.outcome": "interrupted"})

@@ -19,6 +19,7 @@ from mlproj.workflow.subject import Subject, Subjects, as_run, is_file
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.fleet.alone import OneByOne
     from mlproj.track import AbstractTracker
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
@@ -56,6 +57,7 @@ class CurveDiagnosis:
         next: The command to run next.
         is_interrupted: Whether Ctrl-C ended the training, so that this is a partial answer.
         run: The diagnosis in the store.
+        one_by_one: Which trainings ran alone, and why; None where none was made.
     """
 
     subject: Subject
@@ -64,6 +66,7 @@ class CurveDiagnosis:
     next: str
     is_interrupted: bool
     run: str
+    one_by_one: "OneByOne | None" = None
 
     @property
     def head(self) -> str:
@@ -86,6 +89,7 @@ class CurveDiagnosis:
         return curve_document(self.curve, self.fits, self.next, run=named) | {
             "diagnosis": self.run,
             "interrupted": self.is_interrupted,
+            "one_by_one": self.one_by_one.document() if self.one_by_one else [],
         }
 
 
@@ -229,7 +233,7 @@ def _judge(
     held_out = {str(name): len(part) for name, part in dataset.parts.items() if name != "train"}
     curve = judge_curve(made.fits, aim.asked, held_out, notes=notes, failed=failed, missing=missing)
     following = next_for_curve(curve, subject.project, subject.selector, repeats=plan.repeats, options=plan.options)
-    return CurveDiagnosis(subject, curve, tuple(made.fits), following, is_interrupted, made.run_id)
+    return CurveDiagnosis(subject, curve, tuple(made.fits), following, is_interrupted, made.run_id, made.one_by_one)
 
 
 def _data_notes(subject: Subject, dataset: "Dataset") -> list[str]:

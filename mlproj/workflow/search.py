@@ -25,6 +25,7 @@ from mlproj.workflow.starting import check_name
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.fleet.alone import OneByOne
     from mlproj.searching import Found, Progress, SearchStudy
     from mlproj.track import AbstractTracker
 
@@ -43,6 +44,7 @@ class Searched:
         insight: What there is to say about it, as JSON knows it.
         engine: Where it trained.
         workers: Trainings at the same time.
+        one_by_one: Which trainings ran alone where others ran side by side, and why.
         next: The command to run next.
         resume: The command that makes what is still to be made.
     """
@@ -53,6 +55,7 @@ class Searched:
     insight: dict[str, Any]
     engine: str
     workers: int
+    one_by_one: "OneByOne"
     next: str
     resume: str
 
@@ -67,6 +70,7 @@ class Searched:
             "made": self.found.made,
             "engine": self.engine,
             "workers": self.workers,
+            "one_by_one": self.one_by_one.document(),
             "seconds": round(self.found.seconds, 3),
             "slept": round(self.found.slept, 3),
             "next": self.next,
@@ -142,7 +146,7 @@ def search(
         rest = join(desk.home, "search", "--resume")
         following = join(desk.home, "diagnose", "bias-variance", run.name) if found.best else rest
         pool = desk.engine
-        return Searched(run, desk.project, found, insight, pool.name, pool.workers, following, rest)
+        return Searched(run, desk.project, found, insight, pool.name, pool.workers, pool.one_by_one, following, rest)
 
 
 @dataclass(frozen=True)

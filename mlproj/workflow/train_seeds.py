@@ -27,6 +27,7 @@ from mlproj.workflow.trained_seeds import SeedsBegun, TrainedSeed, TrainedSeeds
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.engine import AbstractEngine
     from mlproj.fleet import Shelf
     from mlproj.track import AbstractTracker, GitState, Store
 
@@ -73,7 +74,7 @@ def train_seeds(
             on_start(fleet.begun(todo, engine.workers))
         began = time.monotonic()
         is_interrupted = fleet.train(engine.evaluate, todo, on_seed)
-        return fleet.finish(time.monotonic() - began, is_interrupted=is_interrupted)
+        return fleet.finish(engine, time.monotonic() - began, is_interrupted=is_interrupted)
 
 
 def check_seeds(seeds: int) -> int:
@@ -286,7 +287,7 @@ class _Fleet:
 
     # ---------------------------------------------------------------- the end
 
-    def finish(self, seconds: float, *, is_interrupted: bool) -> TrainedSeeds:
+    def finish(self, engine: "AbstractEngine", seconds: float, *, is_interrupted: bool) -> TrainedSeeds:
         """What is there now.
 
         Raises:
@@ -305,6 +306,7 @@ class _Fleet:
         return TrainedSeeds(
             self.name, run, project, tuple(seeds), self.failed, self.n, is_interrupted, seconds,
             stands.document["next"], None if is_whole else join(self.project, "train", *words, "--resume"),
+            engine.name, engine.one_by_one,
         )  # fmt: skip
 
     def _next(self, name: str, *, diverged: bool) -> str:
