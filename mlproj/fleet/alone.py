@@ -56,13 +56,15 @@ class OneByOne(NamedTuple):
             '12 of 64 trainings ran one by one: no gain from a stack (width 512)'
             >>> OneByOne(64, {Reason(NO_GAIN, 512): 12, Reason(OWN, name="nets:Net"): 1}).words()
             '13 of 64 trainings ran one by one: 12 no gain from a stack (width 512), 1 a model of your own (nets:Net)'
+            >>> OneByOne(2, {Reason(NO_GAIN, 512): 2}).words()
+            'all 2 trainings ran one by one: no gain from a stack (width 512)'
         """
         rows = self.document()
         if self.trainings < 2 or not rows:
             return ""
         n = sum(row["trainings"] for row in rows)
         why = ", ".join(f"{row['trainings']:,} " * (len(rows) > 1) + row["reason"] for row in rows)
-        which = "all" if n == self.trainings else f"{n:,} of {self.trainings:,}"
+        which = f"all {n:,}" if n == self.trainings else f"{n:,} of {self.trainings:,}"
         return f"{which} trainings ran one by one: {why}"
 
 
