@@ -65,9 +65,9 @@ def train(
     from mlproj.workflow.starting import Start, check_kind
 
     start = Start(shell.path, set or (), like, name)
-    check_kind(seeds, ensemble, resume=resume)
+    check_kind(seeds, ensemble)
     if ensemble is not None:
-        _train_ensemble(shell, start, ensemble)
+        _train_ensemble(shell, start, ensemble, resume=resume)
         return
     if seeds is not None:
         _train_seeds(shell, start, seeds, resume=resume)
@@ -107,13 +107,13 @@ def _train_seeds(shell: Shell, start: "Start", seeds: int, *, resume: bool) -> N
         raise typer.Exit(1)
 
 
-def _train_ensemble(shell: Shell, start: "Start", k: int) -> None:
+def _train_ensemble(shell: Shell, start: "Start", k: int, *, resume: bool) -> None:
     from mlproj.cli.progress import EnsembleProgress
     from mlproj.cli.text import train_text
     from mlproj.workflow.ensemble import train_ensemble
 
     with EnsembleProgress(shell) as progress:
-        trained = train_ensemble(start, k, on_start=progress.start, on_member=progress.seed)
+        trained = train_ensemble(start, k, resume=resume, on_start=progress.start, on_member=progress.seed)
     shell.result(train_text(trained), trained.document())
 
 

@@ -177,11 +177,11 @@ def train(
         InvalidInput: When spec or data are wrong; nothing was started.
     """
     start = Start(project, set, like, name)
-    check_kind(seeds, ensemble, resume=resume)
+    check_kind(seeds, ensemble)
     if ensemble is not None:
         from mlproj.workflow.ensemble import train_ensemble
 
-        return train_ensemble(start, ensemble)
+        return train_ensemble(start, ensemble, resume=resume)
     if seeds is not None:
         from mlproj.workflow.train_seeds import train_seeds
 

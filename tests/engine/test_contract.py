@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -217,13 +218,14 @@ def test_in_this_process_those_that_end_together_are_announced_and_no_others(
     assert sorted(announced) == [(0, True), (1, True), (2, False), (3, False)]
 
 
-def test_an_engine_tells_who_trained_alone_and_why(make_job: MakeJob, dataset: Dataset) -> None:
+@pytest.mark.parametrize("make", [Here, partial(Pool, workers=1)], ids=["here", "pool"])
+def test_an_engine_tells_who_trained_alone_and_why(
+    make_job: MakeJob, dataset: Dataset, make: Callable[..., AbstractEngine]
+) -> None:
     wide = [make_job(seed, model={"kind": "mlp", "width": 2048}, training={"epochs": 1}) for seed in range(2)]
-    for make in (Here, Pool):
-        options = {"workers": 1} if make is Pool else {}
-        with make(dataset, crew=8, **options) as engine:
-            list(engine.evaluate([*wide, *(make_job(seed, model={"kind": "mlp", "width": 8}) for seed in range(4))]))
-            assert engine.one_by_one.words() == "2 of 6 trainings ran one by one: no gain from a stack (width 2048)"
-        with make(dataset, crew=1, **options) as engine:
-            list(engine.evaluate([make_job(0), make_job(1)]))
-            assert engine.one_by_one.words() == ""  # nobody wished for company
+    with make(dataset, crew=8) as engine:
+        list(engine.evaluate([*wide, *(make_job(seed, model={"kind": "mlp", "width": 8}) for seed in range(4))]))
+        assert engine.one_by_one.words() == "2 of 6 trainings ran one by one: no gain from a stack (width 2048)"
+    with make(dataset, crew=1) as engine:
+        list(engine.evaluate([make_job(0), make_job(1)]))
+        assert engine.one_by_one.words() == ""  # nobody wished for company

@@ -11,6 +11,7 @@ from killed import MARK, kept_in, kill_once_kept, mark
 import mlproj
 from mlproj.records.files import read_predictions
 from mlproj.track import MlflowTracker, store_for
+from mlproj.workflow.ensemble import train_ensemble
 from mlproj.workflow.learning_curve import CurveBegun, CurveDiagnosis
 from mlproj.workflow.starting import Start
 from mlproj.workflow.train import Started, Trained
@@ -142,6 +143,21 @@ def test_what_ctrl_c_ended_can_be_gone_on_with(tmp_path: Path, monkeypatch: pyte
     started: list[Started] = []
     mlproj.train(home, resume=True, on_start=started.append)
     assert started[0].notes == ("1 training goes on from epoch 2",)
+
+
+# -------------------------------------------------------------------- an ensemble
+
+
+def test_a_killed_ensemble_goes_on_with_all_of_its_models(tmp_path: Path) -> None:
+    home = write_digits(tmp_path / "digits")
+    code = "import sys, mlproj; mlproj.train(sys.argv[1], ensemble=3)"
+    assert len(kill_once_kept(code, home, 3)) == 3
+    begun: list[SeedsBegun] = []
+    resumed = train_ensemble(Start(home), 3, resume=True, on_start=begun.append)
+    assert begun[0].notes[0].startswith("3 trainings go on from epoch")
+    whole = train_ensemble(Start(write_digits(tmp_path / "whole")), 3)
+    np.testing.assert_array_equal(resumed.fit.predictions.answers.p, whole.fit.predictions.answers.p)
+    assert not kept_in(home)
 
 
 # -------------------------------------------------------------------- the learning curve
