@@ -114,6 +114,8 @@ def learning_curve(
             run, project=shell.project, sizes=sizes, repeats=repeats, target=target, metric=metric, workers=workers,
             picture=picture, on_start=progress.start, on_fit=progress.fit,
         )  # fmt: skip
+    if diagnosis.one_by_one:
+        shell.note(diagnosis.one_by_one.words())
     shell.result(diagnosis.text(), diagnosis.document())
     if diagnosis.is_interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -97,7 +97,7 @@ class TrainingProgress(_Progress):
 
     def start(self, started: "Started") -> None:
         """Prints the first line, and opens the bar on a terminal."""
-        self._open((started.head,), started.warnings, started.epochs)
+        self._open((started.head, *_noted(started.notes)), started.warnings, started.epochs)
 
     def epoch(self, epoch: int, epochs: int, values: Mapping[str, float]) -> None:
         """Shows how far the training is."""
@@ -113,7 +113,7 @@ class SearchProgress(_Progress):
     def start(self, begun: "Begun") -> None:
         """Prints the first lines, and opens the bar on a terminal."""
         self._metric = begun.metric
-        self._open((begun.head, begun.plan, *(f"note: {note}" for note in begun.notes)), begun.warnings, begun.trials)
+        self._open((begun.head, begun.plan, *_noted(begun.notes)), begun.warnings, begun.trials)
 
     def trial(self, progress: "Progress") -> None:
         """Shows how far the search is."""
@@ -132,7 +132,7 @@ class CurveProgressBar(_Progress):
     def start(self, begun: "CurveBegun") -> None:
         """Prints the first lines, and opens the bar on a terminal where there is something to train."""
         if begun.total:
-            self._open((begun.head, begun.plan), begun.warnings, begun.total)
+            self._open((begun.head, begun.plan, *_noted(begun.notes)), begun.warnings, begun.total)
         else:
             self._shell.say(begun.head)
             self._shell.say(begun.plan)
@@ -167,7 +167,7 @@ class SeedsProgress(_Progress):
 
     def start(self, begun: "SeedsBegun") -> None:
         """Prints the first lines, and opens the bar on a terminal."""
-        self._open((begun.head, begun.plan, *(f"note: {note}" for note in begun.notes)), begun.warnings, begun.todo)
+        self._open((begun.head, begun.plan, *_noted(begun.notes)), begun.warnings, begun.todo)
 
     def seed(self, done: int, total: int, values: Mapping[str, float]) -> None:
         """Shows how many seeds are done."""
@@ -189,7 +189,7 @@ class PredictProgress(_Progress):
 
     def start(self, begun: "Predicting") -> None:
         """Prints the first lines, and opens the bar on a terminal."""
-        self._open((begun.head, *(f"note: {note}" for note in begun.notes)), (), None)
+        self._open((begun.head, *_noted(begun.notes)), (), None)
 
     def rows(self, done: int) -> None:
         """Shows how many rows are done."""
@@ -199,6 +199,10 @@ class PredictProgress(_Progress):
             return
         self._line = f"{self.unit} {done:,}, {speed}"
         self._print()
+
+
+def _noted(notes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"note: {note}" for note in notes)
 
 
 def _brief(values: Mapping[str, float]) -> str:

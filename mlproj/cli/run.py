@@ -55,18 +55,21 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="With --seeds: keep what is trained already, train what is missing.")
+        bool,
+        typer.Option(
+            "--resume", help="Go on with what was cut off; with --seeds keep what is trained, train what is missing."
+        ),
     ] = False,
 ) -> None:
     """Train the model, track the run, and show how it does on train, train-dev and dev."""
     from mlproj.workflow.starting import Start, check_kind
 
     start = Start(shell.path, set or (), like, name)
-    check_kind(seeds, ensemble, resume=resume)
+    check_kind(seeds, ensemble)
     if ensemble is not None:
-        _train_ensemble(shell, start, ensemble)
+        _train_ensemble(shell, start, ensemble, resume=resume)
         return
-    if seeds is not None or resume:
+    if seeds is not None:
         _train_seeds(shell, start, seeds, resume=resume)
         return
     from mlproj.cli.progress import TrainingProgress
@@ -74,13 +77,21 @@ def train(
     from mlproj.workflow.train import train as fit
 
     with TrainingProgress(shell) as progress:
-        trained = fit(shell.path, set=set or (), like=like, name=name, on_start=progress.start, on_epoch=progress.epoch)
+        trained = fit(
+            shell.path,
+            set=set or (),
+            like=like,
+            name=name,
+            resume=resume,
+            on_start=progress.start,
+            on_epoch=progress.epoch,
+        )
     shell.result(train_text(trained), trained.document())
     if trained.fit.outcome.kind == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
 
-def _train_seeds(shell: Shell, start: "Start", seeds: int | None, *, resume: bool) -> None:
+def _train_seeds(shell: Shell, start: "Start", seeds: int, *, resume: bool) -> None:
     from mlproj.cli.progress import SeedsProgress
     from mlproj.cli.seeds_text import seeds_text
     from mlproj.workflow.train_seeds import train_seeds
@@ -88,6 +99,7 @@ def _train_seeds(shell: Shell, start: "Start", seeds: int | None, *, resume: boo
     with SeedsProgress(shell) as progress:
         trained = train_seeds(start, seeds, resume=resume, on_start=progress.start, on_seed=progress.seed)
     document = trained.document()
+    shell.note(trained.one_by_one.words())
     shell.result(seeds_text(document), document)
     if trained.is_interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -95,13 +107,13 @@ def _train_seeds(shell: Shell, start: "Start", seeds: int | None, *, resume: boo
         raise typer.Exit(1)
 
 
-def _train_ensemble(shell: Shell, start: "Start", k: int) -> None:
+def _train_ensemble(shell: Shell, start: "Start", k: int, *, resume: bool) -> None:
     from mlproj.cli.progress import EnsembleProgress
     from mlproj.cli.text import train_text
     from mlproj.workflow.ensemble import train_ensemble
 
     with EnsembleProgress(shell) as progress:
-        trained = train_ensemble(start, k, on_start=progress.start, on_member=progress.seed)
+        trained = train_ensemble(start, k, resume=resume, on_start=progress.start, on_member=progress.seed)
     shell.result(train_text(trained), trained.document())
 
 
@@ -153,6 +165,7 @@ def search(
             on_trial=progress.trial,
         )
     document = searched.document()
+    shell.note(searched.one_by_one.words())
     shell.result(search_text(document), document)
     if searched.found.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)

@@ -57,6 +57,11 @@ class Shell:
         if not self.quiet:
             typer.echo(text, err=self.json)
 
+    def note(self, text: str) -> None:
+        """Prints a note that accompanies a result, where there is one."""
+        if text:
+            self.say(f"note: {text}")
+
     def result(self, text: str, document: Any) -> None:
         """Prints the result itself: the text, or with ``--json`` the document."""
         if self.json:

@@ -1,6 +1,7 @@
 """Jobs that an engine takes ahead, so that those which gain from company train side by side."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
@@ -10,6 +11,7 @@ from mlproj.records import Job
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.fleet.alone import OneByOne, Reason
     from mlproj.fleet.plan import Planner
 
 _SHARE = 0.25
@@ -51,6 +53,8 @@ class Ahead:
     def __init__(self, dataset: "Dataset", *, crew: int, workers: int, stacks: bool) -> None:
         self._dataset, self._crew, self._workers, self._stacks = dataset, crew, workers, stacks
         self._waiting: list[list[Task]] = []
+        self._alone: Counter[Reason] = Counter()
+        self._taken = 0
         self.name = "fleet" if stacks and crew > 1 else "process"
 
     def take(self, tasks: Iterator[Task], under_way: int) -> list[Task]:
@@ -78,7 +82,16 @@ class Ahead:
         plan = planner.plan([(task, task.job) for task in taken], self._workers)
         if any(len(stack) > 1 for stack in plan):
             self.name = "fleet"
+        self._taken += len(taken)
+        self._alone.update(planner.why_alone(stack[0].job) for stack in plan if len(stack) == 1)
         return plan
+
+    @property
+    def one_by_one(self) -> "OneByOne":
+        """The jobs that train alone, and why; none where all were to."""
+        from mlproj.fleet.alone import OneByOne
+
+        return OneByOne(self._taken, dict(self._alone))
 
     def _worth_taking(self, planner: "Planner", tasks: Iterator[Task], under_way: int) -> Iterator[Task]:
         """Jobs for as long as they gain from company; of others no more than there are workers for.

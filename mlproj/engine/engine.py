@@ -3,9 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from mlproj.records import Failure, Fit, Job, OnRung
+
+if TYPE_CHECKING:
+    from mlproj.fleet.alone import OneByOne
 
 
 class AbstractEngine(ABC):
@@ -28,6 +31,11 @@ class AbstractEngine(ABC):
     @abstractmethod
     def name(self) -> str:
         """What a search says it ran on: fleet where jobs trained side by side, process where each trained alone."""
+
+    @property
+    @abstractmethod
+    def one_by_one(self) -> "OneByOne":
+        """The trainings that ran alone although company was wished, and why."""
 
     @abstractmethod
     def evaluate(

@@ -21,6 +21,7 @@ from mlproj.records import Failure, Fit, Job, OnRung
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.fleet.alone import OneByOne
 
 _DEATHS = 2
 """Workers that a job may cost before it is given up."""
@@ -87,6 +88,11 @@ class Pool(AbstractEngine):
     def name(self) -> str:
         """Fleet where jobs trained side by side, or are meant to; process while each trained alone."""
         return self._ahead.name
+
+    @property
+    def one_by_one(self) -> "OneByOne":
+        """The trainings that ran alone although company was wished, and why."""
+        return self._ahead.one_by_one
 
     @property
     def more(self) -> bool:

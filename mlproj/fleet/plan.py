@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from math import ceil, inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mlproj.fleet.cost import BYTES_PER_WEIGHT, CPU, Costs, Layout, Prices
+from mlproj.fleet.alone import NO_COMPANY, NO_GAIN, OWN, TOO_LARGE, Reason
+from mlproj.fleet.cost import CPU, Costs, Layout, Prices
 from mlproj.fleet.groups import shape_of
+from mlproj.fleet.room import MOST, has_room, widest
 from mlproj.records import Job
-from mlproj.spec.model import MLP, Linear
+from mlproj.spec.model import MLP, Linear, Python
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
 
-MOST = 64
-"""Members of a stack: beyond that nothing is gained, and results come late."""
-_MOST_BYTES = 2**29
-"""Weights, gradients and moments of a stack: room for other things is left on any machine."""
 _FORK = 0.01
 """Seconds until a further worker is at work."""
 _MISFIT = 0.1
@@ -106,6 +104,22 @@ class Planner:
         seconds = self._seconds(layout, _COMPANY) / _COMPANY
         return seconds if self._stacks or seconds < (1 - _LEAST_GAIN) * self._seconds(layout, 1) else None
 
+    def why_alone(self, job: Job) -> Reason:
+        """Why a job that has a stack to itself has no company.
+
+        Args:
+            job: The job.
+        """
+        model, layout = job.project.model, self.layout(job)
+        if isinstance(model, Python):
+            return Reason(OWN, name=model.factory)
+        if layout is None:
+            return Reason(NO_COMPANY if self._stacks else NO_GAIN, name=model.kind)
+        width = max(layout.widths[1:-1], default=0)
+        if not has_room(layout, 2):
+            return Reason(TOO_LARGE, width)
+        return Reason(NO_COMPANY) if self.in_company(job) is not None else Reason(NO_GAIN, width)
+
     def plan(self, jobs: Sequence[tuple[Item, Job]], workers: int) -> list[list[Item]]:
         """What trains together, the most expensive first.
 
@@ -158,7 +172,7 @@ class Planner:
                 n = end - start
                 if n > 1:
                     stacked = widest((stacked, members[start].layout), (n - 1, 1))
-                    if not _fits(stacked, n):
+                    if not has_room(stacked, n):
                         break
                 price = least[start] + self._seconds(stacked, n)
                 if n == 1 and self._stacks and len(members) > 1:
@@ -179,8 +193,9 @@ class Planner:
         for stack in stacks:
             if merged and min(len(merged[-1].members), len(stack.members)) > 1:
                 both = self._stack((*merged[-1].members, *stack.members))
-                is_fit = len(both.members) <= MOST and _fits(both.layout, len(both.members))
-                if is_fit and both.seconds <= (1 + _MISFIT) * (merged[-1].seconds + stack.seconds):
+                if has_room(both.layout, len(both.members)) and both.seconds <= (1 + _MISFIT) * (
+                    merged[-1].seconds + stack.seconds
+                ):
                     merged[-1] = both
                     continue
             merged.append(stack)
@@ -197,25 +212,6 @@ class Planner:
                 hand.setdefault(member.shape, []).append(member)
                 held += each
         return [stack for hand in hands for group in hand.values() for stack in self._cut_by_width(group)]
-
-
-def _fits(layout: Layout, members: int) -> bool:
-    return members * layout.weights * BYTES_PER_WEIGHT <= _MOST_BYTES
-
-
-def widest(layouts: Sequence[Layout], weights: Sequence[int] | None = None) -> Layout:
-    """The layout of a stack: layer by layer as wide as its widest member.
-
-    Args:
-        layouts: Layouts of its members, or of parts of it.
-        weights: Members of each part; 1 when left out.
-    """
-    weights = weights or (1,) * len(layouts)
-    dropout = sum(n * layout.dropout for n, layout in zip(weights, layouts, strict=True)) / sum(weights)
-    first = layouts[0]
-    if all(layout.widths == first.widths for layout in layouts):
-        return first._replace(dropout=dropout)
-    return first._replace(widths=tuple(map(max, *(layout.widths for layout in layouts))), dropout=dropout)
 
 
 def makespan(stacks: Sequence[Stack[Item]], workers: int) -> float:

@@ -1,23 +1,29 @@
-"""Where trainings under way are kept, so that a crash costs seconds of work, not the trainings."""
+"""Where trainings under way are kept, so that a crash costs seconds of work, not the trainings.
+
+The process that hands out the jobs asks here too, and needs no torch for that.
+"""
 
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from mlproj.records import Job
+from mlproj.spec.model import Python
+from mlproj.spec.project import Project
 from mlproj.spec.render import spec_hash
-from mlproj.training.loop import Loop
-from mlproj.training.snapshot import Snapshot, epochs_of, read_snapshot, take, write_snapshot
+from mlproj.training.snapshot_head import epochs_of
 
 SECONDS = 30.0
 """A training loses at most that much, and the epoch that it was in."""
 SECONDS_VARIABLE = "MLPROJ_SNAPSHOT_SECONDS"
 """Environment variable that says otherwise."""
+_DAYS = 30.0
+"""Nobody goes on with what is older."""
+_SECONDS_PER_DAY = 86_400.0
+_ENDING = ".safetensors"
 
 
 class Shelf:
@@ -40,9 +46,11 @@ class Shelf:
 
     def file(self, job: Job) -> Path:
         """Where the snapshot of a job lies, if there is one."""
-        told = [self._data_hash, spec_hash(job.project), str(job.seed)]
-        rows = b"" if job.rows is None else job.rows.tobytes()
-        return self.folder / f"{hashlib.sha256('/'.join(told).encode() + rows).hexdigest()[:32]}.safetensors"
+        told = hashlib.sha256("/".join([self._data_hash, spec_hash(job.project), str(job.seed)]).encode())
+        told.update(b"" if job.rows is None else job.rows.tobytes())
+        for code in _own_code(job.project):
+            told.update(code)
+        return self.folder / f"{told.hexdigest()[:32]}{_ENDING}"
 
     def epochs(self, jobs: Mapping[int, Job]) -> dict[int, int]:
         """After how many epochs each job can be gone on with; jobs that begin are left out."""
@@ -51,44 +59,32 @@ class Shelf:
         found = {position: epochs_of(self.file(job)) for position, job in jobs.items()}
         return {position: epochs for position, epochs in found.items() if epochs}
 
-    def keeper(self, jobs: Sequence[Job], *, goes_on: bool) -> "StackKeeper":
-        """Keeps snapshots of jobs that train side by side.
+    def all_epochs(self) -> list[int]:
+        """After how many epochs each training that lies here can be gone on with, ascending."""
+        return sorted(filter(None, map(epochs_of, self.folder.glob(f"[!.]*{_ENDING}"))))
 
-        Args:
-            jobs: The jobs, in the order of the stack.
-            goes_on: Whether they go on from the snapshots that they have.
-        """
-        return StackKeeper(self, jobs, goes_on=goes_on)
+    def drop(self, *jobs: Job) -> None:
+        """Removes the snapshots of jobs that need none any more."""
+        if self.folder.is_dir():
+            for job in jobs:
+                with suppress(OSError):
+                    self.file(job).unlink(missing_ok=True)
+
+    def clear_old(self) -> None:
+        """Removes what nobody has gone on with for a month."""
+        for file in self.folder.glob(f"*{_ENDING}*"):  # those that a kill left half written among them
+            with suppress(OSError):
+                if time.time() - file.stat().st_mtime > _DAYS * _SECONDS_PER_DAY:
+                    file.unlink()
 
 
-class StackKeeper:
-    """Keeps snapshots of one stack, as `training.snapshot.Keeper` has it.
-
-    Args:
-        shelf: Where.
-        jobs: The jobs, in the order of the stack.
-        goes_on: Whether they go on from the snapshots that they have.
-    """
-
-    def __init__(self, shelf: Shelf, jobs: Sequence[Job], *, goes_on: bool) -> None:
-        self._shelf, self._jobs, self._goes_on = shelf, jobs, goes_on
-        self._last = time.monotonic()
-
-    def found(self) -> list[Snapshot] | None:
-        """The snapshots to go on from; None where one of them cannot be read."""
-        if not self._goes_on:
-            return None
-        try:
-            return [read_snapshot(self._shelf.file(job)) for job in self._jobs]
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-            return None
-
-    def offer(self, loop: Loop) -> None:
-        """Writes a snapshot of each member when it is time; a full disk costs the snapshot, not the training."""
-        if time.monotonic() - self._last < self._shelf.seconds:
-            return
-        with suppress(OSError):
-            self._shelf.folder.mkdir(parents=True, exist_ok=True)
-            for m, snapshot in take(loop).items():
-                write_snapshot(snapshot, self._shelf.file(self._jobs[m]))
-        self._last = time.monotonic()
+def _own_code(project: Project) -> Iterator[bytes]:
+    """The files of the user's own that project.yaml names for model and loss: edited, they train something else."""
+    names = [project.model.factory] if isinstance(project.model, Python) else []
+    loss = str(project.training.loss)
+    names += [loss.removeprefix("python:")] if loss.startswith("python:") else []
+    for name in names:
+        place = project.root.joinpath(*name.partition(":")[0].split("."))
+        for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
+            with suppress(OSError):
+                yield file.read_bytes()

@@ -4,83 +4,25 @@ Each step is written down before the next begins, so that a search can be cut of
 neither trains nor tracks: `Lab` does.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
 
-from mlproj.errors import InvalidInput, MlprojError
+from mlproj.errors import MlprojError
 from mlproj.metrics import rank_key
-from mlproj.records import Evaluate, Failure, Fit, Job
+from mlproj.records import Fit
 from mlproj.searching.draws import draw, grid_size
 from mlproj.searching.found import N_FINALISTS, Finalist, Found, Progress, Stopped
-from mlproj.searching.halving import Referee, ended, standing
+from mlproj.searching.halving import Referee, standing
+from mlproj.searching.round import Round
 from mlproj.searching.rounds import in_range, next_space, ranked, round_sizes
-from mlproj.searching.shield import shielded
 from mlproj.searching.stopwatch import Stopwatch
-from mlproj.searching.studies import Round, SearchStudy
+from mlproj.searching.studies import SearchStudy
 from mlproj.searching.trials import DONE, Trial
+from mlproj.searching.work import Lab, Params, Stage, Work, is_cut
 from mlproj.spec.project import Project
 from mlproj.spec.search import Search, Space
-from mlproj.spec.vary import vary
 
-Params = Mapping[str, Any]
 HOPELESS = 8
 """Trials that fail before any succeeds until a search gives up."""
-_AHEAD = 16
-"""Trials that are asked for at a time at most, where many are trained side by side."""
-_MOST = 256
-"""Results that are written down together at most."""
-
-
-class Lab(Protocol):
-    """What a search is handed: where to train, and where to record."""
-
-    @property
-    def evaluate(self) -> Evaluate:
-        """Trains jobs."""
-        ...
-
-    def begin(self, trial: Trial, project: Project) -> str:
-        """Opens a run for a trial; returns its id."""
-        ...
-
-    @property
-    def ahead(self) -> int:
-        """How many jobs are taken at a time where they train side by side; 1 where each trains alone."""
-        ...
-
-    @property
-    def more(self) -> bool:
-        """Whether another result of `evaluate` is there already, so that what came can be written down with it."""
-        ...
-
-    def record(self, trial: Trial, fit: Fit, *, whole: bool) -> None:
-        """Stores what came out and ends the run; `whole` stores predictions, checkpoint and model too.
-
-        It is safe once `settle` was called.
-        """
-        ...
-
-    def settle(self) -> None:
-        """Waits until all that was recorded is safely stored."""
-        ...
-
-    def fail(self, trial: Trial, failure: Failure) -> None:
-        """Ends the run of a trial that failed."""
-        ...
-
-    def drop(self, trial: Trial) -> None:
-        """Ends the run of a trial that is cut off."""
-        ...
-
-    def found(self, trial: Trial) -> Trial | None:
-        """A trial whose run was finished before the search was cut off, as the run tells it; None for any other."""
-        ...
-
-    def epochs(self, trial: Trial) -> int:
-        """Epochs that a trial, whose run is open, is to make; 0 where nobody knows."""
-        ...
 
 
 def sizes_of(spec: Search, space: Space) -> tuple[int, ...]:
@@ -101,29 +43,6 @@ def trials_of(study: SearchStudy) -> list[Trial]:
 
 class HopelessSearch(MlprojError):
     """Every trial failed."""
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """A part of the work: a round, or the finals.
-
-    Attributes:
-        round_: The study it is written down in.
-        numbers: What is to be made, in this order.
-        params: Parameters by number; None where they are still to be drawn.
-        seeds: Seed by number.
-        made: Where its trials are kept.
-        until: Computing time, in seconds, at which it makes room for what comes after; None without a budget.
-        referee: Who ends trainings early; None where all run to their end.
-    """
-
-    round_: Round
-    numbers: Sequence[int]
-    params: Mapping[int, Params | None]
-    seeds: Callable[[int], int]
-    made: dict[int, Trial]
-    until: float | None
-    referee: Referee | None = None
 
 
 class Searching:
@@ -155,14 +74,12 @@ class Searching:
         self.trials: dict[int, Trial] = {}
         self.retrained: dict[int, Trial] = {}
         self.finalists: tuple[Finalist, ...] = ()
-        self._cut: list[Trial] = []
         self._rounds: list[Round] = []
         self._optimize, self._satisfy = str(project.metric.optimize), dict(project.metric.satisfy)
         self._on_trial = on_trial
-        self._open: list[Trial] = []
-        self._arrived: list[tuple[Trial, Fit | Failure]] = []
+        self._work = Work(project, lab, self)
         self._made = 0
-        self._is_short = False
+        self._work.is_short = False
 
     # ---------------------------------------------------------------- the story
 
@@ -176,9 +93,9 @@ class Searching:
         try:
             while True:
                 self._pass()
-                if not self._is_short or self.stopwatch.left == 0:
+                if not self._work.is_short or self.stopwatch.left == 0:
                     break
-            stopped = "budget" if self._is_short else "trials"
+            stopped = "budget" if self._work.is_short else "trials"
         except KeyboardInterrupt:
             stopped = "interrupted"
             self._rank_finalists()
@@ -196,18 +113,18 @@ class Searching:
 
     def _pass(self) -> None:
         """All rounds and the finals, each within its share of the time; a further pass takes up what was left out."""
-        self._is_short = False
+        self._work.is_short = False
         self._rounds.clear()
         for position in range(len(self.sizes)):
-            self._work(self._round(position))
+            self._work.do(self._round(position))
         self._bring_one_home()
-        if not self.complete and not self._cut and self.trials:
+        if not self.complete and not self._work.cut and self.trials:
             self._give_up(list(self.trials.values()))
         if self.spec.seeds > 1 and self.complete:
-            self._work(self._finals())
+            self._work.do(self._finals())
             self._rank_finalists()
 
-    def _round(self, position: int) -> _Stage:
+    def _round(self, position: int) -> Stage:
         """One round: its space, and the trials to be made."""
         round_ = self.study.find_round(position) or self._open_round(position)
         self._rounds.append(round_)
@@ -222,7 +139,7 @@ class Searching:
         if self.spec.halving == "auto":
             known = [trial for trial in self.trials.values() if trial.study == round_.name]
             referee = Referee(self._optimize, self._satisfy, known)
-        return _Stage(round_, list(params), params, lambda _: self.project.seed, self.trials, until, referee)
+        return Stage(round_, list(params), params, lambda _: self.project.seed, self.trials, until, referee)
 
     def _numbers(self, position: int) -> range:
         first = sum(self.sizes[:position])
@@ -241,7 +158,7 @@ class Searching:
             return None
         return draw(self.spec.sampler, round_.space, seed=self.project.seed, study=round_.name, k=k, n=n)
 
-    def _finals(self) -> _Stage:
+    def _finals(self) -> Stage:
         """The best trials again, each with as many fresh seeds: the seed that made them best is not among them.
 
         Seed by seed, so that an early end leaves all of them with equally many.
@@ -254,15 +171,15 @@ class Searching:
         params = {number: self.trials[number // n].params for number, _ in todo}
         seed = self.project.seed + 1
         until = self.stopwatch.share(1, 1)
-        return _Stage(round_, list(params), params, lambda number: seed + number % n, self.retrained, until)
+        return Stage(round_, list(params), params, lambda number: seed + number % n, self.retrained, until)
 
     def _bring_one_home(self) -> None:
         """Where everybody was ended in favour of trials that then failed, the best of them are trained to the end."""
-        while not self.complete and not self._cut and self._pruned:
+        while not self.complete and not self._work.cut and self._pruned:
             trial = standing(self._pruned, self._optimize, self._satisfy)[0]
             round_ = next(each for each in self._rounds if each.name == trial.study)
             params = {trial.number: trial.params}
-            self._work(_Stage(round_, [trial.number], params, lambda _: self.project.seed, self.trials, None))
+            self._work.do(Stage(round_, [trial.number], params, lambda _: self.project.seed, self.trials, None))
 
     def _rank_finalists(self) -> None:
         """Ranks by the mean over the seeds that all finalists were trained with; without any by the search itself."""
@@ -296,114 +213,38 @@ class Searching:
         made |= {trial.number: trial for trial in round_.trials() if trial.state in DONE}
         return round_.unfinished(numbers)
 
-    def _work(self, stage: _Stage) -> None:
-        """Trains what is to be made, writing down each result as it comes."""
-        asked: list[Trial] = []
-        self._open.clear()
-        self._arrived.clear()
-        try:
-            on_rung = stage.referee.on_rung if stage.referee else None
-            with closing(self.lab.evaluate(self._jobs(stage, asked), on_epoch=on_rung)) as results:
-                for position, result in results:
-                    self._arrived.append((asked[position], result))
-                    if not self.lab.more or len(self._arrived) >= _MOST:
-                        self._write_down(stage)
-                self._write_down(stage)
-        except BaseException as error:
-            with shielded(), suppress(MlprojError):  # what cannot be written down now is settled when it goes on
-                if isinstance(error, KeyboardInterrupt):
-                    self._write_down(stage)
-                for trial in self._open:
-                    stage.round_.lose(trial, "the search was interrupted")
-                    self.lab.drop(trial)
-            raise
+    # ---------------------------------------------------------------- what the work asks and tells
 
-    def _jobs(self, stage: _Stage, asked: list[Trial]) -> Iterator[Job]:
-        """The trainings of a stage, each asked for when there is room for it; a few ahead where many are taken."""
-        learns, can_end_early = self.spec.sampler == "tpe", stage.until is not None
-        ahead = 1 if learns or can_end_early else min(self.lab.ahead, _AHEAD)
-        for start in range(0, len(stage.numbers), ahead):
-            if self._is_over(stage.until):
-                self._is_short = True
-                return
-            if learns:  # from all that is known
-                self._write_down(stage)
-            with shielded(), stage.round_.together():
-                begun = [self._begin(stage, number) for number in stage.numbers[start : start + ahead]]
-            for project, trial in begun:
-                if isinstance(project, Failure):  # values that do not go together
-                    with shielded():
-                        self._fail(stage, trial, project)
-                    continue
-                asked.append(trial)
-                rungs = stage.referee.enter(trial.number, self.lab.epochs(trial)) if stage.referee else None
-                yield Job(project, project.seed, budget=self.stopwatch.left, rungs=rungs)
+    @property
+    def time_left(self) -> float | None:
+        """Seconds that trainings may still compute; None without a budget."""
+        return self.stopwatch.left
 
-    def _begin(self, stage: _Stage, number: int) -> tuple[Project | Failure, Trial]:
-        """A trial with its run, and what is to be trained, or why it cannot be."""
-        trial = stage.round_.ask(number, stage.params[number])
-        made: Project | Failure
-        try:
-            made = vary(self.project, trial.params).changed(search=None, seed=stage.seeds(number))
-        except InvalidInput as error:
-            made = Failure(str(error))
-        project = self.project if isinstance(made, Failure) else made
-        trial = stage.round_.begun(trial, self.lab.begin(trial, project))
-        if not isinstance(made, Failure):
-            self._open.append(trial)
-        return made, trial
+    def is_over(self, stage: Stage) -> bool:
+        """Whether the time of a stage is used up; a search that has nothing yet goes on to its first result."""
+        has_result = bool(self.complete or self._work.cut or self._work.open)
+        return stage.until is not None and self.stopwatch.seconds >= stage.until and has_result
 
-    def _write_down(self, stage: _Stage) -> None:
-        """Writes down the results that have come: first their runs, and once those are safe, the study."""
-        arrived, self._arrived = self._arrived, []
-        if not arrived:
-            return
-        with shielded():
-            done = [(self._done(stage, trial, result), result) for trial, result in arrived]
-            self._record(stage, done)
-            with stage.round_.together():
-                told = [self._tell(stage, trial, result) for trial, result in done]
-            self._open = [trial for trial in self._open if trial.number not in {each.number for each in told}]
-        for trial in told:
-            self._made += 1
-            if trial.state != "lost":
-                stage.made[trial.number] = trial
-            if trial.state == "failed":
-                self._check_hope()
+    def may_win(self, stage: Stage, fits: Sequence[tuple[Trial, Fit]]) -> set[int]:
+        """Which of some trials may turn out to be the best, so that predictions, checkpoint and model are stored."""
+        if stage.made is not self.trials:  # a finalist's model is its trial's
+            return set()
+        n = N_FINALISTS if self.spec.seeds > 1 else 1
+        finished = [*self.complete, *(trial for trial, fit in fits if not is_cut(fit))]
+        rivals = finished or [*self._work.cut, *(trial for trial, _ in fits)]
+        return {trial.number for trial in ranked(rivals, self._optimize, self._satisfy)[:n]}
+
+    def told(self, trial: Trial, *, was_trained: bool) -> None:
+        """Hears of a trial that is written down.
+
+        Raises:
+            HopelessSearch: When one trial after the other fails.
+        """
+        self._made += was_trained
+        if trial.state == "failed":
+            self._check_hope()
+        if was_trained:
             self._report()
-
-    def _done(self, stage: _Stage, trial: Trial, result: Fit | Failure) -> Trial:
-        """A trial with what came of it."""
-        if isinstance(result, Failure):
-            return trial
-        return stage.referee.end(trial, result) if stage.referee else ended(trial, result)
-
-    def _record(self, stage: _Stage, done: Sequence[tuple[Trial, Fit | Failure]]) -> None:
-        """Stores the runs: those that may win first and whole, so that a crash leaves no best without its model."""
-        fits = [(trial, result) for trial, result in done if isinstance(result, Fit)]
-        rivals = [each for each in fits if each[0].state == "complete"]
-        winners = self._may_win(rivals) if stage.made is self.trials else set()  # a finalist's model is its trial's
-        for trial, fit in sorted(fits, key=lambda each: each[0].number not in winners):
-            self.lab.record(trial, fit, whole=self.spec.keep == "all" or trial.number in winners)
-        for trial, result in done:
-            if isinstance(result, Failure):
-                self.lab.fail(trial, result)
-        self.lab.settle()
-
-    def _tell(self, stage: _Stage, trial: Trial, result: Fit | Failure) -> Trial:
-        """Writes down in the study what came of a trial."""
-        if isinstance(result, Failure):
-            return stage.round_.fail(trial, result.reason)
-        if not _is_cut(result):
-            return stage.round_.tell(trial, trial.metrics, trial.seconds)
-        self._is_short = True
-        self._cut.append(trial)
-        return stage.round_.lose(trial, result.outcome.text)
-
-    def _fail(self, stage: _Stage, trial: Trial, failure: Failure) -> None:
-        self.lab.fail(trial, failure)
-        stage.made[trial.number] = stage.round_.fail(trial, failure.reason)
-        self._check_hope()
 
     def _check_hope(self) -> None:
         failed = [trial for trial in self.trials.values() if trial.state == "failed"]
@@ -435,17 +276,10 @@ class Searching:
         """The best so far; where nothing finished, the best of what the time budget cut off."""
         if self.finalists:
             return self.finalists[0].trial
-        return next(iter(self._ranked() or ranked(self._cut, self._optimize, self._satisfy)), None)
+        return next(iter(self._ranked() or ranked(self._work.cut, self._optimize, self._satisfy)), None)
 
     def _ranked(self) -> list[Trial]:
         return ranked(self.complete, self._optimize, self._satisfy)
-
-    def _may_win(self, fits: Sequence[tuple[Trial, Fit]]) -> set[int]:
-        """Which of some trials may turn out to be the best, so that predictions, checkpoint and model are stored."""
-        n = N_FINALISTS if self.spec.seeds > 1 else 1
-        finished = [*self.complete, *(trial for trial, fit in fits if not _is_cut(fit))]
-        rivals = finished or [*self._cut, *(trial for trial, _ in fits)]
-        return {trial.number for trial in ranked(rivals, self._optimize, self._satisfy)[:n]}
 
     def _key(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         return rank_key(metrics, self._optimize, self._satisfy, metrics.get("loss"))
@@ -463,11 +297,6 @@ class Searching:
         round_, numbers = self.study.find_round(position), self._numbers(position)
         return len(numbers) if round_ is None else len(round_.unfinished(numbers))
 
-    def _is_over(self, until: float | None) -> bool:
-        """Whether the time of a stage is used up; a search that has nothing yet goes on to its first result."""
-        has_result = bool(self.complete or self._cut or self._open)
-        return until is not None and self.stopwatch.seconds >= until and has_result
-
     def _report(self) -> None:
         if self._on_trial is None:
             return
@@ -478,8 +307,3 @@ class Searching:
         left = left if budget is None else min(left, budget)
         failed = sum(trial.state == "failed" for trial in self.trials.values())
         self._on_trial(Progress(done, total, failed, self.best, seconds, left))
-
-
-def _is_cut(fit: Fit) -> bool:
-    """Whether a training was cut off by the time budget."""
-    return fit.outcome.kind == "interrupted"

@@ -87,6 +87,14 @@ def fit_stack(
     Yields:
         Members by position as they end.
     """
+    for fits in fit_stack_together(members, dataset, on_epoch=on_epoch, keeper=keeper):
+        yield from fits
+
+
+def fit_stack_together(
+    members: Sequence[Member], dataset: Dataset, *, on_epoch: OnEpochs | None = None, keeper: Keeper | None = None
+) -> Iterator[Sequence[tuple[int, Fit]]]:
+    """As `fit_stack`; yields those that end together as one."""
     begin = time.perf_counter()
     project = members[0].project
     device = choose_device(project.training.device)
@@ -169,14 +177,15 @@ class _Finish:
         n_values = sum(len(part) for part in dataset.parts.values()) * dataset.target.n_outputs
         self._at_once = max(1, _VALUES_AT_ONCE // max(1, n_values))
 
-    def __call__(self, ended: Ended) -> Iterator[tuple[int, Fit]]:
+    def __call__(self, ended: Ended) -> Iterator[Sequence[tuple[int, Fit]]]:
         ended.model.load_state_dict(ended.state)
         has_rows = any(self._members[m].rows is not None for m in ended.members)
         at_once = 1 if has_rows else self._at_once
         for start in range(0, len(ended.members), at_once):
             chosen = range(start, min(start + at_once, len(ended.members)))
             model = ended.model if len(chosen) == len(ended.members) else ended.model.part(chosen)
-            yield from self._finish(model, [ended.members[at] for at in chosen], [ended.courses[at] for at in chosen])
+            members, courses = [ended.members[at] for at in chosen], [ended.courses[at] for at in chosen]
+            yield list(self._finish(model, members, courses))
 
     def _finish(
         self, model: StackedModel, members: Sequence[int], courses: Sequence[Course]

@@ -12,17 +12,18 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from mlproj.records.whole import whole_file
 from mlproj.training.examine import Examination
 from mlproj.training.loop import Best, Course, Loop
+from mlproj.training.snapshot_head import FORM
 from mlproj.zoo.layers import Dropout
 
-_FORM = "1"
-"""Changes whenever files of another mlproj could no longer be gone on with."""
+_COMMON = "random/"
+"""Begins the names of the streams of random numbers that all code shares."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,12 @@ def put_back(loop: Loop, snapshots: Sequence[Snapshot]) -> None:
 
     Args:
         loop: A training that has not begun, of the same members.
-        snapshots: One per member, all after the same epoch.
+        snapshots: One per member, all after the same epoch; where they are of models with other parts, such as modules
+            whose code was changed meanwhile, the training begins anew.
     """
     stacked, first = _stacked(loop), snapshots[0]
+    if not all(_is_of(snapshot, stacked, has_padding=loop.learner.model.leading_axes > 0) for snapshot in snapshots):
+        return
     for at, snapshot in enumerate(snapshots):
         for name, value in stacked.items():
             _fill(value[at], snapshot.tensors[name])
@@ -97,6 +101,15 @@ def put_back(loop: Loop, snapshots: Sequence[Snapshot]) -> None:
     if loop.learner.model.leading_axes == 0:
         _set_common_streams(first.tensors)
     loop.updates = first.course.updates
+
+
+def _is_of(snapshot: Snapshot, stacked: Mapping[str, Tensor], *, has_padding: bool) -> bool:
+    """Whether a snapshot holds the parts of a model, of the same sizes where none of it can be padding."""
+    own = {name: value for name, value in snapshot.tensors.items() if name != "order" and not name.startswith(_COMMON)}
+    if own.keys() != stacked.keys():
+        return False
+    sizes = [(value.shape[1:], own[name].shape) for name, value in stacked.items()]
+    return all(len(a) == len(b) and (has_padding or a == b) for a, b in sizes)
 
 
 def _stacked(loop: Loop) -> dict[str, Tensor]:
@@ -125,19 +138,7 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> None:
     figures = {"course": course, "places": snapshot.places, "counts": snapshot.counts}
     tensors = {name: value.cpu().contiguous().clone() for name, value in snapshot.tensors.items()}
     with whole_file(path) as place:
-        save_file(
-            tensors, place, {"form": _FORM, "epochs": str(snapshot.course.epochs), "figures": json.dumps(figures)}
-        )
-
-
-def epochs_of(path: Path) -> int:
-    """After how many epochs a snapshot was taken; 0 where there is none that can be gone on from."""
-    try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-    except (OSError, SafetensorError):
-        return 0
-    return int(header["epochs"]) if header.get("form") == _FORM else 0
+        save_file(tensors, place, {"form": FORM, "epochs": str(snapshot.course.epochs), "figures": json.dumps(figures)})
 
 
 def read_snapshot(path: Path) -> Snapshot:
@@ -169,13 +170,13 @@ def _fill(value: Tensor, own: Tensor) -> None:
 def _common_streams() -> dict[str, Tensor]:
     _, keys, position, *_ = np.random.get_state()  # noqa: NPY002  # what code of the user's own may draw from
     return {
-        "random/torch": torch.get_rng_state(),
-        "random/numpy": torch.from_numpy(np.asarray(keys).astype(np.int64)),
-        "random/numpy_position": torch.tensor(int(position)),
+        f"{_COMMON}torch": torch.get_rng_state(),
+        f"{_COMMON}numpy": torch.from_numpy(np.asarray(keys).astype(np.int64)),
+        f"{_COMMON}numpy_position": torch.tensor(int(position)),
     }
 
 
 def _set_common_streams(tensors: Mapping[str, Tensor]) -> None:
-    torch.set_rng_state(tensors["random/torch"])
-    keys = tensors["random/numpy"].numpy().astype(np.uint32)
-    np.random.set_state(("MT19937", keys, int(tensors["random/numpy_position"]), 0, 0.0))  # noqa: NPY002
+    torch.set_rng_state(tensors[f"{_COMMON}torch"])
+    keys = tensors[f"{_COMMON}numpy"].numpy().astype(np.uint32)
+    np.random.set_state(("MT19937", keys, int(tensors[f"{_COMMON}numpy_position"]), 0, 0.0))  # noqa: NPY002

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlproj.records import CurveFit, Failure, Fit, Job
-from mlproj.workflow.curve_plan import Aim, Plan
+from mlproj.workflow.curve_plan import Aim, Plan, Training
 from mlproj.workflow.curve_store import Shelf
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.fleet import Shelf as Snapshots
+    from mlproj.fleet.alone import OneByOne
     from mlproj.track import AbstractTracker
 
 
@@ -26,13 +28,30 @@ class CurveProgress:
 
 
 class Making:
-    """Makes what is still to be made, and keeps each training as it ends."""
+    """Makes what is still to be made, and keeps each training as it ends.
+
+    Args:
+        plan: All trainings of the curve.
+        known: Those that were made before, by key.
+        aim: What is measured.
+        under_way: Trainings that were cut off, and where those of now are kept.
+        on_fit: Called after each training.
+
+    Attributes:
+        fits: What is there.
+        todo: What is still to be made.
+        goes_on: After how many epochs trainings that were cut off go on, by position in `todo`.
+        failures: Why trainings could not be made.
+        run_id: The diagnosis that they are kept in.
+        one_by_one: Which trainings ran alone, and why; None where none was made.
+    """
 
     def __init__(
         self,
         plan: Plan,
         known: Mapping[str, CurveFit],
         aim: Aim,
+        under_way: "Snapshots",
         on_fit: Callable[[CurveProgress], None] | None,
     ) -> None:
         self._aim, self._on_fit = aim, on_fit
@@ -43,6 +62,9 @@ class Making:
         self.todo = [each for each in plan.trainings if each.key not in known]
         self.failures: list[str] = []
         self.run_id = ""
+        self.one_by_one: OneByOne | None = None
+        self._under_way = under_way
+        self.goes_on = under_way.epochs(dict(enumerate(self._jobs())))
 
     def train(self, tracker: "AbstractTracker", shelf: Shelf, dataset: "Dataset", workers: int | None) -> bool:
         """Trains; returns whether Ctrl-C ended it.
@@ -57,11 +79,16 @@ class Making:
 
         began = time.monotonic()
         try:
-            with make_engine("auto", dataset, workers) as engine, closing(engine.evaluate(self._jobs())) as results:
+            with (
+                make_engine("auto", dataset, workers, shelf=self._under_way.folder) as engine,
+                closing(engine.evaluate(self._jobs())) as results,
+            ):
                 for position, result in results:
                     with shielded():
                         self._take(shelf, position, result)
+                        self._under_way.drop(self._job(self.todo[position]))
                     self._report(time.monotonic() - began)
+                    self.one_by_one = engine.one_by_one
         except KeyboardInterrupt:
             if not self.fits:
                 tracker.finish(self.run_id, status="KILLED", tags={"mlproj.outcome": "interrupted"})
@@ -70,8 +97,11 @@ class Making:
         return False
 
     def _jobs(self) -> Iterator[Job]:
-        for each in self.todo:
-            yield Job(each.project, each.seed, rows=each.rows)
+        yield from map(self._job, self.todo)
+
+    @staticmethod
+    def _job(each: Training) -> Job:
+        return Job(each.project, each.seed, rows=each.rows)
 
     def _take(self, shelf: Shelf, position: int, result: Fit | Failure) -> None:
         each = self.todo[position]

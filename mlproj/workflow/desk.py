@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput
-from mlproj.records import Failure, Fit, Run
+from mlproj.records import Failure, Fit, Job, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
+from mlproj.workflow.kept import folder_of, goes_on_words
 from mlproj.workflow.record import data_tags, store_fit
 from mlproj.workflow.runs import BEST, split_sizes, store_note
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from mlproj.data import Dataset
     from mlproj.engine import AbstractEngine
+    from mlproj.fleet import Shelf
     from mlproj.searching import Found, Matrix, Progress, SearchStudy, Trial
     from mlproj.searching.trials import TrialState
     from mlproj.track import AbstractTracker, GitState, Store
@@ -52,11 +54,6 @@ class Begun:
 def short_name(study: "SearchStudy") -> str:
     """What a search is called: the name of its run, or search-1, search-2 and so on."""
     return str(study.plan.get("name") or study.name.rpartition("/")[2])
-
-
-def shelf_of(store: "Store") -> Path:
-    """Where the trainings of a search under way are kept."""
-    return store.root / "cache" / "trainings"
 
 
 @dataclass
@@ -93,6 +90,13 @@ class Desk:
     def rows(self) -> Path:
         """Where the trials' answers lie until the search ends."""
         return self.store.root / "cache" / "searches" / self.run_id
+
+    @property
+    def shelf(self) -> "Shelf":
+        """The trainings under way."""
+        from mlproj.fleet import Shelf
+
+        return Shelf(folder_of(self.store, "search"), self.dataset.data_hash)
 
     @property
     def n_seeds(self) -> int:
@@ -142,6 +146,8 @@ class Desk:
         done = sum(trial.state in DONE for trial in trials_of(self.study))
         if done:
             notes.append(f"going on after {done:,} of {n:,} trials")
+        if under_way := self.shelf.all_epochs():
+            notes.append(goes_on_words(under_way))
         metric = str(self.project.metric.optimize)
         if search_spec.storage:
             head += f" · studies in {without_password(search_spec.storage)} (search.storage)"
@@ -174,7 +180,7 @@ class Desk:
             shutil.rmtree(staging, ignore_errors=True)
         self.study.end(found.stopped)
         if found.stopped == "trials":
-            for folder in (self.rows, shelf_of(self.store)):
+            for folder in (self.rows, folder_of(self.store, "search")):
                 shutil.rmtree(folder, ignore_errors=True)
         return self.tracker.run(self.run_id), insight
 
@@ -229,7 +235,7 @@ class Lab:
     """Trains for a search and records its trials."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self._desk, self._shelf = desk, desk.shelf
         self.evaluate = desk.engine.evaluate
         self._open: dict[str, Project] = {}  # resolved once: that looks at the data
         self._known: dict[str, Run] | None = None
@@ -289,6 +295,10 @@ class Lab:
         for row in rows:
             row.result()
         self._desk.tracker.settle()
+
+    def forget(self, job: Job) -> None:
+        """Lets go of the snapshot of a training whose result is stored."""
+        self._shelf.drop(job)
 
     def fail(self, trial: "Trial", failure: Failure) -> None:
         """Ends the run of a trial that failed, with the reason and, where there is one, the traceback."""

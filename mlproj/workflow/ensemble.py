@@ -7,7 +7,7 @@ determined by spec and seed, so that a search need not keep the weights of trial
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import isclose
@@ -17,6 +17,7 @@ from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, MlprojError, Problem
 from mlproj.records import ENSEMBLE, Failure, Fit, History, Job, Outcome, Predictions, Run
 from mlproj.spec.project import Project
+from mlproj.workflow.kept import kept_notes, shelf_of
 from mlproj.workflow.parts import report_parts
 from mlproj.workflow.record import store_fit
 from mlproj.workflow.runs import contract_of, find_trained, load, spec_of, split_sizes, store_note, stored_spec
@@ -27,7 +28,8 @@ from mlproj.workflow.trained_seeds import SeedsBegun
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
-    from mlproj.track import AbstractTracker
+    from mlproj.fleet import Shelf
+    from mlproj.track import AbstractTracker, GitState, Store
 
 MOST = 100
 DOCUMENT = "ensemble.json"
@@ -69,11 +71,17 @@ class Choice:
     words: str
     candidates: int = 0
 
+    @property
+    def jobs(self) -> list[Job]:
+        """Their trainings."""
+        return [Job(member.project, member.seed) for member in self.members]
+
 
 def train_ensemble(
     start: Start,
     k: int,
     *,
+    resume: bool = False,
     on_start: Callable[[SeedsBegun], None] | None = None,
     on_member: Callable[[int, int, Mapping[str, float]], None] | None = None,
 ) -> Trained:
@@ -82,6 +90,7 @@ def train_ensemble(
     Args:
         start: The spec; like a search, its best K trials are meant, otherwise K seeds from the spec's own upwards.
         k: How many models.
+        resume: Whether trainings that were cut off go on from where they were last kept.
         on_start: Called once, before the first training.
         on_member: Called after each training with (done, to be done, its metrics on dev).
 
@@ -97,40 +106,84 @@ def train_ensemble(
         written, store, tracker = start.open(stack)
         workers = min(k, cpu_count())
         warm_up("auto", workers)
-        from mlproj.data import load_dataset
-        from mlproj.track import capture_git
+        made = _prepare(written, store, tracker, start, k)
+        engine = stack.enter_context(make_engine("auto", made.dataset, workers, shelf=made.shelf.folder))
+        run = begin_run(tracker, made.project, made.dataset, made.git, made.name, {ENSEMBLE: str(k)})
+        with _ended_where_it_fails(tracker, run):
+            if on_start:
+                on_start(made.begun(run, resume=resume))
+            if not resume:
+                made.shelf.drop(*made.choice.jobs)
+            began = time.monotonic()
+            fits, lost = _train(engine.evaluate, made.choice, on_member)
+            fit = combine(made.project, made.dataset, fits, made.choice.words, time.monotonic() - began)
+        return made.keep(run, fit, fits, lost)
+
+
+def _prepare(project: Project, store: "Store", tracker: "AbstractTracker", start: Start, k: int) -> "_Making":
+    """The models, the data, and the resolved spec."""
+    from mlproj.data import load_dataset
+    from mlproj.track import capture_git
+    from mlproj.training import resolve
+
+    choice = choose(tracker, start, project, k)
+    dataset = load_dataset(project, store=store.splits, before_saving=partial(resolve, project))
+    name = start.name or f"ensemble-{secrets.token_hex(2)}"
+    shelf = shelf_of(store, dataset)
+    git = capture_git(project.root)
+    return _Making(tracker, store, resolve(project, dataset), dataset, git, choice, name, shelf)
+
+
+@contextmanager
+def _ended_where_it_fails(tracker: "AbstractTracker", run: Run) -> Iterator[None]:
+    """Ends a run where an exception ends its training."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(MlprojError):
+            failed = isinstance(error, MlprojError)
+            tags = {"mlproj.message": str(error)} if failed else {}
+            tracker.finish(run.id, status="FAILED" if failed else "KILLED", tags=tags)
+        raise
+
+
+@dataclass(frozen=True)
+class _Making:
+    """An ensemble on its way."""
+
+    tracker: "AbstractTracker"
+    store: "Store"
+    project: Project
+    dataset: "Dataset"
+    git: "GitState"
+    choice: Choice
+    name: str
+    shelf: "Shelf"
+
+    def begun(self, run: Run, *, resume: bool) -> SeedsBegun:
+        """What to say before the first training."""
+        sizes = split_sizes(self.dataset.deal.sizes)
+        head = " · ".join([f"{self.name} ({run.id[:8]})", *sizes]) + store_note(self.store)
+        notes = kept_notes(self.shelf.epochs(dict(enumerate(self.choice.jobs))), resume=resume)
+        return SeedsBegun(head, self.choice.words, notes, self.dataset.warnings, len(self.choice.members))
+
+    def keep(self, run: Run, fit: Fit, fits: Mapping[int, Fit], lost: Mapping[int, str]) -> Trained:
+        """Stores the ensemble as one model, whose parts need no snapshots any more."""
         from mlproj.training import resolve
 
-        choice = choose(tracker, start, written, k)
-        dataset = load_dataset(written, store=store.splits, before_saving=partial(resolve, written))
-        project, git = resolve(written, dataset), capture_git(written.root)
-        name = start.name or f"ensemble-{secrets.token_hex(2)}"
-        engine = stack.enter_context(make_engine("auto", dataset, workers))
-        run = begin_run(tracker, project, dataset, git, name, {ENSEMBLE: str(k)})
-        try:
-            if on_start:
-                head = " · ".join([f"{name} ({run.id[:8]})", *split_sizes(dataset.deal.sizes)]) + store_note(store)
-                on_start(SeedsBegun(head, choice.words, (), dataset.warnings, k))
-            began = time.monotonic()
-            fits, lost = _train(engine.evaluate, choice.members, on_member)
-            fit = combine(project, dataset, fits, choice.words, time.monotonic() - began)
-        except BaseException as error:
-            with suppress(MlprojError):
-                failed = isinstance(error, MlprojError)
-                tags = {"mlproj.message": str(error)} if failed else {}
-                tracker.finish(run.id, status="FAILED" if failed else "KILLED", tags=tags)
-            raise
-        document = _document(choice, fits, lost, dataset, project, name)
-        members = [resolve(choice.members[at].project, dataset) for at in fits]
-        parts = report_parts(project, dataset, fit.predictions, store.root)
+        project, dataset = self.project, self.dataset
+        document = _document(self.choice, fits, lost, dataset, project, self.name)
+        members = [resolve(self.choice.members[at].project, dataset) for at in fits]
+        parts = report_parts(project, dataset, fit.predictions, self.store.root)
         store_fit(
-            tracker, run.id, project, dataset, fit, patch=git.patch, parts=parts, members=members,
+            self.tracker, run.id, project, dataset, fit, patch=self.git.patch, parts=parts, members=members,
             more={DOCUMENT: document},
         )  # fmt: skip
-        folder = tracker.fetch(run.id, "")
-    following = next_command(project, name, diverged=False, has_dev="dev" in fit.metrics)
-    contract = hold_contract(project, fit.predictions, fit.resources)
-    return Trained(finished(run, fit, folder), fit, contract, project, following, parts, document)
+        self.shelf.drop(*self.choice.jobs)
+        folder = self.tracker.fetch(run.id, "")
+        following = next_command(project, self.name, diverged=False, has_dev="dev" in fit.metrics)
+        contract = hold_contract(project, fit.predictions, fit.resources)
+        return Trained(finished(run, fit, folder), fit, contract, project, following, parts, document)
 
 
 def choose(tracker: "AbstractTracker", start: Start, project: Project, k: int) -> Choice:
@@ -193,14 +246,14 @@ def _is_below(key: str, space: Sequence[str]) -> bool:
 
 def _train(
     evaluate: Callable[..., Any],
-    members: Sequence[Member],
+    choice: Choice,
     on_member: Callable[[int, int, Mapping[str, float]], None] | None,
 ) -> tuple[dict[int, Fit], dict[int, str]]:
     """What came out of the trainings, by position: models, and reasons why there is none."""
     fits: dict[int, Fit] = {}
     lost: dict[int, str] = {}
-    jobs: Iterator[Job] = (Job(member.project, member.seed) for member in members)
-    with closing(evaluate(jobs)) as results:
+    n = len(choice.members)
+    with closing(evaluate(iter(choice.jobs))) as results:
         for position, result in results:
             if isinstance(result, Failure):
                 lost[position] = result.reason
@@ -210,10 +263,10 @@ def _train(
                 continue
             fits[position] = result
             if on_member:
-                on_member(len(fits) + len(lost), len(members), dict(result.metrics.get("dev", {})))
+                on_member(len(fits) + len(lost), n, dict(result.metrics.get("dev", {})))
     if len(fits) < 2:
         reason = next(iter(lost.values()), "nothing was trained")
-        raise MlprojError(f"No ensemble: {len(fits)} of {len(members)} models could be trained. {reason}")
+        raise MlprojError(f"No ensemble: {len(fits)} of {n} models could be trained. {reason}")
     return dict(sorted(fits.items())), lost
 
 

@@ -14,10 +14,12 @@ from mlproj.spec.project import Project
 from mlproj.workflow.curve_making import CurveProgress, Making
 from mlproj.workflow.curve_plan import Aim, Plan, Training, aim_of, check_curve_options, plan_curve
 from mlproj.workflow.curve_store import CURVE, Shelf, recipe_hash
+from mlproj.workflow.kept import goes_on_words, shelf_of
 from mlproj.workflow.subject import Subject, Subjects, as_run, is_file
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.fleet.alone import OneByOne
     from mlproj.track import AbstractTracker
     from mlproj.workflow.search import Searched
     from mlproj.workflow.train import Trained
@@ -32,12 +34,14 @@ class CurveBegun:
     Attributes:
         head: First line: the run, the splits and the store.
         plan: Second line: sizes, repeats, how many trainings are there already.
+        notes: Which of them were cut off, and go on.
         warnings: What the data made mlproj wonder about.
         total: Trainings to make.
     """
 
     head: str
     plan: str
+    notes: tuple[str, ...]
     warnings: tuple[str, ...]
     total: int
 
@@ -53,6 +57,7 @@ class CurveDiagnosis:
         next: The command to run next.
         is_interrupted: Whether Ctrl-C ended the training, so that this is a partial answer.
         run: The diagnosis in the store.
+        one_by_one: Which trainings ran alone, and why; None where none was made.
     """
 
     subject: Subject
@@ -61,6 +66,7 @@ class CurveDiagnosis:
     next: str
     is_interrupted: bool
     run: str
+    one_by_one: "OneByOne | None" = None
 
     @property
     def head(self) -> str:
@@ -83,6 +89,7 @@ class CurveDiagnosis:
         return curve_document(self.curve, self.fits, self.next, run=named) | {
             "diagnosis": self.run,
             "interrupted": self.is_interrupted,
+            "one_by_one": self.one_by_one.document() if self.one_by_one else [],
         }
 
 
@@ -123,6 +130,9 @@ def diagnose_learning_curve(
         MlprojError: When no training succeeds.
     """
     check_curve_options(repeats, workers, picture)
+    from mlproj.data import load_dataset
+    from mlproj.track import store_for
+
     meant, home = as_run(run, project)
     with ExitStack() as stack:
         subjects = stack.enter_context(Subjects())
@@ -132,12 +142,13 @@ def diagnose_learning_curve(
         assert spec is not None
         assert trained is not None
         aim = aim_of(subject, target, metric)
-        dataset = _load(spec)
+        store = store_for(spec)
+        dataset = load_dataset(spec, store=store.splits, save=False)
         plan = plan_curve(spec, dataset, sizes, repeats)
         shelf = stack.enter_context(Shelf(tracker, recipe_hash(spec, dataset.data_hash)))
         known = shelf.find(plan.keys, aim.metrics)
         known |= _own(plan.trainings[0], subject, dataset, aim)
-        made = Making(plan, known, aim, on_fit)
+        made = Making(plan, known, aim, shelf_of(store, dataset), on_fit)
         if on_start:
             on_start(_begun(subject, plan, made, dataset))
         made.run_id = _begin(tracker, trained, spec, dataset)
@@ -177,13 +188,6 @@ def _trained_here(
     return subject
 
 
-def _load(spec: Project) -> "Dataset":
-    from mlproj.data import load_dataset
-    from mlproj.track import store_for
-
-    return load_dataset(spec, store=store_for(spec).splits, save=False)
-
-
 def _own(first: Training, subject: Subject, dataset: "Dataset", aim: Aim) -> dict[str, CurveFit]:
     """The run itself: it is the first repeat on the whole training split, where the data are still the same."""
     run, predictions = subject.run, subject.predictions
@@ -208,7 +212,8 @@ def _begun(subject: Subject, plan: Plan, made: "Making", dataset: "Dataset") -> 
     sizes = ", ".join(f"{n:,}" for n in plan.sizes)
     there = f" · {len(made.fits)} of {len(plan.trainings)} trainings are there" if made.fits else ""
     words = f"sizes {sizes} · {plan.repeats} repeats · {len(made.todo)} training{'s' * (len(made.todo) != 1)} to make"
-    return CurveBegun(subject.head, words + there, dataset.warnings, len(made.todo))
+    notes = (goes_on_words(made.goes_on.values()),) if made.goes_on else ()
+    return CurveBegun(subject.head, words + there, notes, dataset.warnings, len(made.todo))
 
 
 def _judge(
@@ -228,7 +233,7 @@ def _judge(
     held_out = {str(name): len(part) for name, part in dataset.parts.items() if name != "train"}
     curve = judge_curve(made.fits, aim.asked, held_out, notes=notes, failed=failed, missing=missing)
     following = next_for_curve(curve, subject.project, subject.selector, repeats=plan.repeats, options=plan.options)
-    return CurveDiagnosis(subject, curve, tuple(made.fits), following, is_interrupted, made.run_id)
+    return CurveDiagnosis(subject, curve, tuple(made.fits), following, is_interrupted, made.run_id, made.one_by_one)
 
 
 def _data_notes(subject: Subject, dataset: "Dataset") -> list[str]:

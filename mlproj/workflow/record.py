@@ -64,15 +64,7 @@ def store_fit(
     Raises:
         TrackingError: When anything could not be stored.
     """
-    for epoch in range(fit.history.epochs):
-        at_end = {name: values[epoch] for name, values in fit.history.metrics.items() if epoch < len(values)}
-        tracker.log(run_id, at_end, step=epoch + 1)
-    kept = slice(fit.best_epoch - 1, fit.best_epoch) if fit.best_epoch else slice(0)
-    last = {name: value for name, values in fit.history.metrics.items() for value in values[kept]}  # the losses too
-    last |= {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
-    tracker.log(
-        run_id, last | {f"dev/{name}": value for name, value in fit.resources.items()}, step=fit.history.epochs + 1
-    )
+    _log(tracker, run_id, fit)
     ending = {"mlproj.outcome": fit.outcome.kind, "mlproj.message": fit.outcome.text}
     if not whole:
         tracker.finish(run_id, tags=ending, wait=wait)
@@ -91,6 +83,18 @@ def store_fit(
         tracker.finish(run_id, tags=ending)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _log(tracker: "AbstractTracker", run_id: str, fit: Fit) -> None:
+    """The history epoch by epoch, then the figures of the weights that were kept as one more step."""
+    for epoch in range(fit.history.epochs):
+        at_end = {name: values[epoch] for name, values in fit.history.metrics.items() if epoch < len(values)}
+        tracker.log(run_id, at_end, step=epoch + 1)
+    kept = slice(fit.best_epoch - 1, fit.best_epoch) if fit.best_epoch else slice(0)
+    last = {name: value for name, values in fit.history.metrics.items() for value in values[kept]}  # the losses too
+    last |= {f"{split}/{name}": value for split, values in fit.metrics.items() for name, value in values.items()}
+    last |= {f"dev/{name}": value for name, value in fit.resources.items()}
+    tracker.log(run_id, last, step=fit.history.epochs + 1)
 
 
 def write_artifacts(folder: Path, project: Project, dataset: "Dataset", fit: Fit, *, patch: str | None) -> None:

@@ -18,12 +18,14 @@ from mlproj.spec.render import flatten, to_yaml
 from mlproj.spec.search import Search
 from mlproj.spec.space import space_problems
 from mlproj.spec.yaml import read_yaml
-from mlproj.workflow.desk import Begun, Desk, Lab, shelf_of, short_name
+from mlproj.workflow.desk import Begun, Desk, Lab, short_name
+from mlproj.workflow.kept import folder_of
 from mlproj.workflow.runs import find_trained, load, open_tracker, spec_of, stored_spec
 from mlproj.workflow.starting import check_name
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.fleet.alone import OneByOne
     from mlproj.searching import Found, Progress, SearchStudy
     from mlproj.track import AbstractTracker
 
@@ -42,6 +44,7 @@ class Searched:
         insight: What there is to say about it, as JSON knows it.
         engine: Where it trained.
         workers: Trainings at the same time.
+        one_by_one: Which trainings ran alone where others ran side by side, and why.
         next: The command to run next.
         resume: The command that makes what is still to be made.
     """
@@ -52,6 +55,7 @@ class Searched:
     insight: dict[str, Any]
     engine: str
     workers: int
+    one_by_one: "OneByOne"
     next: str
     resume: str
 
@@ -66,6 +70,7 @@ class Searched:
             "made": self.found.made,
             "engine": self.engine,
             "workers": self.workers,
+            "one_by_one": self.one_by_one.document(),
             "seconds": round(self.found.seconds, 3),
             "slept": round(self.found.slept, 3),
             "next": self.next,
@@ -141,7 +146,7 @@ def search(
         rest = join(desk.home, "search", "--resume")
         following = join(desk.home, "diagnose", "bias-variance", run.name) if found.best else rest
         pool = desk.engine
-        return Searched(run, desk.project, found, insight, pool.name, pool.workers, following, rest)
+        return Searched(run, desk.project, found, insight, pool.name, pool.workers, pool.one_by_one, following, rest)
 
 
 @dataclass(frozen=True)
@@ -225,7 +230,7 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
         _check_runs(home, earlier, tracker)
     resolved = resolve(written, dataset)
     spec = written.changed(task=resolved.task, metric=resolved.metric)
-    shelf = shelf_of(store)
+    shelf = folder_of(store, "search")
     if earlier:
         earlier.end(None)
     else:

@@ -87,19 +87,15 @@ def check_name(name: str | None) -> None:
     raise InvalidInput([Problem("--name", f"{shown} {wrong}", "Choose another name, such as wide-net.")])
 
 
-def check_kind(seeds: int | None, ensemble: int | None, *, resume: bool) -> None:
+def check_kind(seeds: int | None, ensemble: int | None) -> None:
     """Whether it is clear what kind of training is meant.
 
     Raises:
         InvalidInput: When options contradict each other.
     """
-    if ensemble is None:
-        return
-    if seeds is not None:
+    if ensemble is not None and seeds is not None:
         hint = "An ensemble without a search is of so many seeds by itself: leave --seeds out."
         raise InvalidInput([Problem("--ensemble", "makes one model of several, --seeds keeps them apart", hint)])
-    if resume:
-        raise InvalidInput([Problem("--resume", "goes on with several seeds, not with an ensemble", "Leave it out.")])
 
 
 def begin_run(

@@ -6,11 +6,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from mlproj.advise.commands import join
-from mlproj.records import Fit, Predictions, Promise, Run
+from mlproj.records import Fit, Job, Predictions, Promise, Run
 from mlproj.spec.project import Project
+from mlproj.workflow.kept import kept_notes, shelf_of
 from mlproj.workflow.parts import report_parts
 from mlproj.workflow.record import store_fit
 from mlproj.workflow.runs import finite, speak, split_sizes, store_note
@@ -29,11 +30,13 @@ class Started:
         head: First line: the run, the splits and the store.
         epochs: Epochs it may take.
         warnings: What the data made mlproj wonder about.
+        notes: Where it goes on, if it was cut off before.
     """
 
     head: str
     epochs: int
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def train(
     name: str | None = None,
     seeds: None = None,
     ensemble: int | None = None,
-    resume: Literal[False] = False,
+    resume: bool = False,
     on_start: Callable[[Started], None] | None = None,
     on_epoch: Callable[[int, int, Mapping[str, float]], None] | None = None,
 ) -> Trained: ...
@@ -161,7 +164,8 @@ def train(
         seeds: Trains so many seeds, from the project's own upwards, each as a run of its own.
         ensemble: Trains so many models and averages their answers, as one model: with `like` of a search its best
             trials, otherwise so many seeds.
-        resume: With `seeds`: keeps what was trained of this spec already, and trains what is missing.
+        resume: Goes on with what was cut off, from where it was last kept; with `seeds` what was trained of this spec
+            already stays, and what is missing is trained.
         on_start: Called once, before the first epoch; not with `seeds` or `ensemble`.
         on_epoch: Called after each epoch with (epoch, epochs, values by ``SPLIT/METRIC``); not with `seeds` or
             `ensemble`.
@@ -173,18 +177,19 @@ def train(
         InvalidInput: When spec or data are wrong; nothing was started.
     """
     start = Start(project, set, like, name)
-    check_kind(seeds, ensemble, resume=resume)
+    check_kind(seeds, ensemble)
     if ensemble is not None:
         from mlproj.workflow.ensemble import train_ensemble
 
-        return train_ensemble(start, ensemble)
-    if seeds is not None or resume:
+        return train_ensemble(start, ensemble, resume=resume)
+    if seeds is not None:
         from mlproj.workflow.train_seeds import train_seeds
 
         return train_seeds(start, seeds, resume=resume)
     with ExitStack() as stack:
         project, store, tracker = start.open(stack)
         from mlproj.data import load_dataset
+        from mlproj.fleet import StackKeeper
         from mlproj.track import capture_git
         from mlproj.training import fit, resolve  # torch is imported here, while the store is prepared next door
 
@@ -192,12 +197,16 @@ def train(
         project = resolve(project, dataset)
         git = capture_git(project.root)
         run = begin_run(tracker, project, dataset, git, name or f"{model_name(project)}-{secrets.token_hex(2)}")
+        shelf, job = shelf_of(store, dataset), Job(project, project.seed)
+        notes = kept_notes(shelf.epochs({0: job}), resume=resume)
         if on_start:
-            on_start(_started(run, project, dataset, store_note(store)))
-        result = fit(project, dataset, on_epoch=on_epoch)
+            on_start(_started(run, project, dataset, store_note(store), notes))
+        result = fit(project, dataset, on_epoch=on_epoch, keeper=StackKeeper(shelf, [job], goes_on=resume))
         contract = hold_contract(project, result.predictions, result.resources)
         parts = report_parts(project, dataset, result.predictions, store.root)
         store_fit(tracker, run.id, project, dataset, result, patch=git.patch, parts=parts)
+        if result.outcome.kind != "interrupted":
+            shelf.drop(job)
         folder = tracker.fetch(run.id, "")
     following = next_command(
         project, run.name, diverged=result.outcome.kind == "diverged", has_dev="dev" in result.metrics
@@ -221,13 +230,14 @@ def next_command(project: Project, name: str, *, diverged: bool, has_dev: bool) 
     return join(project, *(("diagnose", "bias-variance") if has_dev else ("runs",)), name)
 
 
-def _started(run: Run, project: Project, dataset: "Dataset", note: str) -> Started:
+def _started(run: Run, project: Project, dataset: "Dataset", note: str, notes: tuple[str, ...]) -> Started:
     sizes = " · ".join(split_sizes(dataset.deal.sizes))
     epochs = project.training.epochs
     return Started(
         f"{speak(run).replace(', just now', '')} · {sizes}{note}",
         epochs if isinstance(epochs, int) else 0,
         dataset.warnings,
+        notes,
     )
 
 

@@ -16,6 +16,7 @@ from mlproj.errors import InvalidInput, MlprojError, Problem, TrackingError
 from mlproj.records import SEEDS, Failure, Fit, Job, Run
 from mlproj.spec.goal import Resource
 from mlproj.spec.project import Project
+from mlproj.workflow.kept import kept_notes, shelf_of
 from mlproj.workflow.parts import report_parts
 from mlproj.workflow.record import PARTS, data_tags, store_fit
 from mlproj.workflow.runs import split_sizes, store_note
@@ -26,6 +27,8 @@ from mlproj.workflow.trained_seeds import SeedsBegun, TrainedSeed, TrainedSeeds
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
+    from mlproj.engine import AbstractEngine
+    from mlproj.fleet import Shelf
     from mlproj.track import AbstractTracker, GitState, Store
 
 MOST = 1000
@@ -34,7 +37,7 @@ LARGEST = 2**31 - 1
 
 def train_seeds(
     start: Start,
-    seeds: int | None,
+    seeds: int,
     *,
     resume: bool = False,
     on_start: Callable[[SeedsBegun], None] | None = None,
@@ -57,7 +60,7 @@ def train_seeds(
     """
     from mlproj.engine import cpu_count, make_engine, warm_up
 
-    n = check_seeds(seeds, resume=resume)
+    n = check_seeds(seeds)
     with ExitStack() as stack:
         project, store, tracker = start.open(stack)
         check_range(project, n)
@@ -65,24 +68,21 @@ def train_seeds(
         warm_up("auto", workers)
         fleet = _prepare(tracker, store, project, n, start.name, resume=resume)
         todo = [seed for seed in fleet.wanted if seed not in fleet.done]
-        engine = stack.enter_context(make_engine("auto", fleet.dataset, min(max(len(todo), 1), workers)))
+        workers = min(max(len(todo), 1), workers)
+        engine = stack.enter_context(make_engine("auto", fleet.dataset, workers, shelf=fleet.shelf.folder))
         if on_start:
             on_start(fleet.begun(todo, engine.workers))
         began = time.monotonic()
         is_interrupted = fleet.train(engine.evaluate, todo, on_seed)
-        return fleet.finish(time.monotonic() - began, is_interrupted=is_interrupted)
+        return fleet.finish(engine, time.monotonic() - began, is_interrupted=is_interrupted)
 
 
-def check_seeds(seeds: int | None, *, resume: bool = False) -> int:
+def check_seeds(seeds: int) -> int:
     """Whether so many seeds can be trained.
 
     Raises:
         InvalidInput: When not.
     """
-    if seeds is None:
-        where, message = ("--resume", "goes on with several seeds") if resume else ("--seeds", "is missing")
-        hint = "Say how many seeds there are to be, such as --seeds 5; with --resume those that are there are kept."
-        raise InvalidInput([Problem(where, message, hint)])
     if not 1 <= seeds <= MOST:
         raise InvalidInput([Problem("--seeds", f"{seeds} is no number of seeds", f"Write 1 to {MOST:,}, such as 5.")])
     return seeds
@@ -109,11 +109,10 @@ def _prepare(
 
     dataset = load_dataset(project, store=store.splits, before_saving=partial(resolve, project))
     project = resolve(project, dataset)
-    fleet = _Fleet(tracker, store, project, dataset, capture_git(project.root), n, resume)
-    if resume:
-        fleet.find_earlier()
-    groups = [each.run.tags[SEEDS] for each in fleet.done.values() if SEEDS in each.run.tags]
-    fleet.name = name or (groups[0] if groups else f"{model_name(project)}-{secrets.token_hex(2)}")
+    shelf = shelf_of(store, dataset)
+    fleet = _Fleet(tracker, store, project, dataset, capture_git(project.root), n, shelf, resume)
+    group = fleet.find_earlier() if resume else None
+    fleet.name = name or group or f"{model_name(project)}-{secrets.token_hex(2)}"
     return fleet
 
 
@@ -127,6 +126,7 @@ class _Fleet:
     dataset: "Dataset"
     git: "GitState"
     n: int
+    shelf: "Shelf"
     resumes: bool = False
     name: str = ""
     done: dict[int, TrainedSeed] = field(default_factory=dict)
@@ -138,18 +138,29 @@ class _Fleet:
         """The seeds that the fleet is to have."""
         return range(self.project.seed, self.project.seed + self.n)
 
-    def find_earlier(self) -> None:
-        """Takes over finished trainings of this spec on these data, the newest of each seed."""
+    def find_earlier(self) -> str | None:
+        """Takes over finished trainings of this spec on these data, the newest of each seed.
+
+        Returns:
+            The group that they belong to, or the newest of which a seed was begun; None where there is none.
+        """
         from mlproj.spec.render import flatten
         from mlproj.track.keys import clean_params
 
         ours = Run("", "", "train", "", 0.0, params=clean_params(flatten(self.project)), tags=data_tags(self.dataset))
-        for run in reversed(self.tracker.runs(kinds=("train",), statuses=("FINISHED",))):
+        begun: str | None = None
+        for run in reversed(self.tracker.runs(kinds=("train",))):
             seed = run.params.get("seed", "")
-            usable = seed.isdigit() and int(seed) in self.wanted and run.outcome not in UNFINISHED
-            if usable and is_same_spec(run, ours):
+            if not (seed.isdigit() and int(seed) in self.wanted and is_same_spec(run, ours)):
+                continue
+            begun = run.tags.get(SEEDS, begun)
+            if run.status == "FINISHED" and run.outcome not in UNFINISHED:
                 with suppress(TrackingError, OSError, ValueError):  # a run whose files are gone is trained again
                     self.done[int(seed)] = self._read(run, int(seed))
+        return next((each.run.tags[SEEDS] for each in self.done.values() if SEEDS in each.run.tags), begun)
+
+    def _job(self, seed: int) -> Job:
+        return Job(self.project.changed(seed=seed), seed)
 
     def _read(self, run: Run, seed: int) -> TrainedSeed:
         """A seed that lies in the store, as `mlproj train` told of it."""
@@ -187,12 +198,17 @@ class _Fleet:
         which = f"seed {first}" if self.n == 1 else f"seeds {first} to {last}"
         head = " · ".join([self.name, *split_sizes(self.dataset.deal.sizes)]) + store_note(self.store)
         parts = [which, f"{workers} processes" if workers > 1 else "1 process"]
-        notes = []
+        return SeedsBegun(head, " · ".join(parts), tuple(self._notes(todo)), self.dataset.warnings, len(todo))
+
+    def _notes(self, todo: Sequence[int]) -> Iterator[str]:
+        """What is there already."""
+        kept = self.shelf.epochs({seed: self._job(seed) for seed in todo})
         if self.done:
-            notes.append(f"{len(self.done):,} of {self.n:,} seeds are there already; {len(todo):,} to train")
-        elif self.resumes:
-            notes.append("nothing of this spec is trained on these data yet: there is nothing to resume, all are new")
-        return SeedsBegun(head, " · ".join(parts), tuple(notes), self.dataset.warnings, len(todo))
+            yield f"{len(self.done):,} of {self.n:,} seeds are there already; {len(todo):,} to train"
+        if self.resumes and not self.done and not kept:
+            yield "nothing of this spec is trained on these data yet: there is nothing to resume, all are new"
+        elif kept:
+            yield from kept_notes(kept, resume=self.resumes)
 
     # ---------------------------------------------------------------- training
 
@@ -208,6 +224,8 @@ class _Fleet:
         """
         from mlproj.searching.shield import shielded
 
+        if not self.resumes:
+            self.shelf.drop(*map(self._job, todo))
         try:
             with closing(evaluate(self._jobs(todo))) as results:
                 for position, result in results:
@@ -230,22 +248,24 @@ class _Fleet:
         from mlproj.searching.shield import shielded
 
         for seed in todo:
-            project = self.project.changed(seed=seed)
+            job = self._job(seed)
             with shielded():
                 name = f"{self.name}-seed-{seed}"
-                self.open[seed] = begin_run(self.tracker, project, self.dataset, self.git, name, {SEEDS: self.name})
-            yield Job(project, seed)
+                self.open[seed] = begin_run(self.tracker, job.project, self.dataset, self.git, name, {SEEDS: self.name})
+            yield job
 
     def _take(self, seed: int, result: Fit | Failure) -> None:
         """Stores what came out of one training."""
-        run = self.open.pop(seed)
+        run, job = self.open.pop(seed), self._job(seed)
         if isinstance(result, Failure):
             self.failed[seed] = result.reason
             self._fail(run, result)
+            self.shelf.drop(job)
             return
-        project = self.project.changed(seed=seed)
+        project = job.project
         parts = report_parts(project, self.dataset, result.predictions, self.store.root)
         store_fit(self.tracker, run.id, project, self.dataset, result, patch=self.git.patch, parts=parts)
+        self.shelf.drop(job)
         document = document_of(
             run,
             (result.outcome.kind, result.outcome.text),
@@ -267,7 +287,7 @@ class _Fleet:
 
     # ---------------------------------------------------------------- the end
 
-    def finish(self, seconds: float, *, is_interrupted: bool) -> TrainedSeeds:
+    def finish(self, engine: "AbstractEngine", seconds: float, *, is_interrupted: bool) -> TrainedSeeds:
         """What is there now.
 
         Raises:
@@ -286,6 +306,7 @@ class _Fleet:
         return TrainedSeeds(
             self.name, run, project, tuple(seeds), self.failed, self.n, is_interrupted, seconds,
             stands.document["next"], None if is_whole else join(self.project, "train", *words, "--resume"),
+            engine.name, engine.one_by_one,
         )  # fmt: skip
 
     def _next(self, name: str, *, diverged: bool) -> str:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlproj.records import Run
 from mlproj.spec.project import Project
 from mlproj.workflow.runs import finite
+
+if TYPE_CHECKING:
+    from mlproj.fleet.alone import OneByOne
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class TrainedSeeds:
         seconds: Wall time of the trainings.
         next: The command to run next.
         resume: The command that trains what is missing; None when nothing is.
+        engine: Where it trained: fleet where trainings ran side by side, process where each ran alone.
+        one_by_one: Which trainings ran alone, and why.
     """
 
     name: str
@@ -74,6 +79,8 @@ class TrainedSeeds:
     seconds: float
     next: str
     resume: str | None
+    engine: str
+    one_by_one: "OneByOne"
 
     def summary(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Mean, spread and t-interval of every metric over the seeds, by split and metric, as JSON knows them.
@@ -104,6 +111,8 @@ class TrainedSeeds:
             "asked": self.asked,
             "failed": [{"seed": seed, "reason": reason} for seed, reason in self.failed.items()],
             "stopped": "interrupted" if self.is_interrupted else "seeds",
+            "engine": self.engine,
+            "one_by_one": self.one_by_one.document(),
             "seconds": round(self.seconds, 3),
             "next": self.next,
             "resume": self.resume,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -205,3 +206,26 @@ def test_results_of_a_crew_are_announced(make_job: MakeJob, dataset: Dataset) ->
         announced = [engine.more for _ in engine.evaluate([make_job(seed) for seed in range(8)])]
     assert announced[:-1].count(True) >= 4  # a machine that is busy may take longer than one waits
     assert not announced[-1]
+
+
+def test_in_this_process_those_that_end_together_are_announced_and_no_others(
+    make_job: MakeJob, dataset: Dataset
+) -> None:
+    epochs = [2, 2, 5, 2]
+    jobs = [make_job(seed, training={"epochs": n, "early_stopping": None}) for seed, n in enumerate(epochs)]
+    with Here(dataset, crew=8, stacks=True) as engine:
+        announced = [(position, engine.more) for position, _ in engine.evaluate(jobs)]
+    assert sorted(announced) == [(0, True), (1, True), (2, False), (3, False)]
+
+
+@pytest.mark.parametrize("make", [Here, partial(Pool, workers=1)], ids=["here", "pool"])
+def test_an_engine_tells_who_trained_alone_and_why(
+    make_job: MakeJob, dataset: Dataset, make: Callable[..., AbstractEngine]
+) -> None:
+    wide = [make_job(seed, model={"kind": "mlp", "width": 2048}, training={"epochs": 1}) for seed in range(2)]
+    with make(dataset, crew=8) as engine:
+        list(engine.evaluate([*wide, *(make_job(seed, model={"kind": "mlp", "width": 8}) for seed in range(4))]))
+        assert engine.one_by_one.words() == "2 of 6 trainings ran one by one: no gain from a stack (width 2048)"
+    with make(dataset, crew=1) as engine:
+        list(engine.evaluate([make_job(0), make_job(1)]))
+        assert engine.one_by_one.words() == ""  # nobody wished for company

@@ -8,6 +8,7 @@ import pytest
 
 from mlproj.data import Dataset, load_dataset
 from mlproj.fleet import shape_of, train_crew
+from mlproj.fleet.crew import _stacks
 from mlproj.records import Failure, Fit, Job, OutcomeKind
 from mlproj.spec.project import Project
 from mlproj.training import fit
@@ -96,3 +97,15 @@ def test_an_exception_of_the_caller_is_no_result(dataset: Dataset, n: int) -> No
 
     with pytest.raises(LookupError, match="the caller's own"):
         list(train_crew({at: job(at) for at in range(n)}, dataset, on_epoch=ask))
+
+
+def test_a_crew_is_cut_where_a_stack_would_take_too_much_memory(dataset: Dataset) -> None:
+    def stacks(n: int, width: int) -> list[int]:
+        jobs = {at: job(at, model=mlp(width=width)) for at in range(n)}
+        return [len(positions) for _, positions in _stacks(jobs, dataset, {})]
+
+    assert stacks(150, 8) == [64, 64, 22]
+    few = stacks(20, 2000)  # 4,000 hidden units: 64 MB of weights, gradients and moments each
+    assert sum(few) == 20
+    assert max(few) * (2000 * 2000 + 3000) * 16 < 2**29 * 1.01
+    assert max(few) > 1

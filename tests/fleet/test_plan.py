@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from mlproj.data import Dataset, load_dataset
+from mlproj.fleet.alone import NO_COMPANY, NO_GAIN, OWN, TOO_LARGE, Reason
 from mlproj.fleet.cost import Layout, Prices
-from mlproj.fleet.plan import MOST, Planner
+from mlproj.fleet.plan import Planner
+from mlproj.fleet.room import MOST
 from mlproj.records import Job
 from mlproj.spec.project import Project
 
@@ -56,6 +58,15 @@ def test_narrow_models_train_together_and_wide_ones_alone(dataset: Dataset) -> N
     assert sizes(planner.plan([(at, job(at, width=1024)) for at in range(8)], 1)) == [1] * 8
     own = Job(Project.model_validate(DIGITS | {"model": {"kind": "python", "factory": "nets:Net"}}), 0)
     assert sizes(planner.plan([(at, own) for at in range(3)], 2)) == [1, 1, 1]
+
+
+def test_who_trains_alone_is_told_why(dataset: Dataset) -> None:
+    planner = Planner(dataset, prices=PRICES)
+    own = Job(Project.model_validate(DIGITS | {"model": {"kind": "python", "factory": "nets:Net"}}), 0)
+    assert planner.why_alone(own) == Reason(OWN, name="nets:Net")
+    assert planner.why_alone(job(width=1024)) == Reason(NO_GAIN, 1024)
+    assert planner.why_alone(job(width=5000)) == Reason(TOO_LARGE, 5000)
+    assert planner.why_alone(job(width=32)) == Reason(NO_COMPANY)
 
 
 def test_a_fleet_stacks_whatever_can_be_stacked(dataset: Dataset) -> None:

@@ -1,5 +1,7 @@
 """Trainings under way are kept, so that a crash costs seconds of work and changes no number."""
 
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import mlproj
 from mlproj.data import Dataset, load_dataset
 from mlproj.fleet import Shelf, train_crew
 from mlproj.records import Fit, Job
@@ -115,3 +118,40 @@ def test_snapshots_are_taken_every_thirty_seconds_unless_said_otherwise(
     assert Shelf(tmp_path, "").seconds == 30
     monkeypatch.setenv("MLPROJ_SNAPSHOT_SECONDS", "often")
     assert Shelf(tmp_path, "").seconds == 30
+
+
+def test_an_edited_module_of_ones_own_has_snapshots_of_its_own(tmp_path: Path, shelf: Shelf) -> None:
+    model, loss = {"kind": "python", "factory": "parts.nets:Net"}, "python:losses:focal"
+    (tmp_path / "project.yaml").write_text(
+        f'name: own\ndata: {{source: "sklearn:iris"}}\nmodel: {model}\ntraining: {{loss: "{loss}"}}\n'
+    )
+    (tmp_path / "parts").mkdir()
+    job = Job(mlproj.load_project(tmp_path), 0)
+    files = [shelf.file(job)]
+    for written in ("parts/nets.py", "losses.py"):
+        for text in ("first", "second"):
+            (tmp_path / written).write_text(text)
+            files.append(shelf.file(job))
+    assert len(set(files)) == 5
+    assert shelf.file(job) == files[-1]
+
+
+def test_a_snapshot_of_another_architecture_is_not_used(dataset: Dataset, shelf: Shelf) -> None:
+    (narrow,), (deep,) = jobs_of(1).values(), jobs_of(1, layers=3).values()
+    run({0: narrow}, dataset, shelf, crash=6)
+    shelf.file(narrow).rename(shelf.file(deep))
+    again, _ = run({0: deep}, dataset, shelf)
+    assert again[0].history == run({0: deep}, dataset, None)[0][0].history
+
+
+def test_snapshots_go_with_their_jobs_or_after_a_month(dataset: Dataset, shelf: Shelf) -> None:
+    jobs = jobs_of(3)
+    run(jobs, dataset, shelf, crash=6)
+    (shelf.folder / ".half.safetensors.1.partial").touch()
+    shelf.drop(jobs[10])
+    assert list(shelf.epochs(jobs)) == [11, 12]
+    assert shelf.all_epochs() == [5, 5]
+    for file in [shelf.file(jobs[11]), shelf.folder / ".half.safetensors.1.partial"]:
+        os.utime(file, (0, time.time() - 31 * 86_400))
+    shelf.clear_old()
+    assert list(shelf.folder.iterdir()) == [shelf.file(jobs[12])]

@@ -52,6 +52,7 @@ class Formula:
     more: bool = False
 
     settled: list[int] = field(default_factory=list)
+    forgotten: list[tuple[Job, int]] = field(default_factory=list)
 
     def settle(self) -> None:
         """Notes how many were recorded by then."""
@@ -74,6 +75,9 @@ class Formula:
     def record(self, trial: Trial, fit: Fit, *, whole: bool) -> None:
         assert trial.run_id is not None
         self.recorded[trial.run_id] = whole
+
+    def forget(self, job: Job) -> None:
+        self.forgotten.append((job, self.settled[-1] if self.settled else 0))
 
     def fail(self, trial: Trial, failure: Failure) -> None:
         self.failed.append(failure.reason)
@@ -324,6 +328,19 @@ def test_nothing_is_told_before_its_run_is_safe(tmp_path: Path) -> None:
     assert study is not None
     states = [trial.state for trial in trials_of(study)]
     assert states == ["complete"] * 8 + ["lost"] * 8
+
+
+def test_what_was_kept_of_a_training_goes_once_its_result_is_safe(tmp_path: Path) -> None:
+    lab = Crews(ahead=64)
+    run(tmp_path, project_of(trials=32, rounds=1), lab)
+    assert [safe for _, safe in lab.forgotten] == [8] * 8 + [16] * 8 + [24] * 8 + [32] * 8
+    assert len({(job.project.training.learning_rate, job.seed) for job, _ in lab.forgotten}) == 32
+
+
+def test_what_was_kept_of_a_training_that_the_budget_cut_off_stays(tmp_path: Path) -> None:
+    lab = Formula()
+    found = run(tmp_path, project_of(trials=32, rounds=1), lab, budget=4.5)
+    assert (found.stopped, len(lab.recorded), len(lab.forgotten)) == ("budget", 5, 4)
 
 
 @pytest.mark.parametrize("cut", [3, 8, 20])

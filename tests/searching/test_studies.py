@@ -15,9 +15,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from mlproj.searching.draws import draw
+from mlproj.searching.round import Round
 from mlproj.searching.rounds import ranked
 from mlproj.searching.storage import explained, open_storage
-from mlproj.searching.studies import Round, SearchStudy, begin_study, latest_study
+from mlproj.searching.studies import SearchStudy, begin_study, latest_study
 from mlproj.searching.trials import Trial
 from mlproj.spec.search import Choice, Dimension, Int, Log, OneMinusLog, Uniform
 

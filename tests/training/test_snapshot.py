@@ -16,7 +16,8 @@ from mlproj.training import fit, resolve
 from mlproj.training.fitting import fit_stack
 from mlproj.training.loop import Loop, Member
 from mlproj.training.optimizers import OPTIMIZERS
-from mlproj.training.snapshot import Snapshot, epochs_of, read_snapshot, take, write_snapshot
+from mlproj.training.snapshot import Snapshot, read_snapshot, take, write_snapshot
+from mlproj.training.snapshot_head import epochs_of
 from tests.training.conftest import MakeProject
 
 

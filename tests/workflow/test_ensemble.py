@@ -188,7 +188,6 @@ def test_the_best_of_a_search_are_ranked_by_its_contract(searched: Searched) -> 
         ({"ensemble": 1}, "--ensemble: 1 is no number of models"),
         ({"ensemble": 9, "like": "wide"}, "9 models are more than the 8 finished trials of wide"),
         ({"ensemble": 2, "seeds": 2}, "--seeds keeps them apart"),
-        ({"ensemble": 2, "resume": True}, "--resume: goes on with several seeds"),
     ],
 )
 def test_what_cannot_be_meant_starts_nothing(searched: Searched, options: dict[str, int], message: str) -> None:

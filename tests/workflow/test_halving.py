@@ -10,7 +10,7 @@ import mlproj
 from mlproj.errors import MlprojError
 from mlproj.searching import Progress, Trial
 from mlproj.searching.matrix import load_matrix
-from mlproj.searching.studies import Round
+from mlproj.searching.round import Round
 from mlproj.track import MlflowTracker, store_for
 from mlproj.workflow.search import Searched
 

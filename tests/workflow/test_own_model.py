@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from flower_project import SPEC
+from typer.testing import CliRunner
 
 import mlproj
+from mlproj.cli.app import app
 from mlproj.errors import InvalidInput
 from mlproj.pyfunc import _load_pyfunc
 from mlproj.spec.load import load_project
@@ -140,3 +142,20 @@ def test_check_says_what_it_found_and_what_is_not_read(make_flowers: MakeFlowers
     notes = checked.report.notes
     assert "makes a RandomForestClassifier with fit and predict" in notes[0]
     assert notes[1] == "RandomForestClassifier does not read training.epochs"
+
+
+def test_modules_of_ones_own_run_one_by_one_and_it_is_said(make_flowers: MakeFlowers) -> None:
+    root = make_flowers(with_model(MODULE))
+    (root / "nets.py").write_text(example("torch"))
+    done = CliRunner().invoke(app, ["train", "--project", str(root), "--seeds", "2", "--set", "training.epochs=1"])
+    assert done.exit_code == 0, done.output
+    assert "note: all 2 trainings ran one by one: a model of your own (nets:Wide)\n" in done.stdout
+    root = make_flowers(with_model(MODULE))
+    (root / "nets.py").write_text(example("torch"))
+    space = "{training.learning_rate: {choice: [0.01, 0.02]}, model.args.width: {int: [8, 16]}}"
+    words = ["--json", "--trials", "2", "--workers", "1", "--set", f"search.space={space}"]
+    done = CliRunner().invoke(app, ["search", "--project", str(root), *words, "--set", "training.epochs=1"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["one_by_one"] == [{"reason": "a model of your own (nets:Wide)", "trainings": 2}]
+    assert "note: all 2 trainings ran one by one" in done.stderr

@@ -1,15 +1,14 @@
 """A search whose driver is killed goes on with the trainings that were under way."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from killed import kept_in, kill_once_kept
 
 import mlproj
+from mlproj.searching.trials import Trial
+from mlproj.workflow.desk import Begun
 
 SPEC = """\
 name: digits
@@ -21,33 +20,49 @@ search: {trials: 4, rounds: 1, halving: none, space: {training.learning_rate: {l
 SCRIPT = "import sys, mlproj; mlproj.search(sys.argv[1], engine='fleet', workers=2)"
 
 
+def write_two(folder: Path, spec: str) -> list[Path]:
+    homes = [folder / name / "digits" for name in ("whole", "killed")]
+    for home in homes:
+        home.mkdir(parents=True)
+        (home / "project.yaml").write_text(spec, encoding="utf-8")
+    return homes
+
+
+def figures(trial: Trial) -> dict[str, Any]:
+    return {**trial.metrics, "latency_ms": 0}
+
+
 @pytest.mark.filterwarnings("default")  # MLflow's own imports warn
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_fleet_goes_on_from_its_snapshots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setenv("MLPROJ_SNAPSHOT_SECONDS", "0")
-    homes = [tmp_path / name / "digits" for name in ("whole", "killed")]
-    for home in homes:
-        home.mkdir(parents=True)
-        (home / "project.yaml").write_text(SPEC, encoding="utf-8")
+    homes = write_two(tmp_path, SPEC)
     whole = mlproj.search(homes[0], engine="fleet", workers=workers)
-    kept = homes[1] / "mlruns" / "cache" / "trainings"
-    driver = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT.replace("workers=2", f"workers={workers}"), str(homes[1])],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    try:
-        until = time.monotonic() + 120
-        while len(list(kept.glob("[!.]*"))) < 4 and time.monotonic() < until:
-            time.sleep(0.01)
-    finally:
-        driver.send_signal(signal.SIGKILL)
-        driver.wait()
-    snapshots = list(kept.glob("[!.]*"))
-    assert len(snapshots) == 4
-    resumed = mlproj.search(homes[1], engine="fleet", workers=workers, resume=True)
+    code = SCRIPT.replace("workers=2", f"workers={workers}")
+    assert len(kill_once_kept(code, homes[1], 4, "search")) == 4
+    begun: list[Begun] = []
+    resumed = mlproj.search(homes[1], engine="fleet", workers=workers, resume=True, on_start=begun.append)
+    assert begun[0].notes[-1].startswith("4 trainings go on from epoch")
     trials, others = (sorted(found.found.trials, key=lambda trial: trial.number) for found in (whole, resumed))
     for one, other in zip(trials, others, strict=True):
-        assert {**one.metrics, "latency_ms": 0} == {**other.metrics, "latency_ms": 0}
-    assert not kept.exists()
+        assert figures(one) == figures(other)
+    assert not kept_in(homes[1], "search")
+
+
+@pytest.mark.filterwarnings("default")  # MLflow's own imports warn
+def test_seeds_of_the_finalists_go_on_too(tmp_path: Path) -> None:
+    homes = write_two(tmp_path, SPEC.replace("trials: 4", "trials: 2, seeds: 2"))
+    whole = mlproj.search(homes[0], engine="fleet", workers=1)
+    code = SCRIPT.replace("workers=2", "workers=1")
+    assert len(kill_once_kept(code, homes[1], 4, "search", study="search-1/seeds")) == 4
+    begun: list[Begun] = []
+    resumed = mlproj.search(homes[1], engine="fleet", workers=1, resume=True, on_start=begun.append)
+    assert begun[0].notes[0] == "going on after 2 of 2 trials"
+    assert begun[0].notes[1].startswith("4 trainings go on from epoch")
+    for one, other in zip(whole.found.finalists, resumed.found.finalists, strict=True):
+        assert one.trial.number == other.trial.number
+        assert [{**seed, "latency_ms": 0} for seed in one.metrics] == [
+            {**seed, "latency_ms": 0} for seed in other.metrics
+        ]

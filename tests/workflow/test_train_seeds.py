@@ -129,6 +129,7 @@ class _Doomed:
 
     def __init__(self, failing: set[int], engine: Any) -> None:
         self._failing, self._engine = failing, engine
+        self.name, self.one_by_one = engine.name, engine.one_by_one
 
     def evaluate(self, jobs: Iterator[Job], **_: Any) -> Iterator[tuple[int, Any]]:
         for position, job in enumerate(jobs):
@@ -148,7 +149,7 @@ def test_a_seed_that_fails_is_named_and_the_others_stay(
     make_flowers: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, make = make_flowers(SHORT.replace("epochs: 3", "epochs: 1")), engine.make_engine
-    monkeypatch.setattr(engine, "make_engine", lambda name, data, _: _Doomed({1}, make(name, data, 1)))
+    monkeypatch.setattr(engine, "make_engine", lambda name, data, _, **rest: _Doomed({1}, make(name, data, 1, **rest)))
     document = mlproj.train(home, seeds=2).document()
     assert document["failed"] == [{"seed": 1, "reason": "OutOfMemory: the room is full"}]
     assert "seed 1 failed: OutOfMemory" in seeds_text(document)
@@ -172,11 +173,6 @@ def test_options_that_mean_nothing_start_nothing(
     with pytest.raises(InvalidInput, match=message):
         mlproj.train(home, **options)
     assert not (home / "mlruns" / "mlflow.db").exists()
-
-
-def test_resume_without_a_number_of_seeds_says_what_to_write(make_flowers: Callable[..., Path]) -> None:
-    with pytest.raises(InvalidInput, match=r"(?s)--resume.*--seeds 5"):
-        train_seeds(Start(make_flowers()), None, resume=True)
 
 
 # ---------------------------------------------------------------- the ladder of the recipe
