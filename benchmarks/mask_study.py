@@ -144,16 +144,29 @@ def differences(found: Mapping[Arm, Sequence[Quality]], other: Arm, key: str) ->
 
 
 def show(found: Mapping[str, Mapping[Arm, Sequence[Quality]]]) -> None:
-    """Means of the arms and differences with intervals, measure by measure; the last line is the mean of data sets."""
+    """Means of the arms and differences with intervals, measure by measure; last the mean of the data sets."""
     for key, title in MEASURES.items():
         digits = 3 if key == "rank" else 2
-        print(f"\n{title:<32}{'shared':>9}{'own':>9}{'apart':>9}   shared − own (95 %)          shared − apart (95 %)")
+        head = "".join(f"{word:>9}" for word in ("repeats", *ARMS))
+        print(f"\n{title:<32}{head}   {'shared − own (95 %)':<26}   shared − apart (95 %)")
         rows = {name: {other: differences(each, other, key) for other in ARMS[1:]} for name, each in found.items()}
         for name, each in found.items():
             means = "".join(f"{fmean(getattr(q, key) for q in each[arm]):>9.{digits}f}" for arm in ARMS)
-            print(f"{name:<32}{means}   {said(rows[name]['own'], digits)}   {said(rows[name]['apart'], digits)}")
-        mean = {other: [fmean(row) for row in zip(*(rows[n][other] for n in found), strict=True)] for other in ARMS[1:]}
-        print(f"{'all':<32}{'':27}   {said(mean['own'], digits)}   {said(mean['apart'], digits)}")
+            n = len(each["shared"])
+            print(f"{name:<32}{n:>9}{means}   {said(rows[name]['own'], digits)}   {said(rows[name]['apart'], digits)}")
+        mean = {other: average([rows[name][other] for name in found]) for other in ARMS[1:]}
+        n = len(mean["own"])
+        print(f"{'all':<32}{n:>9}{'':27}   {said(mean['own'], digits)}   {said(mean['apart'], digits)}")
+
+
+def average(rows: Sequence[Sequence[float]]) -> list[float]:
+    """Means over data sets, of the repeats that all of them have: seeds and configurations of a repeat are the same.
+
+    Example:
+        >>> average([[1.0, 2.0, 9.0], [3.0, 0.0]])
+        [2.0, 1.0]
+    """
+    return [fmean(row) for row in zip(*rows, strict=False)]
 
 
 def said(values: Sequence[float], digits: int) -> str:
@@ -165,7 +178,7 @@ def said(values: Sequence[float], digits: int) -> str:
 def verdict(found: Mapping[str, Mapping[Arm, Sequence[Quality]]]) -> str:
     """What shared masks do to the true value of what a search finds, data set by data set and on average."""
     every = {name: differences(each, "own", "true") for name, each in found.items()}
-    every["all"] = [fmean(row) for row in zip(*every.values(), strict=True)]
+    every["all"] = average(list(every.values()))
     return "; ".join(f"{name}: {judged(*t_interval(values)[1:])}" for name, values in every.items())
 
 

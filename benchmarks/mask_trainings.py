@@ -15,6 +15,7 @@ from sklearn import datasets
 from mlproj.data import Dataset, load_dataset
 from mlproj.metrics import measure
 from mlproj.records import Fit
+from mlproj.spec.model import MLP
 from mlproj.spec.project import Project
 from mlproj.training import fitting, resolve
 from mlproj.training.loop import Member
@@ -145,7 +146,7 @@ def train(bench: Bench, members: Sequence[Masked]) -> list[Fit]:
     """Trains side by side what is equally wide."""
     found: dict[int, Fit] = {}
     for width in WIDTHS:
-        positions = [at for at, member in enumerate(members) if member.project.model.width == width]
+        positions = [at for at, member in enumerate(members) if _width(member.project) == width]
         for start in range(0, len(positions), TRIALS):
             some = positions[start : start + TRIALS]
             for at, fit in fitting.fit_stack([members[p] for p in some], bench.dataset):
@@ -161,3 +162,7 @@ def dev_value(bench: Bench, fit: Fit) -> float:
 def dev_loss(fit: Fit) -> float:
     """The loss on dev of the weights that were kept, which breaks ties."""
     return fit.history.metrics["dev/loss"][fit.best_epoch - 1] if fit.best_epoch else inf
+
+
+def _width(project: Project) -> int | None:
+    return project.model.width if isinstance(project.model, MLP) else None

@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 FOLDER = "MLPROJ_STAGES"
 """Environment variable: where the counters are written."""
@@ -182,9 +182,9 @@ def start() -> None:
         counting.role = _FORKS.get(counting.role, counting.role)
         counting.begin()
 
-    def left(code: int) -> None:
+    def left(status: int) -> NoReturn:
         counting.keep()
-        leave(code)
+        leave(status)
 
     os.register_at_fork(after_in_child=forked)
     atexit.register(counting.keep)

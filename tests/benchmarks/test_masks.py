@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from mask_study import Quality, differences, members_of, verdict
+from mask_study import Arm, Quality, differences, members_of, verdict
 from mask_trainings import Bench, Masked, draw, open_bench, own_masks, train
 
 from mlproj.spec.project import Project
@@ -53,7 +53,7 @@ def test_what_is_worse_with_shared_masks_is_called_so() -> None:
     def arm(*values: float) -> list[Quality]:
         return [Quality(value, 0.0, 0.0, 0.0) for value in values]
 
-    found = {
+    found: dict[str, dict[Arm, list[Quality]]] = {
         "a": {"shared": arm(3.0, 3.1, 3.2), "own": arm(2.0, 2.1, 2.1), "apart": arm(1.0, 1.0, 1.0)},
         "b": {"shared": arm(1.0, 1.1, 1.2), "own": arm(1.0, 1.2, 1.2), "apart": arm(1.0, 1.0, 1.0)},
     }
