@@ -33,6 +33,8 @@ FURTHER: tuple[tuple[str, tuple[str, ...], tuple[str, ...] | None], ...] = (
     ("ladder_at_scale.py", ("--rounds", "2"), None),
     ("tracking_cost.py", ("--rounds", "5"), ("--trials", "4", "--epochs", "2", "--rounds", "1")),
     ("data_path.py", ("--rounds", "2"), None),
+    ("search_profile.py", ("--rounds", "3"), ("--trials", "4", "--epochs", "2", "--rounds", "1")),
+    ("mask_study.py", ("--cost",), ("--data", "wine", "--seeds", "2", "--pool", "64", "--fresh", "2", "--rounds", "1")),
     ("halving_study.py", ("--seeds", "10"), ("--seeds", "1", "--trials", "16", "--epochs", "4")),
 )
 """Scripts whose table goes into the report as it is: name, arguments, and those of a quick run (None: left out of it).

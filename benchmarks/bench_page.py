@@ -4,6 +4,7 @@ python benchmarks/bench_page.py        write them anew, without measuring
 """
 
 import json
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from targets import cases, targets
 from task import flops_per_epoch, perceptron
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
+PROFILE = "search_profile.py"
+_WHY = """
+Where the time of a search and of a warm training goes, stage by stage, and how much of it is out of reach: see the
+profile under [further measurements](#further-measurements).
+"""
 LIST = "<!-- reports: written by `make bench` -->\n", "<!-- end of reports -->\n"
 Rounds = Sequence[Round]
 _ONE = """## One training
@@ -77,7 +83,7 @@ def report(results: Mapping[str, Any], source: str) -> str:
     contests = results["contests"]
     parts = [
         _head(results, source),
-        _reached(contests),
+        _reached(contests, results["texts"]),
         one_training(contests),
         many_trainings(contests),
         growth(contests),
@@ -106,7 +112,7 @@ a round. [How it is measured](index.md).
 """
 
 
-def _reached(contests: Mapping[str, Rounds]) -> str:
+def _reached(contests: Mapping[str, Rounds], texts: Mapping[str, str]) -> str:
     rows = [
         [
             target.text,
@@ -116,7 +122,8 @@ def _reached(contests: Mapping[str, Rounds]) -> str:
         ]
         for target in targets(contests)
     ]
-    return "## Targets\n\n" + table(["", "target", "measured", ""], rows)
+    why = _WHY if texts.get(PROFILE) else ""
+    return "## Targets\n\n" + table(["", "target", "measured", ""], rows) + why
 
 
 def one_training(contests: Mapping[str, Rounds]) -> str:
@@ -125,9 +132,12 @@ def one_training(contests: Mapping[str, Rounds]) -> str:
     if not inside and not whole:
         return ""
     first, warm = (_to(inside, PLAIN, measure) for measure in ("cold", "warm"))
-    head = ["in one process", "first, s", "to plain", "later, s", "to plain", "dev error", "others"]
+    peak = peaks(contests).get(1)
+    head = ["in one process", "first, s", "to plain", "later, s", "to plain", "share of the peak of a core, later",
+            "dev error", "others"]  # fmt: skip
     rows = [
         [name, _text(inside, name, "cold", 3), first(name), _text(inside, name, "warm", 3), warm(name),
+         _reach(inside, name, "warm", peak),
          _text(inside, name, "error", 3, is_short=True), _text(inside, name, "others", 2, is_short=True)]
         for name in names(inside)
     ]  # fmt: skip
@@ -140,9 +150,12 @@ def many_trainings(contests: Mapping[str, Rounds]) -> str:
     if not rounds:
         return ""
     to_plain, to_sklearn = _to(rounds, OPTUNA, "within"), _to(rounds, SKLEARN, "within")
-    head = ["without imports", "s", "to plain", "to scikit-learn", "best dev error", "others"]
+    peak = peaks(contests).get(2)
+    head = ["without imports", "s", "to plain", "to scikit-learn", "share of the peak of two cores", "best dev error",
+            "others"]  # fmt: skip
     rows = [
         [name, _text(rounds, name, "within", 2), to_plain(name), to_sklearn(name),
+         _reach(rounds, name, "within", peak),
          _text(rounds, name, "error", 4), _text(rounds, name, "others", 2, is_short=True)]
         for name in names(rounds, "within")
     ]  # fmt: skip
@@ -155,7 +168,7 @@ def growth(contests: Mapping[str, Rounds]) -> str:
         _members(contests.get("members", ()), peaks(contests).get(1)),
         _trials(contests.get("trials", ())),
         _widths(contests.get("width", ()), peaks(contests).get(2)),
-        _rows(contests.get("rows", ())),
+        _rows(contests.get("rows", ()), peaks(contests).get(1)),
         _memory(contests.get("memory", ())),
     ]
     return "## How it grows\n\n" + "\n".join(part for part in parts if part) if any(parts) else ""
@@ -176,8 +189,12 @@ def _members(rounds: Rounds, peak: float | None) -> str:
 
 
 def _trials(rounds: Rounds) -> str:
-    rows = [[name, _text(rounds, name, "within", 2), _text(rounds, name, "wall", 2)] for name in names(rounds)]
-    return "**Trials of a search**\n\n" + table(["", "s without imports", "s whole process"], rows) if rounds else ""
+    rows = [
+        [name, *(_text(rounds, name, measure, 2) for measure in ("within", "wall")), _text(rounds, name, "error", 4)]
+        for name in names(rounds)
+    ]
+    head = ["", "s without imports", "s whole process", "best dev error"]
+    return "**Trials of a search**\n\n" + table(head, rows) if rounds else ""
 
 
 def _widths(rounds: Rounds, peak: float | None) -> str:
@@ -197,15 +214,18 @@ def _widths(rounds: Rounds, peak: float | None) -> str:
     )  # fmt: skip
 
 
-def _rows(rounds: Rounds) -> str:
-    rows = [
-        [f"{int(case):,}", _scaled(rounds, PLAIN, case, 1e3), _scaled(rounds, FIT, case, 1e3),
-         _ratio(rounds, (FIT, case), (PLAIN, case))]
-        for case in cases(rounds)
-    ]  # fmt: skip
+def _rows(rounds: Rounds, peak: float | None) -> str:
+    rows = []
+    for case in cases(rounds):
+        work = flops_per_epoch(N_COLUMNS, 64, 64, 1, n=int(0.8 * int(case)))
+        rows.append([f"{int(case):,}", _scaled(rounds, PLAIN, case, 1e3), _scaled(rounds, FIT, case, 1e3),
+                     _ratio(rounds, (FIT, case), (PLAIN, case)),
+                     share(work, Spread.of(values(rounds, FIT, case)), peak),
+                     *(_text(rounds, name, f"{case}/error", 3, is_short=True) for name in (PLAIN, FIT))])  # fmt: skip
+    head = ["rows", "plain loop", FIT, "ratio", "share of the peak", "dev error, plain", "dev error, fit"]
     return (
         f"**Rows**: one training, {N_COLUMNS} made-up columns, batch {BATCH_OF_ROWS}, on one core; milliseconds "
-        "per epoch, looks at dev included.\n\n" + table(["rows", "plain loop", FIT, "ratio"], rows)
+        "per epoch, looks at dev included.\n\n" + table(head, rows)
         if rounds
         else ""
     )
@@ -256,6 +276,12 @@ def share(work: float, seconds: Spread | None, peak: float | None) -> str:
         '50 %'
     """
     return f"{100 * work / seconds.middle / 1e9 / peak:.0f} %" if seconds and peak else ""
+
+
+def _reach(rounds: Rounds, name: str, seconds: str, peak: float | None) -> str:
+    """The share of the peak that the work of a contender reached, round by round."""
+    per_second = ratios(rounds, (name, "gflop"), (name, seconds))
+    return f"{100 * statistics.median(per_second) / peak:.0f} %" if per_second and peak else ""
 
 
 def names(rounds: Rounds, measure: str = "wall") -> list[str]:

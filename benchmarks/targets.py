@@ -102,6 +102,13 @@ def worst_case(rounds: Sequence[Round]) -> tuple[str, Spread] | None:
 
 
 def cases(rounds: Sequence[Round]) -> list[str]:
-    """The cases of a contest about growth: all measures but those of the process as a whole."""
+    """The cases of a contest about growth: all measures but those of the process as a whole and further ones of a case.
+
+    Example:
+        >>> cases([{"a": {"10": 0.2, "10/error": 0.1, "wall": 3.0}}])
+        ['10']
+    """
     whole = ("wall", "cpu", "peak", "others")
-    return list(dict.fromkeys(key for one in rounds for row in one.values() for key in row if key not in whole))
+    return list(
+        dict.fromkeys(key for one in rounds for row in one.values() for key in row if not (key in whole or "/" in key))
+    )

@@ -5,7 +5,7 @@ as dev.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -88,6 +88,19 @@ def flops_per_epoch(*sizes: int, n: int = N_TRAIN) -> int:
     """
     weights = [before * after for before, after in pairwise(sizes)]
     return n * (6 * sum(weights) - 2 * weights[0])
+
+
+def gflop(trainings: Iterable[tuple[int, int]]) -> float:
+    """Multiplications and additions in billions that trainings of the task's perceptron need, looks at dev left out.
+
+    Args:
+        trainings: Width and epochs of each.
+
+    Example:
+        >>> round(gflop([(64, 20)]), 2), round(gflop([(32, 1), (128, 20)]), 2)
+        (1.29, 4.01)
+    """
+    return sum(epochs * flops_per_epoch(*perceptron(width)) for width, epochs in trainings) / 1e9
 
 
 def perceptron(width: int) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """How mlproj's cost grows: python -m contenders.growth members|width|rows|memory [--engine auto] [--quick].
 
 Prints seconds by case. members: per member and epoch of fleets in this process. width: per training and epoch of jobs
-on an engine, once its workers are there. rows: per epoch of one training. memory: trains the largest fleet; whoever
-started this process sees how much memory it took.
+on an engine, once its workers are there. rows: per epoch of one training, and the error on dev as `CASE/error`. memory:
+trains the largest fleet; whoever started this process sees how much memory it took.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def on_engine(engine: str, dataset: Any, project: Any, n: int) -> float:
 
 
 def rows(options: argparse.Namespace, folder: Path) -> dict[str, float]:
-    """Seconds per epoch of one training, by the number of rows; those that train are four fifths."""
+    """Seconds per epoch of one training and its dev error, by the number of rows; those that train are four fifths."""
     found = {}
     for n in ROWS[: 2 if options.quick else None]:
         epochs = epochs_of(n)
@@ -97,8 +97,9 @@ def rows(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 
         fit(with_training(project, epochs=1), dataset)
         began = time.perf_counter()
-        fit(project, dataset)
+        trained = fit(project, dataset)
         found[str(n)] = (time.perf_counter() - began) / epochs
+        found[f"{n}/error"] = trained.metrics["dev"]["error"]
     return found
 
 
@@ -115,8 +116,9 @@ def plain_rows(options: argparse.Namespace, _: Path) -> dict[str, float]:
         parts = plain.prepare({"train": (x[:cut], y[:cut]), "dev": (x[cut:], y[cut:])})
         plain.train(parts, Setting(epochs=1), batch=BATCH_OF_ROWS)
         began = time.perf_counter()
-        plain.train(parts, Setting(epochs=epochs), batch=BATCH_OF_ROWS)
+        error = plain.train(parts, Setting(epochs=epochs), batch=BATCH_OF_ROWS)
         found[str(n)] = (time.perf_counter() - began) / epochs
+        found[f"{n}/error"] = error
     return found
 
 

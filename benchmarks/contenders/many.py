@@ -11,11 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from task import DECAYS, DROPOUTS, EPOCHS, RATES, WIDTHS, Setting, digits
+from task import DECAYS, DROPOUTS, EPOCHS, RATES, WIDTHS, Setting, digits, gflop
 
 
 def main() -> None:
@@ -37,8 +36,15 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     parts = loop.prepare(digits())
     began = time.perf_counter()
-    best = search(optuna, partial(loop.train, parts), options)
-    print(json.dumps({"within": time.perf_counter() - began, "error": best}))
+    made: list[Setting] = []
+
+    def train(setting: Setting) -> float:
+        made.append(setting)
+        return loop.train(parts, setting)
+
+    best = search(optuna, train, options)
+    seconds, work = time.perf_counter() - began, gflop((each.width, each.epochs) for each in made)
+    print(json.dumps({"within": seconds, "error": best, "gflop": work}))
 
 
 def search(optuna: Any, train: Any, options: argparse.Namespace) -> float:
@@ -84,7 +90,9 @@ def several(options: argparse.Namespace) -> dict[str, float]:
         if any(worker.returncode for worker in workers):
             sys.exit("a worker failed")
         seconds = time.perf_counter() - began
-    return {"within": seconds, "error": min(json.loads(output)["error"] for output in outputs)}
+    found = [json.loads(output) for output in outputs]
+    best, work = min(each["error"] for each in found), sum(each["gflop"] for each in found)
+    return {"within": seconds, "error": best, "gflop": work}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import argparse  # noqa: E402
 import importlib  # noqa: E402
 import json  # noqa: E402
 
-from task import EPOCHS, Setting, digits  # noqa: E402
+from task import EPOCHS, Setting, digits, gflop  # noqa: E402
 
 
 def main() -> None:
@@ -28,7 +28,8 @@ def main() -> None:
         began = time.perf_counter()
         error = loop.train(parts, Setting(epochs=options.epochs))
         seconds.append(time.perf_counter() - began)
-    print(json.dumps({"imports": ready - _BEGAN, **first_and_later(seconds), "error": error}))
+    found = {"imports": ready - _BEGAN, **first_and_later(seconds), "error": error}
+    print(json.dumps(found | {"gflop": gflop([(Setting.width, options.epochs)])}))
 
 
 def first_and_later(seconds: list[float]) -> dict[str, float]:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from task import Setting, gflop
+
 from contenders.one import first_and_later
 
 
@@ -26,7 +28,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         trained = mlproj.train(options.folder, set=changes)
         seconds.append(time.perf_counter() - began)
         error = trained.fit.metrics["dev"]["error"]
-    return {**first_and_later(seconds), "error": error}
+    return {**first_and_later(seconds), "error": error, "gflop": gflop([(Setting.width, options.epochs)])}
 
 
 def fit(options: argparse.Namespace) -> dict[str, float]:
@@ -50,7 +52,7 @@ def fit(options: argparse.Namespace) -> dict[str, float]:
         error = training.fit(project, dataset).metrics["dev"]["error"]
         seconds.append(time.perf_counter() - began)
     found = {**first_and_later(seconds), "error": error}
-    return found | {"first": imported + found["cold"]}
+    return found | {"first": imported + found["cold"], "gflop": gflop([(Setting.width, options.epochs)])}
 
 
 def search(options: argparse.Namespace) -> dict[str, float]:
@@ -61,7 +63,8 @@ def search(options: argparse.Namespace) -> dict[str, float]:
     began = time.perf_counter()
     found = mlproj.search(options.folder, trials=options.trials, engine=options.engine, set=changes)
     seconds = time.perf_counter() - began
-    return {"within": seconds, "error": found.document()["best"]["value"]}
+    work = gflop((trial.params["model.width"], trial.epochs) for trial in found.found.trials)
+    return {"within": seconds, "error": found.document()["best"]["value"], "gflop": work}
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray import tune
 from ray.tune.search import BasicVariantGenerator
-from task import DECAYS, DROPOUTS, EPOCHS, RATES, WIDTHS, Setting, digits
+from task import DECAYS, DROPOUTS, EPOCHS, RATES, WIDTHS, Setting, digits, gflop
 
 from contenders import plain
 
@@ -66,9 +66,11 @@ def main() -> None:
                 storage_path=folder, verbose=0, checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)
             ),
         )
-        error = tuner.fit().get_best_result().metrics["error"]
+        results = tuner.fit()
+        error = results.get_best_result().metrics["error"]
+        work = gflop((one.config["width"], options.epochs) for one in results)
         ray.shutdown()
-    print(json.dumps({"within": time.perf_counter() - began, "error": error}))
+    print(json.dumps({"within": time.perf_counter() - began, "error": error, "gflop": work}))
 
 
 if __name__ == "__main__":

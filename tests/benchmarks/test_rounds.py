@@ -7,8 +7,19 @@ import pytest
 from rounds import Spread, ratios, turned, values
 from task import figures, flops_per_epoch
 
+MODULES = (
+    "rounds",
+    "task",
+    "targets",
+    "bench_page",
+    "contenders.growth",
+    "contenders.one",
+    "mask_study",
+    "search_profile",
+)
 
-@pytest.mark.parametrize("name", ["rounds", "task", "targets", "bench_page", "contenders.growth", "contenders.one"])
+
+@pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_hold(name: str) -> None:
     found = doctest.testmod(import_module(name))
     assert found.attempted > 0
