@@ -88,10 +88,23 @@ def deal_file(store: Path, name: str) -> Path:
         >>> deal_file(Path("splits"), "cats").as_posix()
         'splits/cats.parquet'
     """
+    return store / f"{safe_name(name)}.parquet"
+
+
+def safe_name(name: str) -> str:
+    """What files and folders of a project are called: no two names share one.
+
+    Args:
+        name: The project's name.
+
+    Example:
+        >>> safe_name("cats"), safe_name("cats/dogs")
+        ('cats', 'cats_dogs-01bd1273')
+    """
     safe = _SAFE.sub("_", name)[:100]
-    if safe != name or safe.startswith("."):  # two names must never share a file
-        safe = f"{safe.lstrip('.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return store / f"{safe}.parquet"
+    if safe == name and not safe.startswith("."):
+        return safe
+    return f"{safe.lstrip('.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from mlproj.errors import InvalidInput
 from mlproj.records import Failure, Fit, Job, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
-from mlproj.workflow.kept import folder_of, goes_on_words
+from mlproj.workflow.kept import goes_on_words, search_folder
 from mlproj.workflow.record import data_tags, store_fit
 from mlproj.workflow.runs import BEST, split_sizes, store_note
 
@@ -89,14 +89,14 @@ class Desk:
     @property
     def rows(self) -> Path:
         """Where the trials' answers lie until the search ends."""
-        return self.store.root / "cache" / "searches" / self.run_id
+        return search_folder(self.store, self.home, "answers") / self.run_id
 
     @property
     def shelf(self) -> "Shelf":
         """The trainings under way."""
         from mlproj.fleet import Shelf
 
-        return Shelf(folder_of(self.store, "search"), self.dataset.data_hash)
+        return Shelf(search_folder(self.store, self.home, "trainings"), self.dataset.data_hash)
 
     @property
     def n_seeds(self) -> int:
@@ -180,7 +180,7 @@ class Desk:
             shutil.rmtree(staging, ignore_errors=True)
         self.study.end(found.stopped)
         if found.stopped == "trials":
-            for folder in (self.rows, folder_of(self.store, "search")):
+            for folder in (self.rows, search_folder(self.store, self.home, "trainings")):
                 shutil.rmtree(folder, ignore_errors=True)
         return self.tracker.run(self.run_id), insight
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from mlproj.spec.project import Project
 
 if TYPE_CHECKING:
     from mlproj.data import Dataset
@@ -18,9 +20,23 @@ def folder_of(store: "Store", *parts: str) -> Path:
 
     Args:
         store: The store.
-        parts: ``search`` for those of a search, which go with it; nothing for all others, which go one by one.
+        parts: Folders in it for those of a search, which go with it; nothing for all others, which go one by one.
     """
     return store.root.joinpath("cache", "trainings", *parts)
+
+
+def search_folder(store: "Store", project: Project, kind: Literal["trainings", "answers"]) -> Path:
+    """Where a search keeps things while it goes on; other projects may search in the same store.
+
+    Args:
+        store: The store.
+        project: The project.
+        kind: ``trainings`` for those under way, ``answers`` for those of trials that have ended.
+    """
+    from mlproj.data.store import safe_name
+
+    parent = folder_of(store, "search") if kind == "trainings" else store.root / "cache" / "searches"
+    return parent / safe_name(project.name)
 
 
 def shelf_of(store: "Store", dataset: "Dataset") -> "Shelf":

@@ -19,7 +19,7 @@ from mlproj.spec.search import Search
 from mlproj.spec.space import space_problems
 from mlproj.spec.yaml import read_yaml
 from mlproj.workflow.desk import Begun, Desk, Lab, short_name
-from mlproj.workflow.kept import folder_of
+from mlproj.workflow.kept import search_folder
 from mlproj.workflow.runs import find_trained, load, open_tracker, spec_of, stored_spec
 from mlproj.workflow.starting import check_name
 
@@ -230,7 +230,7 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
         _check_runs(home, earlier, tracker)
     resolved = resolve(written, dataset)
     spec = written.changed(task=resolved.task, metric=resolved.metric)
-    shelf = folder_of(store, "search")
+    shelf = search_folder(store, home, "trainings")
     if earlier:
         earlier.end(None)
     else:

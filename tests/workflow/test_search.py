@@ -21,6 +21,7 @@ import mlproj
 from mlproj.errors import InputError, InvalidInput, MlprojError
 from mlproj.metrics import measure
 from mlproj.records import Run
+from mlproj.searching import Progress
 from mlproj.searching.matrix import load_matrix
 from mlproj.track import MlflowTracker, store_for
 from mlproj.workflow.search import Searched
@@ -156,7 +157,9 @@ def test_pictures_and_tables_lie_with_the_run(searched: Searched) -> None:
     assert pictures | {"search/trials.csv", "search.json", "project.yaml", "dev_predictions.npz"} <= names
     table = pd.read_csv(searched.run.folder / "search" / "trials.csv")
     assert len(table) == 16
-    assert not (searched.project.root / "mlruns" / "cache" / "searches" / searched.run.id).exists()
+    assert not (
+        searched.project.root / "mlruns" / "cache" / "searches" / searched.project.name / searched.run.id
+    ).exists()
 
 
 def test_a_search_stands_for_its_best_trial(searched: Searched) -> None:
@@ -210,6 +213,21 @@ def test_a_fleet_finds_what_trials_alone_find(searched: Searched, make_search: C
     for trial in first:
         assert trial.params == alone[trial.number].params
         assert trial.metrics["f1_macro"] == pytest.approx(alone[trial.number].metrics["f1_macro"], abs=0.02)
+
+
+def test_projects_that_share_a_store_leave_each_others_searches_alone(make_search: Callable[..., Path]) -> None:
+    home = make_search(trials=6)
+    text = (home / "project.yaml").read_text()
+    (home / "other.yaml").write_text(text.replace("name: flowers", "name: other flowers"))
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 3:
+            raise KeyboardInterrupt
+
+    mlproj.search(home, on_trial=stop, engine="process", workers=1)
+    mlproj.search(home / "other.yaml")
+    document = mlproj.search(home, resume=True).document()
+    assert document["answers_kept"] == document["complete"] == 6
 
 
 def test_another_search_draws_other_values_and_a_search_can_begin_from_one(make_search: Callable[..., Path]) -> None:
