@@ -234,13 +234,16 @@ class Searching:
         rivals = finished or [*self._work.cut, *(trial for trial, _ in fits)]
         return {trial.number for trial in ranked(rivals, self._optimize, self._satisfy)[:n]}
 
+    def trained(self, n: int) -> None:
+        """Counts trainings that have ended."""
+        self._made += n
+
     def told(self, trial: Trial, *, was_trained: bool) -> None:
         """Hears of a trial that is written down.
 
         Raises:
             HopelessSearch: When one trial after the other fails.
         """
-        self._made += was_trained
         if trial.state == "failed":
             self._check_hope()
         if was_trained:

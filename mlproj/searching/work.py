@@ -118,6 +118,10 @@ class Owner(Protocol):
         """Which of some trials, by number, may turn out to be the best, so that they are stored whole."""
         ...
 
+    def trained(self, n: int) -> None:
+        """Hears how many trainings have ended together, before it hears of each."""
+        ...
+
     def told(self, trial: Trial, *, was_trained: bool) -> None:
         """Hears of each trial once it is written down; one whose values do not go together was not trained.
 
@@ -228,10 +232,15 @@ class Work:
             for trial, (_, job, _) in zip(told, arrived, strict=True):
                 if trial.state != "lost":
                     self._lab.forget(job)
-        for trial in told:
-            if trial.state != "lost":
-                stage.made[trial.number] = trial
-            self._owner.told(trial, was_trained=True)
+        self._owner.trained(len(told))
+        known = {trial.number: trial for trial in told if trial.state != "lost"}
+        try:
+            for trial in told:
+                if trial.number in known:
+                    stage.made[trial.number] = trial
+                self._owner.told(trial, was_trained=True)
+        finally:  # whoever hears of one may interrupt; the others are written down all the same
+            stage.made.update(known)
 
     def _record(self, stage: Stage, done: Sequence[tuple[Trial, Fit | Failure]]) -> None:
         """Stores the runs: those that may win first and whole, so that a crash leaves no best without its model."""

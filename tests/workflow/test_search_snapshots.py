@@ -41,14 +41,14 @@ def test_a_killed_fleet_goes_on_from_its_snapshots(
     homes = write_two(tmp_path, SPEC)
     whole = mlproj.search(homes[0], engine="fleet", workers=workers)
     code = SCRIPT.replace("workers=2", f"workers={workers}")
-    assert len(kill_once_kept(code, homes[1], 4, "search")) == 4
+    assert len(kill_once_kept(code, homes[1], 4, "search", "digits")) == 4
     begun: list[Begun] = []
     resumed = mlproj.search(homes[1], engine="fleet", workers=workers, resume=True, on_start=begun.append)
     assert begun[0].notes[-1].startswith("4 trainings go on from epoch")
     trials, others = (sorted(found.found.trials, key=lambda trial: trial.number) for found in (whole, resumed))
     for one, other in zip(trials, others, strict=True):
         assert figures(one) == figures(other)
-    assert not kept_in(homes[1], "search")
+    assert not kept_in(homes[1], "search", "digits")
 
 
 @pytest.mark.filterwarnings("default")  # MLflow's own imports warn
@@ -56,7 +56,7 @@ def test_seeds_of_the_finalists_go_on_too(tmp_path: Path) -> None:
     homes = write_two(tmp_path, SPEC.replace("trials: 4", "trials: 2, seeds: 2"))
     whole = mlproj.search(homes[0], engine="fleet", workers=1)
     code = SCRIPT.replace("workers=2", "workers=1")
-    assert len(kill_once_kept(code, homes[1], 4, "search", study="search-1/seeds")) == 4
+    assert len(kill_once_kept(code, homes[1], 4, "search", "digits", study="search-1/seeds")) == 4
     begun: list[Begun] = []
     resumed = mlproj.search(homes[1], engine="fleet", workers=1, resume=True, on_start=begun.append)
     assert begun[0].notes[0] == "going on after 2 of 2 trials"
