@@ -11,11 +11,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from mlproj.records import Texts
+
+_BLOCK = 1 << 16
 _WINDOW = 512  # most units around a cut among which an exact sum is sought
 _BITS = 500_000_000  # bound on that search's memory
 
 
-def hash_units(salt: str, units: Sequence[str]) -> NDArray[np.uint64]:
+def hash_units(salt: str, units: Sequence[str] | Texts) -> NDArray[np.uint64]:
     """A number for each unit (U,) that depends on its name and the salt only: 64 bits of keyed BLAKE2b.
 
     Example:
@@ -23,9 +26,13 @@ def hash_units(salt: str, units: Sequence[str]) -> NDArray[np.uint64]:
         True
     """
     key = hashlib.blake2b(salt.encode(), digest_size=16).digest()
-    blake = hashlib.blake2b
-    joined = b"".join([blake(unit.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest() for unit in units])
-    return np.frombuffer(joined, dtype="<u8").astype(np.uint64)
+    blake, names = hashlib.blake2b, np.asarray(units, dtype=np.str_)
+    digests = []
+    for start in range(0, len(names), _BLOCK):  # a million names as objects of Python would take much memory
+        block = names[start : start + _BLOCK].tolist()
+        found = [blake(unit.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest() for unit in block]
+        digests.append(b"".join(found))
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
 def uniform(hashes: NDArray[np.uint64]) -> NDArray[np.float64]:

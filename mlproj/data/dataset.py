@@ -10,20 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlproj.data.cache import cache_key, find_cached, keep_cached
+from mlproj.data.cache import Frames, cache_key, find_cached, keep_cached
 from mlproj.data.cells import read_texts
 from mlproj.data.columns import Column, ignored_columns
 from mlproj.data.deal import Deal
 from mlproj.data.dealing import keep_deal
-from mlproj.data.encoder import Encoder, warn_encoder
-from mlproj.data.part import Part
+from mlproj.data.encoder import Encoder, encode_column, warn_encoder
+from mlproj.data.part import LatePart, Part
 from mlproj.data.prepare import Case, prepare
 from mlproj.data.problems import Remarks
 from mlproj.data.target import Target
 from mlproj.data.task import warn_classes
-from mlproj.errors import InvalidInput
-from mlproj.records.predictions import SEEN_SPLITS, SplitName
+from mlproj.data.threads import side_by_side
+from mlproj.errors import InvalidInput, Problem
+from mlproj.records.predictions import SEEN_SPLITS, SplitName, Texts
 from mlproj.spec.project import Project
+
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def load_dataset(
     found = None
     if key is not None and store is not None and not redraw:
         found = find_cached(project, store, key, partial(_load, project, store))
-    dataset = found or _load(project, store, redraw=redraw)
+    dataset = found or _load(project, store, redraw=redraw, quickly=key is not None and not redraw)
     if before_saving is not None:
         before_saving(dataset)
     if store is None or not save or found is not None:
@@ -104,30 +107,31 @@ def load_dataset(
     return dataset
 
 
-def _load(project: Project, store: Path | None, *, redraw: bool = False) -> Dataset:
-    """The data set from its files."""
-    prepared = prepare(project, store=store, redraw=redraw)
-    return _encode(prepared.require(), prepared.remarks)
+def _load(project: Project, store: Path | None, *, redraw: bool = False, quickly: bool = False) -> Dataset:
+    """The data set from its files; `quickly` without raw cells, which are read when somebody asks for them."""
+    prepared = prepare(project, store=store, redraw=redraw, quickly=quickly)
+    return _encode(prepared.require(), prepared.remarks, partial(_load, project, store))
 
 
-def _encode(case: Case, remarks: Remarks) -> Dataset:
+def _encode(case: Case, remarks: Remarks, load: Callable[[], Dataset]) -> Dataset:
     """Fits encoder and target on train and applies them to every row that may be seen."""
     train = case.split == "train"
-    encoder = Encoder.fit(case.frame[train], case.columns)
+    encoder = _fit_encoder(case, np.flatnonzero(train))
     if not encoder.names:
         message = "the model would have no input: no two train rows share a word of the text, and there is nothing else"
         raise InvalidInput([case.project.problem("data", message, "Add columns, or rows whose texts share words.")])
     target = Target.fit(case.project, case.frame, labels=case.table.labels, task=case.labels.task, train=train)
-    parts = _cut(case, encoder.encode(case.frame), target.encode(case.frame))
+    values = _cut(case, encoder, target.encode(case.frame))
+    data_hash = _hash_data(values, encoder, case.deal)
     return Dataset(
         case.project,
-        parts,
+        _with_cells(case, values, Frames(load, data_hash)),
         case.deal,
         encoder,
         target,
         case.columns,
         (*remarks.warnings, *warn_encoder(encoder, case.columns), *_warn_target(target, case)),
-        _hash_data(parts, encoder, case.deal),
+        data_hash,
         _hash_labels(case, "dev"),
         tuple(remarks.notes),
         dict(case.corrected.changed) if case.corrected else {},
@@ -135,28 +139,63 @@ def _encode(case: Case, remarks: Remarks) -> Dataset:
     )
 
 
-def _cut(case: Case, x: NDArray[np.float32], y: NDArray[Any]) -> dict[SplitName, Part]:
-    """The splits among the rows that may be seen (S of them, inputs (S, F), labels (S, L))."""
-    deal, table = case.deal, case.shown
-    ids, units = deal.ids[deal.seen], deal.units[deal.seen]
-    weight = None if case.weights is None else case.weights[deal.seen]
-    hidden = {*table.labels, *ignored_columns(case.project)}
-    frame = table.frame[[name for name in table.frame.columns if name not in hidden]]
-    parts: dict[SplitName, Part] = {}
+def _fit_encoder(case: Case, train: NDArray[np.int64]) -> Encoder:
+    """The encoder of the train rows, column by column, so that no second table lies in memory."""
+
+    def fit(column: Column) -> Encoder:
+        return Encoder.fit(case.cells(column.name, train).to_frame(), [column])
+
+    fitted = side_by_side(fit, [column for column in case.columns if column.is_input])
+    return Encoder(tuple(part for each in fitted for part in each.columns))
+
+
+def _cut(case: Case, encoder: Encoder, y: NDArray[Any]) -> dict[SplitName, dict[str, Any]]:
+    """What each split holds of the rows that may be seen (S of them, labels (S, L)), but for raw cells."""
+    ids, units, source = case.deal.ids[case.seen], case.deal.units[case.seen], case.table.source[case.seen]
+    weight = None if case.weights is None else case.weights[case.seen]
+    values: dict[SplitName, dict[str, Any]] = {}
     for name in SEEN_SPLITS:
         rows = np.flatnonzero(case.split == name)
         if len(rows):
-            parts[name] = Part(
-                name,
-                ids[rows],
-                frame.take(rows).reset_index(drop=True),
-                x[rows],
-                y[rows],
-                None if weight is None else weight[rows],
-                None if case.project.data.group is None else units[rows],
-                table.source[rows],
-            )
-    return parts
+            values[name] = {
+                "ids": ids[rows],
+                "x": _encode_rows(case, encoder, rows),
+                "y": y[rows],
+                "weight": None if weight is None else weight[rows],
+                "group": None if case.project.data.group is None else units[rows],
+                "source": source[rows],
+            }
+    return values
+
+
+def _encode_rows(case: Case, encoder: Encoder, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The inputs (N, F) of some of the rows that may be seen."""
+    x = np.zeros((len(rows), len(encoder.names)), np.float32)
+    ends = np.cumsum([len(part.inputs) for part in encoder.columns]).tolist()
+    starts = [0, *ends[:-1]]
+
+    def encode(at: int) -> list[Problem]:
+        part = encoder.columns[at]
+        return encode_column(part, case.cells(part.name, rows), x[:, starts[at] : ends[at]])
+
+    problems = [problem for found in side_by_side(encode, range(len(ends))) for problem in found]
+    if problems:
+        raise InvalidInput(problems)
+    return x
+
+
+def _with_cells(case: Case, values: Mapping[SplitName, Mapping[str, Any]], frames: Frames) -> dict[SplitName, Part]:
+    """The splits with their raw cells; with a way to them, where columns of plain numbers were read as such."""
+    if case.table.plain:
+        return {
+            name: LatePart.make(partial(frames.of, name), {"name": name, **value}) for name, value in values.items()
+        }
+    hidden = {*case.table.labels, *ignored_columns(case.project)}
+    frame = case.shown.frame[[name for name in case.shown.frame.columns if name not in hidden]]
+    return {
+        name: Part(name, frame=frame.take(np.flatnonzero(case.split == name)).reset_index(drop=True), **value)
+        for name, value in values.items()
+    }
 
 
 def _warn_target(target: Target, case: Case) -> list[str]:
@@ -173,14 +212,14 @@ def _warn_target(target: Target, case: Case) -> list[str]:
     return [*warn_classes(cells), *warnings]
 
 
-def _hash_data(parts: Mapping[SplitName, Part], encoder: Encoder, deal: Deal) -> str:
+def _hash_data(parts: Mapping[SplitName, Mapping[str, Any]], encoder: Encoder, deal: Deal) -> str:
     digest = hashlib.sha256(deal.digest.encode())
     _hash_texts(digest, encoder.names)
     for name, part in parts.items():
         _hash_texts(digest, [name])
-        _hash_texts(digest, part.ids.tolist())
-        _hash_texts(digest, [] if part.group is None else part.group.tolist())
-        for values in (part.x, part.y, part.weight):
+        _hash_texts(digest, part["ids"])
+        _hash_texts(digest, [] if part["group"] is None else part["group"])
+        for values in (part["x"], part["y"], part["weight"]):
             if values is not None:
                 digest.update(f"{values.dtype}{values.shape}".encode())
                 digest.update(np.ascontiguousarray(values).data)
@@ -193,14 +232,16 @@ def _hash_labels(case: Case, split: SplitName) -> str:
     ids = case.deal.ids[case.deal.seen][rows]
     order = np.argsort(ids, kind="stable")
     digest = hashlib.sha256()
-    _hash_texts(digest, ids[order].tolist())
+    _hash_texts(digest, ids[order])
     for name in case.shown.labels:
         texts = read_texts(case.shown.frame[name].iloc[rows[order]])
         _hash_texts(digest, [name, *(text or "" for text in texts.to_pylist())])
     return digest.hexdigest()
 
 
-def _hash_texts(digest: Any, texts: Sequence[str]) -> None:
+def _hash_texts(digest: Any, texts: Sequence[str] | Texts) -> None:
     """Texts with their lengths, so that ("ab", "c") and ("a", "bc") differ."""
-    digest.update(np.array([len(text) for text in texts], dtype=np.int64).tobytes())
-    digest.update("".join(texts).encode("utf-8", "surrogatepass"))
+    names = np.asarray(texts, dtype=np.str_)
+    digest.update(np.char.str_len(names).astype(np.int64).tobytes())
+    for start in range(0, len(names), _BLOCK):
+        digest.update("".join(names[start : start + _BLOCK].tolist()).encode("utf-8", "surrogatepass"))

@@ -105,7 +105,7 @@ def _draw_held_out(rows: Rows, wanted: Mapping[str, int], salt: str) -> Codes:
     """Draws test, then dev, from the target units; the other free units become train."""
     codes = rows.decided.copy()
     pool = np.flatnonzero(rows.free & (rows.n_target > 0))
-    order = hash_units(salt, rows.names[pool].tolist())
+    order = hash_units(salt, rows.names[pool])
     strata = rows.usual_stratum(rows.is_target)[pool]
     for code, name in ((TEST, "test"), (DEV, "dev")):
         left = np.flatnonzero(codes[pool] == NONE)
@@ -133,7 +133,7 @@ def _draw_train_dev(
     )
     if not want:
         return 0, 0.0
-    order = hash_units(salt, rows.names[pool].tolist())
+    order = hash_units(salt, rows.names[pool])
     kind = rows.usual_stratum(early)[pool] * 2 + (rows.n_target[pool] > 0)  # extra and target keep their shares too
     drawn = draw(order, kind, n_rows[pool], want)
     codes[pool[drawn]] = TRAIN_DEV
@@ -141,7 +141,7 @@ def _draw_train_dev(
 
 
 def _split_of_new(rows: Rows, new: Counts, stored: StoredDeal) -> Codes:
-    names = rows.names[new].tolist()
+    names = rows.names[new]
     if rows.time is None:
         place = uniform(hash_units(salt_of(stored.seed, stored.redraws, "held out"), names))
         test, dev = stored.shares["test"], stored.shares["dev"]

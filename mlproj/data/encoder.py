@@ -152,7 +152,7 @@ class Encoder:
         start = 0
         for part in self.columns:
             stop = start + len(part.inputs)
-            problems += _encode(part, frame[part.name], x[:, start:stop])
+            problems += encode_column(part, frame[part.name], x[:, start:stop])
             start = stop
         if problems:
             raise InvalidInput(problems)
@@ -268,8 +268,8 @@ def _mean_waves(days: NDArray[np.float64], period: float) -> tuple[float, float]
     return float(sine.mean()), float(cosine.mean())
 
 
-def _encode(part: ColumnEncoder, cells: pd.Series[Any], x: NDArray[np.float32]) -> list[Problem]:
-    """Fills the inputs of one column; what cannot be read is returned as a problem."""
+def encode_column(part: ColumnEncoder, cells: pd.Series[Any], x: NDArray[np.float32]) -> list[Problem]:
+    """Fills the inputs `x` of one column; what cannot be read is returned as a problem."""
     if part.type == "category":
         _encode_category(part, read_texts(cells), x)
         return []

@@ -8,17 +8,18 @@ are sentences, whose words are shared, or asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlproj.data.cells import kind_of, read_numbers, read_texts
+from mlproj.data.cells import CODE, count_distinct, kind_of, read_numbers, read_texts
 from mlproj.data.columns import ROW_NUMBERS, Column, Role, Type, assign_roles, read_values
 from mlproj.data.dates import suggest_formats
 from mlproj.data.late import pa, pc, pd
+from mlproj.data.threads import side_by_side
 from mlproj.spec.data import ColumnType, DateFormat
 from mlproj.spec.project import Project
 
@@ -32,7 +33,6 @@ _SENTENCE = 5
 """Words per cell, on average, from which texts are sentences: names and addresses have fewer."""
 _WORD = r"\S*\p{L}\S*"
 _WORDS = frozenset({"true", "false", "yes", "no"})
-_CODE = r"^\s*[+-]?0[0-9]"
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 _OTHER_DATE = re.compile(
     r"(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4})( .*)?"
@@ -60,25 +60,38 @@ def infer_columns(frame: pd.DataFrame, project: Project, *, labels: Sequence[str
         >>> [(column.name, column.type, column.role) for column in infer_columns(frame, project)]
         [('age', 'number', 'feature'), ('zip', 'category', 'feature'), ('cat', 'boolean', 'label')]
     """
-    return survey_columns(frame, project, labels=labels)[0]
+    return survey_columns([str(name) for name in frame.columns], frame.__getitem__, project, labels=labels)[0]
 
 
 def survey_columns(
-    frame: pd.DataFrame, project: Project, *, labels: Sequence[str] | None = None
+    names: Sequence[str],
+    cells: Callable[[str], pd.Series[Any]],
+    project: Project,
+    *,
+    labels: Sequence[str] | None = None,
+    plain: Container[str] = (),
 ) -> tuple[tuple[Column, ...], dict[str, Numbers]]:
     """As `infer_columns`, with the numbers that had to be read, because reading them is most of the work.
+
+    Args:
+        names: The columns.
+        cells: Gives the raw cells (N,) of a column.
+        project: Declares roles and types.
+        labels: Label columns; by default those of `data.label`.
+        plain: Columns of plain numbers, which are not handed back.
 
     Returns:
         One entry per column, and the values (N,), NaN where missing, of the features whose cells are all numbers.
     """
-    names = [str(name) for name in frame.columns]
     roles = assign_roles(project, names, project.data.labels if labels is None else labels)
-    found = {
-        name: _describe(frame[name], project.data.columns.get(name), roles[name], wanted=name in project.data.include)
-        for name in names
-    }
-    numbers = {name: values for name, (_, values) in found.items() if values is not None and roles[name] == "feature"}
-    return tuple(column for column, _ in found.values()), numbers
+
+    def describe(name: str) -> Found:
+        wanted = name in project.data.include
+        column, values = _describe(cells(name), project.data.columns.get(name), roles[name], wanted=wanted)
+        return column, None if name in plain or roles[name] != "feature" else values
+
+    found = side_by_side(describe, names)
+    return tuple(column for column, _ in found), {c.name: values for c, values in found if values is not None}
 
 
 def _describe(cells: pd.Series[Any], declared: ColumnType | None, role: Role, *, wanted: bool) -> Found:
@@ -110,7 +123,7 @@ def _count(kind: Type, cells: pd.Series[Any], form: str | None = None) -> Found:
 def _count_values(column: Column, values: Numbers, bad: NDArray[np.bool_]) -> Found:
     present = ~np.isnan(values)
     missing = int((~present & ~bad).sum())
-    unique = len(pd.unique(values[present]))
+    unique = count_distinct(values[present])
     column = replace(column, missing=missing, unique=unique, infinite=int(np.isinf(values).sum()))
     return column, values if column.type == "number" and not bad.any() else None
 
@@ -136,7 +149,7 @@ def _guess_clean_number(cells: pd.Series[Any]) -> Found | None:
     except pa.ArrowInvalid:
         return None
     has_whole = bool((values == np.floor(values)).any())  # a code such as 007 reads as a whole number
-    is_code = has_whole and pc.any(pc.match_substring_regex(raw, _CODE)).as_py()
+    is_code = has_whole and pc.any(pc.match_substring_regex(raw, CODE)).as_py()
     if is_code or np.isnan(values).all():
         return None
     return _count_values(Column(str(cells.name), "number", 0, 0, True), values, np.zeros(len(values), np.bool_))
@@ -154,7 +167,7 @@ def _guess_text(cells: pd.Series[Any]) -> Found:
         return _count("boolean", cells)
     numbers, not_number = read_numbers(distinct)
     is_number = ~np.isnan(numbers)
-    is_code = distinct.str.contains(_CODE, regex=True).to_numpy() & is_number
+    is_code = distinct.str.contains(CODE, regex=True).to_numpy() & is_number
     if is_number.any() and not is_code.any():
         share = counts[is_number].sum() / counts[is_number | not_number].sum()
         if share == 1 or (share >= MOSTLY and is_number.sum() > 10):

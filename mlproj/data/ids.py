@@ -10,17 +10,16 @@ hashed by what it says (``1``, ``1.0`` and ``"1"`` are the same number), not by 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mlproj.data.cells import kind_of, read_texts
+from mlproj.data.cells import are_distinct, kind_of, read_texts
 from mlproj.data.columns import ROW_NUMBERS, assign_roles, find_absent, ignored_columns
 from mlproj.data.late import pa, pc, pd
+from mlproj.data.threads import side_by_side
 from mlproj.data.words import Place, row_place, some_of
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records.predictions import Texts
@@ -29,9 +28,7 @@ from mlproj.spec.project import Project
 HASH_DIGITS = 16
 """Hexadecimal digits kept of each SHA-256: 64 bits; among a million rows two differing ones collide with p = 3e-8."""
 _SEPARATOR, _ESCAPE = "\x1f", "\x1e"
-_BLOCK = 50_000  # rows hashed at a time, which bounds the memory for the joined text
-_LEAST_THREADED = 100_000
-"""Cells of a block from which several threads convert its columns."""
+_BLOCK = 16_384  # rows hashed at a time: their joined text stays small, and every core takes blocks of its own
 _NUMBER = r"^[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI][nN][fF](?:inity)?|[nN][aA][nN])$"
 _MOMENT = r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[-+]\d\d:?\d\d)?$"
 DEAL_KEYS = ("data.id", "data.group", "data.time", "splits.column")
@@ -119,11 +116,13 @@ def content_hashes(frame: pd.DataFrame, columns: Sequence[str]) -> Texts:
         >>> bool(content_hashes(text, ["a"]) == content_hashes(number, ["a"]))
         True
     """
-    hashes = np.empty(len(frame), f"<U{HASH_DIGITS}")
-    for start in range(0, len(frame), _BLOCK):
-        block = frame.iloc[start : start + _BLOCK]
-        hashes[start : start + len(block)] = _hash_block(block, columns)
-    return hashes
+    starts = range(0, len(frame), _BLOCK)
+
+    def hash_at(start: int) -> bytes:
+        return _hash_block(frame.iloc[start : start + _BLOCK], columns)
+
+    digests = b"".join(side_by_side(hash_at, starts))  # turning numbers into text is most of the work
+    return np.frombuffer(digests.hex().encode(), f"S{HASH_DIGITS}").astype(f"<U{HASH_DIGITS}")
 
 
 def canonical_text(values: pd.Series) -> pa.Array:
@@ -143,17 +142,16 @@ def canonical_text(values: pd.Series) -> pa.Array:
     return pc.fill_null(pc.cast(text, pa.string()), "")
 
 
-def _hash_block(block: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    if not columns:
-        return [hashlib.sha256(b"").hexdigest()[:HASH_DIGITS]] * len(block)
-    cells = [block[name] for name in columns]
-    if len(cells) * len(block) < _LEAST_THREADED:
-        texts = [_cell_texts(column) for column in cells]
-    else:  # Arrow lets other threads run while it converts
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            texts = list(pool.map(_cell_texts, cells))
-    rows = pc.binary_join_element_wise(*texts, _SEPARATOR) if len(texts) > 1 else texts[0]
-    return [hashlib.sha256(row.encode()).hexdigest()[:HASH_DIGITS] for row in rows.to_pylist()]
+def _hash_block(block: pd.DataFrame, columns: Sequence[str]) -> bytes:
+    """The first bytes of the SHA-256 of each row, one after the other."""
+    texts = [_cell_texts(block[name]) for name in columns]
+    if not texts:
+        rows = [b""] * len(block)
+    else:
+        joined = pc.binary_join_element_wise(*texts, _SEPARATOR) if len(texts) > 1 else texts[0]
+        rows = pc.cast(joined, pa.binary()).to_pylist()
+    sha256, n_bytes = hashlib.sha256, HASH_DIGITS // 2
+    return b"".join([sha256(row).digest()[:n_bytes] for row in rows])
 
 
 def _cell_texts(cells: pd.Series[Any]) -> pa.Array:
@@ -217,6 +215,8 @@ def _moment_text(texts: pa.Array) -> pa.Array:
 
 def _numbered(contents: Texts) -> Texts:
     """Content hashes made unique: the second of equal rows ends in #2, the third in #3."""
+    if are_distinct(contents):
+        return contents
     repeat = pd.Series(contents).groupby(contents, sort=False).cumcount().to_numpy()
     again = np.flatnonzero(repeat)
     if not len(again):
@@ -256,5 +256,5 @@ def _units(project: Project, frame: pd.DataFrame, contents: Texts) -> Texts:
     if project.data.group is None:
         return contents
     groups = pc.cast(read_texts(frame[project.data.group]), pa.string())
-    own = pc.binary_join_element_wise("row", pa.array(contents.tolist(), pa.string()), " ")
+    own = pc.binary_join_element_wise("row", pa.array(contents, pa.string()), " ")
     return np.array(pc.coalesce(groups, own).to_pylist(), dtype=np.str_)

@@ -23,7 +23,7 @@ from mlproj.data.dealing import deal_table
 from mlproj.data.guess import infer_columns, survey_columns
 from mlproj.data.late import pd
 from mlproj.data.problems import Remarks, check_cells, check_features, check_roles, check_slices
-from mlproj.data.table import Table, read_tables
+from mlproj.data.table import Table, read_table_quickly, read_tables
 from mlproj.data.task import Labels, is_several, read_labels
 from mlproj.data.weights import Weights, read_weights
 from mlproj.errors import InvalidInput, Problem
@@ -57,9 +57,19 @@ class Case:
     columns: tuple[Column, ...]
     corrected: Corrected | None = None
 
+    def cells(self, name: str, rows: NDArray[np.int64]) -> pd.Series[Any]:
+        """One column at some positions among the rows that may be seen."""
+        plain = name in self.table.plain
+        return self.table.look_at(name, self.seen[rows]) if plain else self.frame[name].take(rows)
+
+    @cached_property
+    def seen(self) -> NDArray[np.int64]:
+        """Positions (S,) of the rows that may be seen among all."""
+        return np.flatnonzero(self.deal.seen)
+
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The cells that may be seen (S rows), numbers read already, so that they need not be read again."""
+        """The cells that may be seen (S rows) without plain columns; numbers are read already, which takes long."""
         return replace_columns(self.shown.frame, self.numbers)
 
     @cached_property
@@ -101,18 +111,30 @@ class Prepared:
         return self.case
 
 
-def prepare(project: Project, *, store: Path | None = None, redraw: bool = False) -> Prepared:
+def prepare(project: Project, *, store: Path | None = None, redraw: bool = False, quickly: bool = False) -> Prepared:
     """Reads, checks and deals a project's data; writes nothing.
 
     Args:
         project: What to prepare.
         store: Folder of the stored deals; None has none.
         redraw: Whether to deal anew instead of keeping the stored deal.
+        quickly: Whether raw cells are not asked for: columns of plain numbers are then never read as texts. Data with
+            any problem are read again with care, which says what it is.
     """
+    if quickly and (table := read_table_quickly(project)) is not None:
+        prepared = _check_and_deal(project, table, Remarks(), store, redraw=redraw)
+        if not prepared.problems:
+            return prepared
+        del prepared, table
     remarks = Remarks()
-    table = remarks.attempt(lambda: read_tables(project))
-    if table is None:
-        return Prepared(project, remarks)
+    whole = remarks.attempt(lambda: read_tables(project))
+    return (
+        Prepared(project, remarks) if whole is None else _check_and_deal(project, whole, remarks, store, redraw=redraw)
+    )
+
+
+def _check_and_deal(project: Project, table: Table, remarks: Remarks, store: Path | None, *, redraw: bool) -> Prepared:
+    """What is known of a project's data once they are read."""
     remarks.notes.extend(table.notes)
     names = [str(name) for name in table.frame.columns]
     remarks.problems.extend(find_absent(project, names) + check_roles(project, table.labels))
@@ -144,8 +166,13 @@ def prepare(project: Project, *, store: Path | None = None, redraw: bool = False
         remarks.notes.append(corrected.text)
     shown = table if deal is None else table.select(deal.seen)
     check_slices(project, shown.frame, remarks)
-    columns, numbers = survey_columns(shown.frame, project, labels=table.labels)
-    remarks.problems.extend(check_cells(project, table, columns, clean=numbers))
+    seen = np.arange(len(table)) if deal is None else np.flatnonzero(deal.seen)
+
+    def cells(name: str) -> pd.Series[Any]:
+        return table.look_at(name, seen) if name in table.plain else shown.frame[name]
+
+    columns, numbers = survey_columns(names, cells, project, labels=table.labels, plain=table.plain)
+    remarks.problems.extend(check_cells(project, table, columns, clean=table.plain | numbers.keys()))
     remarks.warnings.extend(warn_columns(columns, len(shown)))
     case = None
     if deal is not None:
@@ -184,4 +211,4 @@ def clean_labels(project: Project, table: Table, labels: Labels) -> dict[str, pd
 
 def replace_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
     """The frame with some of its columns replaced."""
-    return pd.DataFrame({name: columns.get(name, frame[name]) for name in frame.columns}, index=frame.index)
+    return pd.DataFrame({name: columns.get(name, frame[name]) for name in frame.columns}, index=frame.index, copy=False)

@@ -29,6 +29,7 @@ from mlproj.records.predictions import Texts
 from mlproj.spec.project import Project
 
 VERSION = 1
+_BLOCK = 1 << 16  # names that are objects of Python at a time
 _KEY = b"mlproj.splits"
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
 _FACTS = ("seed", "redraws", "id_columns", "requested", "sizes", "shares", "cuts", "dealt")
@@ -77,8 +78,12 @@ class StoredDeal:
             False
         """
         rules = json.dumps([self.seed, self.redraws, sorted(self.shares.items()), sorted(self.cuts.items())])
-        text = "\x1f".join([rules, *self.units.tolist(), *self.split.tolist()])
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = hashlib.sha256(rules.encode())
+        for names in (self.units, self.split):
+            for start in range(0, len(names), _BLOCK):
+                text = "\x1f".join(["", *names[start : start + _BLOCK].tolist()])
+                digest.update(text.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
 
 def deal_file(store: Path, name: str) -> Path:
@@ -164,7 +169,7 @@ def write_deal(file: Path, deal: StoredDeal) -> None:
     """
     facts = {name: getattr(deal, name) for name in _FACTS} | {"version": VERSION, "digest": deal.digest}
     columns = {"unit": deal.units, "split": deal.split}
-    table = pa.table({name: pa.array(texts.tolist(), pa.string()) for name, texts in columns.items()})
+    table = pa.table({name: pa.array(texts, pa.string()) for name, texts in columns.items()})
     table = table.replace_schema_metadata({_KEY: json.dumps(facts, sort_keys=True, default=dict).encode()})
     temporary = file.with_name(f".{file.stem}-{os.getpid()}.tmp")
     try:
@@ -184,7 +189,7 @@ def write_deal(file: Path, deal: StoredDeal) -> None:
 
 def sort_units(units: Texts) -> NDArray[np.int64]:
     """The order of unit names in which deals are stored."""
-    return np.asarray(pc.sort_indices(pa.array(units.tolist(), pa.string())).to_numpy()).astype(np.int64)
+    return np.asarray(pc.sort_indices(pa.array(units, pa.string())).to_numpy()).astype(np.int64)
 
 
 def find_units(stored: StoredDeal, names: Texts) -> NDArray[np.int64]:
@@ -194,7 +199,7 @@ def find_units(stored: StoredDeal, names: Texts) -> NDArray[np.int64]:
         >>> find_units(StoredDeal(np.array(["a", "b"]), np.array(["dev", "train"])), np.array(["b", "c"])).tolist()
         [1, -1]
     """
-    return find_texts(pa.array(names.tolist(), pa.string()), stored.units.tolist())
+    return find_texts(pa.array(names, pa.string()), stored.units.tolist())
 
 
 def requested_of(project: Project) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mlproj.data.cells import are_distinct
 from mlproj.data.dates import Timeline
 from mlproj.data.ids import canonical_text
 from mlproj.data.late import pd
@@ -56,6 +57,8 @@ class Rows:
 
     @cached_property
     def _numbered(self) -> tuple[Counts, Texts]:
+        if are_distinct(self.units):
+            return np.arange(len(self.units), dtype=np.int64), self.units
         unit, names = pd.factorize(self.units.astype(object))
         return unit.astype(np.int64), np.array(names, dtype=np.str_)
 

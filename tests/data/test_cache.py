@@ -1,19 +1,19 @@
 """The binary cache: a second loading gives the same data set without reading the files."""
 
+import mmap
 import os
 import pickle
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from same_data import assert_same, load_plainly
 
 from mlproj.data import cache, cache_key, load_dataset
 from mlproj.data.dataset import Dataset
-from mlproj.data.part import LatePart
 from mlproj.data.sources.sklearn import BUNDLED
 from mlproj.errors import InvalidInput
 from mlproj.spec.project import Project
@@ -34,33 +34,15 @@ def entries(store: Path) -> list[Path]:
 
 
 def is_cached(dataset: Dataset) -> bool:
-    return all(isinstance(part, LatePart) for part in dataset.parts.values())
+    """Whether the inputs are mapped from a file rather than made."""
+    return all(isinstance(_origin(part.x), mmap.mmap) for part in dataset.parts.values())
 
 
-def load_plainly(project: Project, store: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    with monkeypatch.context() as context:
-        context.setenv("MLPROJ_CACHE", "0")
-        return load_dataset(project, store=store)
-
-
-def assert_same(found: Any, wanted: Any, where: str = "") -> None:
-    """Equal in every attribute at any depth, arrays bit for bit and frames with their types."""
-    match wanted:
-        case np.ndarray():
-            assert wanted.dtype == found.dtype or wanted.dtype.kind == "U", where
-            np.testing.assert_array_equal(found, wanted, where, strict=wanted.dtype.kind != "U")
-        case pd.DataFrame():
-            pd.testing.assert_frame_equal(found, wanted)
-        case dict():
-            assert list(found) == list(wanted), where
-            for key in wanted:
-                assert_same(found[key], wanted[key], f"{where}.{key}")
-        case _ if is_dataclass(wanted):
-            for field in fields(wanted):
-                assert_same(getattr(found, field.name), getattr(wanted, field.name), f"{where}.{field.name}")
-        case _:
-            assert found == wanted, where
-            assert type(found) is type(wanted), where
+def _origin(array: Any) -> Any:
+    """What an array, or a view of one, takes its memory from."""
+    while isinstance(array, np.ndarray | memoryview):
+        array = array.base if isinstance(array, np.ndarray) else array.obj
+    return array
 
 
 def table(n: int = 160) -> pd.DataFrame:

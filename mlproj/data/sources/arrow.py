@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, TypeVar
 
 from mlproj.data.late import pa, pd
@@ -13,19 +13,21 @@ BATCH = 1 << 16
 """Rows of a batch."""
 
 
-def to_pandas(table: pa.Table, *, nullable: frozenset[str] | None = None) -> pd.DataFrame:
+def to_pandas(table: pa.Table, *, nullable: frozenset[str] | None = None, plain: Container[str] = ()) -> pd.DataFrame:
     """Standard pandas types; whole numbers and truths with missing cells keep theirs.
 
     Args:
         table: The columns; nested ones become text.
         nullable: Columns that have missing cells somewhere, when this is only a part of them.
+        plain: Columns that stay where Arrow put them, in pieces, because a copy of each would be a second table.
     """
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        plain = simplify(column)
-        has_gaps = plain.null_count if nullable is None else name in nullable
-        columns[str(name)] = plain.to_pandas(types_mapper=_nullable if has_gaps else None)
-    return pd.DataFrame(columns)
+        simple = simplify(column)
+        has_gaps = simple.null_count if nullable is None else name in nullable
+        mapper: Any = pd.ArrowDtype if name in plain else _nullable if has_gaps else None
+        columns[str(name)] = simple.to_pandas(types_mapper=mapper)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _nullable(kind: pa.DataType) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -35,6 +35,7 @@ class Reading:
         files: The files that were read, where there are several.
         file: Position among `files` of each example's file (N,); None for a single file.
         notes: What was left out, for the user.
+        plain: Columns of the frame that are numbers of Arrow, whatever a careful reading would have made of them.
     """
 
     frame: pd.DataFrame
@@ -43,6 +44,7 @@ class Reading:
     files: tuple[str, ...] = ()
     file: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
+    plain: frozenset[str] = frozenset()
 
     def select(self, rows: NDArray[Any]) -> Reading:
         """The reading at some positions."""
@@ -73,6 +75,18 @@ class AbstractSource(ABC):
         Raises:
             InvalidInput: When it cannot be read; each problem's `where` names the path, and the row if there is one.
         """
+
+    def read_quickly(self, path: str, root: Path, may_be_plain: Callable[[str], bool]) -> Reading | None:  # noqa: ARG002
+        """The table behind a path with its columns of plain numbers as such; None where only `read` will do.
+
+        What is wrong with a file is for `read` to say. This default knows no quick way.
+
+        Args:
+            path: As written in project.yaml.
+            root: Folder that relative paths start from.
+            may_be_plain: Whether a column of this name may be given as numbers, where all its cells are some.
+        """
+        return None
 
     def batches(self, path: str, root: Path, *, columns: Sequence[str] | None = None) -> Iterator[Reading]:
         """The table behind a path, some rows at a time, for tables that are larger than memory.

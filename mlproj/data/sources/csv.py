@@ -7,7 +7,7 @@ import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ _HEAD = 1 << 20
 _STREAMED, _LARGEST = 1 << 20, 1 << 28  # Arrow reads 32 of these ahead
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_LEADING_BLANK = re.compile(rb"(?:[ \t]*(?:\r\n|\n|\r))+")
+LEADING_BLANK = re.compile(rb"(?:[ \t]*(?:\r\n|\n|\r))+")
 _BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
 
 
@@ -39,10 +39,10 @@ class CsvSource(AbstractSource):
     def read(self, path: str, root: Path) -> Reading:
         """All cells as text; an empty cell is missing."""
         data = _read_bytes(path, find_file(path, root))
-        blank = _LEADING_BLANK.match(data)
+        blank = LEADING_BLANK.match(data)
         n_blank = len(blank[0].splitlines()) if blank else 0
         try:
-            header = _read_header(path, data)
+            header = read_header(path, data)
             table = _parse(path, data, header, n_blank)
         except (UnicodeDecodeError, pa.ArrowInvalid) as error:
             raise _explain(path, data, error) from None
@@ -52,15 +52,21 @@ class CsvSource(AbstractSource):
         _check_quotes(path, data, table, rows)
         return Reading(table.to_pandas(), rows)
 
+    def read_quickly(self, path: str, root: Path, may_be_plain: Callable[[str], bool]) -> Reading | None:
+        """Plain numbers are parsed as such, by several threads; a file with quotation marks is none for it."""
+        from mlproj.data.sources.plain_csv import read_plain
+
+        return read_plain(path, find_file(path, root), may_be_plain)
+
     def batches(self, path: str, root: Path, *, columns: Sequence[str] | None = None) -> Iterator[Reading]:
         """Blocks of some megabytes; the rows keep the numbers that `read` gives them."""
         file = find_file(path, root)
-        head = _check_bytes(path, _peek(path, file))
-        blank = _LEADING_BLANK.match(head)
+        head = check_bytes(path, peek(path, file))
+        blank = LEADING_BLANK.match(head)
         n_blank = len(blank[0].splitlines()) if blank else 0
         survey = _Survey.of(path, file)
         try:
-            header = _read_header(path, head)
+            header = read_header(path, head)
             names = need_columns(path, header, columns)
             last: tuple[pa.Table, Reading] | None = None
             with closing(survey.number_rows(path, file, n_blank)) as numbers:
@@ -107,7 +113,7 @@ class _Survey:
             yield from _numbers(csv.reader(text), n_blank)
 
 
-def _peek(path: str, file: Path) -> bytes:
+def peek(path: str, file: Path) -> bytes:
     """The first lines of a file, whole."""
     with open_file(path, file) as stream:
         data = stream.read(_HEAD)
@@ -126,7 +132,7 @@ def _stream(
         skipped = n  # rows that were read before a block was found too small
         try:
             with open_file(path, file) as stream:
-                options = _options(header, n_blank, block, has_quotes=survey.has_quotes, ragged=ragged)
+                options = parse_options(header, n_blank, block, has_quotes=survey.has_quotes, ragged=ragged)
                 if not survey.has_open_quote:
                     options["convert_options"].include_columns = list(names)
                 for batch in arrow_csv.open_csv(stream, **options):
@@ -149,7 +155,9 @@ def _stream(
         raise _ragged(path, header, ragged, [row], is_open=survey.has_open_quote)
 
 
-def _options(header: Sequence[str], n_blank: int, block: int, *, has_quotes: bool, ragged: list[Any]) -> dict[str, Any]:
+def parse_options(
+    header: Sequence[str], n_blank: int, block: int, *, has_quotes: bool, ragged: list[Any]
+) -> dict[str, Any]:
     """How Arrow reads: all cells as text, in one thread (only then are ragged rows numbered, and it costs half)."""
 
     def note(row: Any) -> str:
@@ -169,10 +177,10 @@ def _options(header: Sequence[str], n_blank: int, block: int, *, has_quotes: boo
 
 def _read_bytes(path: str, file: Path) -> bytes:
     with open_file(path, file) as stream:
-        return _check_bytes(path, stream.read())
+        return check_bytes(path, stream.read())
 
 
-def _check_bytes(path: str, data: bytes) -> bytes:
+def check_bytes(path: str, data: bytes) -> bytes:
     """The text without its byte order mark, known to be text."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise refuse(path, "is encoded in UTF-16", "Save it as UTF-8.")
@@ -210,7 +218,12 @@ def _records(data: bytes) -> Iterator[list[str]]:
     return csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""))
 
 
-def _read_header(path: str, data: bytes) -> list[str]:
+def read_header(path: str, data: bytes) -> list[str]:
+    """The names of the columns.
+
+    Raises:
+        InvalidInput: When there is no header, or a name occurs twice.
+    """
     try:
         cells = next((record for record in _records(data) if "".join(record).strip()), [])
     except csv.Error:
@@ -235,7 +248,7 @@ def _parse(path: str, data: bytes, header: list[str], n_blank: int) -> pa.Table:
     ragged: list[Any] = []
 
     def parse(block: int) -> pa.Table:
-        options = _options(header, n_blank, block, has_quotes=b'"' in data, ragged=ragged)
+        options = parse_options(header, n_blank, block, has_quotes=b'"' in data, ragged=ragged)
         return arrow_csv.read_csv(pa.BufferReader(data), **options)
 
     try:
