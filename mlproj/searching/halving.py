@@ -15,7 +15,7 @@ number of epochs.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mlproj.metrics import rank_key
@@ -24,7 +24,7 @@ from mlproj.metrics.evidence import RESOURCES
 from mlproj.metrics.limits import Limits
 from mlproj.records import Fit
 from mlproj.searching.found import dev_metrics
-from mlproj.searching.trials import Trial
+from mlproj.searching.trials import Judgement, Trial
 
 ETA = 3
 """Of so many that reach a rung one goes on. Three is what the theory prefers (Jamieson & Talwalkar 2016: the bound is
@@ -94,6 +94,16 @@ class Rung:
         if number not in self._keys:
             self._keys[number] = self._key(values)
 
+    def take_in(self, judgement: Judgement) -> None:
+        """Takes over what was decided here before a cut."""
+        self.count_in(judgement.number, judgement.values)
+        if judgement.is_dropped:
+            self._dropped.add(judgement.number)
+
+    def knows(self, number: int) -> bool:
+        """Whether a trial counts here already, so that nothing more is decided of it."""
+        return number in self._keys
+
     def _key(self, values: Mapping[str, float]) -> RankKey:
         return rank_key(values, self._optimize, self._satisfy, values.get("loss"))
 
@@ -127,13 +137,27 @@ class Referee:
         optimize: The metric to optimise.
         satisfy: Limits by metric.
         known: Trials of the round that have ended before, so that what is decided after a cut rests on the same rivals.
+        judged: What was decided before a cut. It stands: a trial that comes to a rung again, perhaps in another order,
+            meets no second judgement there.
+        write: Writes down what is decided, before anybody acts on it: all of those that arrive together at once.
     """
 
-    def __init__(self, optimize: str, satisfy: Limits, known: Iterable[Trial] = ()) -> None:
+    def __init__(
+        self,
+        optimize: str,
+        satisfy: Limits,
+        known: Iterable[Trial] = (),
+        *,
+        judged: Iterable[Judgement] = (),
+        write: Callable[[Sequence[Judgement]], None] = lambda _: None,
+    ) -> None:
+        self._write = write
         self._names = (optimize, *limits_at_rungs(satisfy), "loss")
         self._rungs = [Rung(optimize, satisfy) for _ in range(MOST_RUNGS)]
         self._numbers: list[int] = []
         self._plans: dict[int, dict[int, int]] = {}
+        for judgement in judged:  # before the known: early stoppers among those were judged by what they had then
+            self._rungs[judgement.level].take_in(judgement)
         for trial in known:
             for level, values in trial.rungs.items():
                 self._rungs[level].count_in(trial.number, values)
@@ -157,11 +181,17 @@ class Referee:
             seen: Values by ``SPLIT/METRIC`` of each training that has reached it, by position.
         """
         dropped: set[int] = set()
+        fresh: list[Judgement] = []
         at = {self._numbers[place]: place for place in seen}
         for level, rung in enumerate(self._rungs):
             here = [number for number in at if self._plans[number].get(level) == epoch]
             arrived = {number: self._on_dev(seen[at[number]]) for number in here}
-            dropped |= {at[number] for number in rung.judge(arrived)} if arrived else set()
+            new = [number for number in here if not rung.knows(number)]
+            ends = rung.judge(arrived) if arrived else set()
+            fresh += [Judgement(number, level, arrived[number], number in ends) for number in new]
+            dropped |= {at[number] for number in ends}
+        if fresh:
+            self._write(fresh)
         return dropped
 
     def end(self, trial: Trial, fit: Fit) -> Trial:

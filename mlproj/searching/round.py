@@ -15,12 +15,15 @@ from pydantic import TypeAdapter
 from mlproj.metrics.limits import violation
 from mlproj.searching.scales import distribution, from_stored, stored_name, to_stored
 from mlproj.searching.storage import explained, together
-from mlproj.searching.trials import Trial
+from mlproj.searching.shield import shielded
+from mlproj.searching.trials import Judgement, Trial
 from mlproj.searching.trials import TrialState as State
 from mlproj.spec.search import Space, TaggedDimension
 
 _FAR = 1e9
 """Stands for an infinite violation, which JSON does not know."""
+_JUDGED = "judged-"
+"""Begins the attributes of a study that hold what was decided at rungs."""
 _SPACE: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, TaggedDimension])
 
 
@@ -137,6 +140,23 @@ class Round:
     def lose(self, trial: Trial, reason: str) -> Trial:
         """Ends a trial that was cut off; it is made again."""
         return self._ended(trial, "lost", reason)
+
+    def note(self, judgements: Sequence[Judgement]) -> None:
+        """Writes down in one record what was decided at rungs; each trial is judged once at each, so nothing is lost."""
+        first = judgements[0]
+        content = [{**vars(each), "values": _as_json(each.values)} for each in judgements]
+        with shielded(), explained():
+            self._study.set_user_attr(f"{_JUDGED}{first.level}-{first.number}", content)
+
+    @explained()
+    def judged(self) -> list[Judgement]:
+        """What was decided at rungs so far, also of trials that are to be made again."""
+        return [
+            Judgement(**{**each, "values": _from_json(each["values"])})
+            for key, content in self._study.user_attrs.items()
+            if key.startswith(_JUDGED)
+            for each in content
+        ]
 
     @explained()
     def carry(self, trials: Sequence[Trial]) -> None:

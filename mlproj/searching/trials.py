@@ -10,6 +10,23 @@ DONE: tuple[TrialState, ...] = ("complete", "pruned", "failed")
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What was decided of a trial at a rung of the halving; it stands, also after a cut.
+
+    Attributes:
+        number: Number of the trial over all rounds.
+        level: The rung, by level.
+        values: Values on dev by metric that it was judged by.
+        is_dropped: Whether it ends there.
+    """
+
+    number: int
+    level: int
+    values: Mapping[str, float]
+    is_dropped: bool
+
+
+@dataclass(frozen=True)
 class Trial:
     """One training of a search.
 

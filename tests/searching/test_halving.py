@@ -1,14 +1,16 @@
 """Who goes on at a rung and who ends there: answers known by counting."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 
+from mlproj.records import Answers, Fit, History, Outcome, Predictions
 from mlproj.searching.halving import ETA, Referee, Rung, n_to_keep, rungs_of, standing
 from mlproj.searching.importance import importance
 from mlproj.searching.rounds import next_space
-from mlproj.searching.trials import Trial
+from mlproj.searching.trials import Judgement, Trial
 from mlproj.spec.search import Log, Space
 
 SPACE: Space = {"training.learning_rate": Log(log=(1e-4, 1.0))}
@@ -27,6 +29,15 @@ def pruned(number: int, *rungs: float, rate: float = 0.01) -> Trial:
     seen = {level: {"error": value, "loss": value} for level, value in enumerate(rungs)}
     params = {"training.learning_rate": rate}
     return Trial(number, "cats/search-1/round-1", number, params, "pruned", metrics=seen[len(rungs) - 1], rungs=seen)
+
+
+def stopped(error: float, epochs: int) -> Fit:
+    """A training that ended by itself."""
+    answers = Answers(np.zeros(1, np.int64), np.zeros(1, np.int64), ("no", "yes"))
+    history = History({"dev/error": (error,) * epochs, "dev/loss": (error,) * epochs})
+    predictions = Predictions(np.array(["a"]), np.array(["dev"]), {"": answers})
+    metrics = {"dev": {"error": error, "loss": error}}
+    return Fit({}, history, Outcome("early_stopped", ""), predictions, 1, None, metrics, {}, 1.0)
 
 
 def test_rungs_are_shares_of_all_epochs() -> None:
@@ -80,6 +91,53 @@ def test_who_was_judged_stays_judged() -> None:
     assert rung.judge(errors({3: 0.05})) == set()
 
 
+def test_of_equals_the_earlier_trial_goes_on() -> None:
+    assert Rung("error", {}).judge(errors({4: 0.2, 3: 0.2, 5: 0.2})) == {4, 5}
+
+
+def test_a_judgement_stands_though_trials_come_again_in_another_order() -> None:
+    """One after the other 0.5, 0.4 and 0.3 would all be first; the other way round two of them would end."""
+    written: list[Judgement] = []
+    values, first = {0: 0.5, 1: 0.4, 2: 0.3, 3: 0.35}, Referee("error", {}, write=written.extend)
+    for number in values:
+        first.enter(number, 27)
+    assert [first.on_rung(1, shown({place: values[place]})) for place in values] == [set(), set(), set(), {3}]
+    assert [(each.number, each.level, each.is_dropped) for each in written] == [
+        (0, 0, False), (1, 0, False), (2, 0, False), (3, 0, True),
+    ]  # fmt: skip
+    again, more = Referee("error", {}, judged=reversed(written), write=written.extend), len(written)
+    for number in (3, 2, 1, 0, 4):
+        again.enter(number, 27)
+    assert [again.on_rung(1, shown({place: values[3 - place]})) for place in range(4)] == [{0}, set(), set(), set()]
+    assert len(written) == more
+    assert again.on_rung(1, shown({4: 0.33})) == {4}  # second of five
+
+
+def test_what_arrives_together_is_written_down_together_and_before_anybody_hears_of_it() -> None:
+    writes: list[list[int]] = []
+
+    def write(judgements: Sequence[Judgement]) -> None:
+        writes.append([each.number for each in judgements])
+        raise OSError
+
+    referee = Referee("error", {}, write=write)
+    for number in range(3):
+        referee.enter(number, 27)
+    with pytest.raises(OSError):  # noqa: PT011
+        referee.on_rung(1, shown({0: 0.1, 1: 0.2, 2: 0.3}))
+    assert writes == [[0, 1, 2]]
+
+
+def test_who_stopped_before_a_rung_is_a_rival_there() -> None:
+    referee = Referee("error", {})
+    for number in range(3):
+        referee.enter(number, 27)
+    for number, error in enumerate((0.1, 0.3)):  # after two epochs, before the rungs at 3 and 9
+        trial = Trial(number, "s", number, {}, "running")
+        assert set(referee.end(trial, stopped(error, epochs=2)).rungs) == {0, 1, 2}
+    assert referee.on_rung(3, shown({2: 0.2})) == {2}
+
+
 def test_positions_are_told_apart_from_numbers_and_levels_by_share() -> None:
     """The second round begins at trial 32; trainings of 6 and of 18 epochs meet after a third of their own."""
     referee = Referee("error", {})
@@ -109,6 +167,14 @@ def test_the_next_round_looks_around_those_that_were_ended_last_too() -> None:
     space = next_space(SPACE, SPACE, [complete, *near, *far], "error", {})["training.learning_rate"]
     assert isinstance(space, Log)
     assert space.log[0] > 1e-3
+
+
+def test_the_next_round_is_not_a_box_around_the_few_that_finished_when_halving_ended_the_others() -> None:
+    finished = [Trial(n, "s", n, {"training.learning_rate": 0.01}, "complete", metrics={"error": 0.1}) for n in (8, 9)]
+    others = [pruned(n, 0.5, rate=rate) for n, rate in enumerate((1e-3, 0.1, 0.01))]
+    space = next_space(SPACE, SPACE, [*finished, *others], "error", {})["training.learning_rate"]
+    assert isinstance(space, Log)
+    assert space.log[0] < 1e-3 < 0.1 < space.log[1]
 
 
 def test_what_mattered_is_told_from_the_order_of_all() -> None:
