@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 from mlproj.metrics.limits import violation
 from mlproj.searching.scales import distribution, from_stored, stored_name, to_stored
-from mlproj.searching.storage import explained, together
 from mlproj.searching.shield import shielded
+from mlproj.searching.storage import explained, together
 from mlproj.searching.trials import Judgement, Trial
 from mlproj.searching.trials import TrialState as State
 from mlproj.spec.search import Space, TaggedDimension
@@ -118,7 +118,7 @@ class Round:
             return self.fail(trial, f"{self._optimize} on dev is {value}")
         with explained():
             handle = self._handle(trial)
-            # what was seen at the rungs comes along: one record more per rung would cost more than it tells
+            # what was seen at the rungs comes along in the same record
             course = {
                 "epochs": trial.epochs,
                 "rungs": {str(level): _as_json(values) for level, values in trial.rungs.items()},
@@ -142,7 +142,11 @@ class Round:
         return self._ended(trial, "lost", reason)
 
     def note(self, judgements: Sequence[Judgement]) -> None:
-        """Writes down in one record what was decided at rungs; each trial is judged once at each, so nothing is lost."""
+        """Writes down what was decided at rungs, in one record of its own.
+
+        Args:
+            judgements: Those that were made together. A trial is judged once at each rung, so the first names them all.
+        """
         first = judgements[0]
         content = [{**vars(each), "values": _as_json(each.values)} for each in judgements]
         with shielded(), explained():

@@ -138,9 +138,7 @@ class Searching:
         referee = None
         if self.spec.halving == "auto":
             known = [trial for trial in self.trials.values() if trial.study == round_.name]
-            referee = Referee(
-                self._optimize, self._satisfy, known, judged=round_.judged(), write=round_.note
-            )
+            referee = Referee(self._optimize, self._satisfy, known, judged=round_.judged(), write=round_.note)
         return Stage(round_, list(params), params, lambda _: self.project.seed, self.trials, until, referee)
 
     def _numbers(self, position: int) -> range:

@@ -461,6 +461,16 @@ def test_a_search_with_halving_goes_on_with_the_rivals_it_had(tmp_path: Path, cu
     assert len(lab.begun) == 24 + len(whole.finalists) * 2 - cut
 
 
+def test_the_first_round_has_no_say_over_the_second(tmp_path: Path) -> None:
+    """One after the other, the first two of a round have no rivals, though the best of the first round did better."""
+    found = run(tmp_path, project_of(trials=24), Rungs(crew=1))
+    best = found.best
+    assert best is not None
+    assert best.number < 12 or best.number > 13
+    assert {trial.state for trial in found.trials[12:14]} == {"complete"}
+    assert {trial.state for trial in found.trials[14:]} == {"complete", "pruned"}
+
+
 def test_finalists_are_trained_to_the_end(tmp_path: Path) -> None:
     run(tmp_path, project_of(trials=24, seeds=3), Rungs())
     seeds = _study(tmp_path).find_round("seeds")

@@ -19,7 +19,7 @@ from mlproj.searching.round import Round
 from mlproj.searching.rounds import ranked
 from mlproj.searching.storage import explained, open_storage
 from mlproj.searching.studies import SearchStudy, begin_study, latest_study
-from mlproj.searching.trials import Trial
+from mlproj.searching.trials import Judgement, Trial
 from mlproj.spec.search import Choice, Dimension, Int, Log, OneMinusLog, Uniform
 
 SPACE: dict[str, Dimension] = {
@@ -168,6 +168,39 @@ def test_a_pruned_trial_without_a_number_is_pruned_all_the_same(journal: Path, s
     assert (told.state, optunas(journal, round_.name).trials[0].value) == ("pruned", None)
     study.open_round(1, SPACE, [told])
     assert study.find_round(1) is not None
+
+
+def test_a_pruned_trial_is_carried_over_with_its_value(journal: Path, study: SearchStudy) -> None:
+    round_ = study.open_round(0, SPACE)
+    rungs = {1: GOOD | {"error": 0.3}}
+    told = round_.tell(replace(round_.ask(0, PARAMS), state="pruned", epochs=7, rungs=rungs), GOOD, 1.0)
+    second = study.open_round(1, SPACE, [told])
+    first, theirs = (optunas(journal, name).trials[0] for name in (round_.name, second.name))
+    assert (theirs.state, theirs.value, theirs.intermediate_values) == (TrialState.PRUNED, 0.3, {7: 0.3})
+    assert (first.state, first.value, first.intermediate_values) == (theirs.state, 0.3, theirs.intermediate_values)
+
+
+def test_judgements_outlive_the_process_in_all_kinds_of_storage(storage: BaseStorage) -> None:
+    study = begin_study(storage, "cats", {}, **GOAL)
+    round_, other = study.open_round(0, SPACE), study.open_round(1, SPACE)
+    together = [
+        Judgement(0, 1, {"error": 0.1}, is_dropped=False),
+        Judgement(1, 1, {"error": math.inf}, is_dropped=True),
+    ]
+    later = [Judgement(0, 2, {"error": 0.05}, is_dropped=False)]
+    for judgements in (together, later):
+        round_.note(judgements)
+    found = study.find_round(0)
+    assert found is not None
+    assert sorted(found.judged(), key=lambda each: (each.level, each.number)) == [*together, *later]
+    assert other.judged() == []
+
+
+def test_those_judged_together_are_one_record(journal: Path, study: SearchStudy) -> None:
+    round_ = study.open_round(0, SPACE)
+    before = journal.read_bytes().count(b"\n")
+    round_.note([Judgement(number, 1, {"error": 0.1}, is_dropped=False) for number in range(64)])
+    assert journal.read_bytes().count(b"\n") == before + 1
 
 
 def suggested(*clusters: tuple[float, float, bool]) -> list[float]:

@@ -302,6 +302,18 @@ def test_a_training_that_is_over_is_not_ended_early(make_project: MakeProject, b
     assert fit(project, dataset, on_epoch=lambda *_: "pruned").outcome.kind == "diverged"
 
 
+def test_what_was_dropped_is_pruned_though_its_training_loss_had_risen(
+    make_project: MakeProject, blobs: pd.DataFrame
+) -> None:
+    """It has not failed: others did better, and in later epochs it might have come down again."""
+    rising = {"epochs": 9, "learning_rate": 3.0, "optimizer": "sgd", "early_stopping": None}
+    project, dataset = make_project(blobs, training=rising)
+    result = fit(project, dataset)
+    assert result.outcome.kind == "diverged"
+    assert "the training loss rose from" in result.outcome.text
+    assert fit(project, dataset, on_epoch=lambda *_: "pruned" if _[0] == 3 else None).outcome.kind == "pruned"
+
+
 def test_rows_are_all_that_training_sees_of_train(make_project: MakeProject, blobs: pd.DataFrame) -> None:
     project, dataset = make_project(blobs, data={"weight": {"where": "left > 0", "value": 2}}, training={"epochs": 3})
     rows = np.array([5, 3, 40, 41, 42, 7])

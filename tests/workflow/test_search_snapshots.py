@@ -7,7 +7,9 @@ import pytest
 from killed import kept_in, kill_once_kept
 
 import mlproj
-from mlproj.searching.trials import Trial
+from mlproj.searching import latest_study, open_storage
+from mlproj.searching.search import trials_of
+from mlproj.searching.trials import DONE, Trial
 from mlproj.workflow.desk import Begun
 
 SPEC = """\
@@ -66,3 +68,36 @@ def test_seeds_of_the_finalists_go_on_too(tmp_path: Path) -> None:
         assert [{**seed, "latency_ms": 0} for seed in one.metrics] == [
             {**seed, "latency_ms": 0} for seed in other.metrics
         ]
+
+
+# The first trial is of a deep model that learns nothing. The second, less than half as deep, keeps the other worker
+# busy until the first is past all of its rungs, at a third of its epochs; after it come models that learn.
+HALVED = """\
+name: digits
+data: {source: "sklearn:digits"}
+model: {kind: mlp}
+training: {epochs: 60, batch_size: 32, early_stopping: null}
+search:
+  trials: 6
+  rounds: 1
+  sampler: grid
+  space: {model.hidden: {choice: [[16], DEEP, [17], [18], HALF, [19]]}}
+""".replace("DEEP", str([1] * 48)).replace("HALF", str([1] * 20))
+
+
+@pytest.mark.filterwarnings("default")  # MLflow's own imports warn
+def test_who_was_judged_before_a_kill_is_not_judged_again(tmp_path: Path) -> None:
+    """The deep model was the first at its rungs; held against those that came after it, it would end there."""
+    homes = write_two(tmp_path, HALVED)
+    whole = mlproj.search(homes[0], engine="process", workers=2)
+    assert [trial.state for trial in whole.found.trials][:3] == ["complete"] * 3
+    assert len(kill_once_kept(SCRIPT.replace("fleet", "process"), homes[1], 1, "search", study='"number":4')) >= 1
+    study = latest_study(open_storage(homes[1] / "mlruns" / "optuna.journal"), "digits")
+    assert study is not None
+    states = {trial.number: trial.state for trial in trials_of(study)}
+    assert states[0] == "running"
+    assert len([state for state in states.values() if state in DONE]) >= 2
+    resumed = mlproj.search(homes[1], engine="process", workers=2, resume=True)
+    for one, other in zip(whole.found.trials, resumed.found.trials, strict=True):
+        assert (one.number, one.state, one.epochs) == (other.number, other.state, other.epochs)
+        assert figures(one) == figures(other)
