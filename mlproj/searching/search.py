@@ -221,8 +221,11 @@ class Searching:
         return self.stopwatch.left
 
     def is_over(self, stage: Stage) -> bool:
-        """Whether the time of a stage is used up; a search that has nothing yet goes on to its first result."""
-        has_result = bool(self.complete or self._work.cut or self._work.open)
+        """Whether the time of a stage is used up; a search that has nothing yet goes on to its first result.
+
+        Not where a training had to be ended long after its time, for the next would take as long.
+        """
+        has_result = bool(self.complete or self._work.cut or self._work.open or self._work.is_short)
         return stage.until is not None and self.stopwatch.seconds >= stage.until and has_result
 
     def may_win(self, stage: Stage, fits: Sequence[tuple[Trial, Fit]]) -> set[int]:

@@ -308,7 +308,8 @@ class Lab:
             if failure.trace:
                 (Path(folder) / "traceback.txt").write_text(failure.trace, encoding="utf-8")
                 tracker.artifacts(trial.run_id, Path(folder))
-            tracker.finish(trial.run_id, status="FAILED", tags={"mlproj.message": failure.reason})
+            status = "KILLED" if failure.is_late else "FAILED"
+            tracker.finish(trial.run_id, status=status, tags={"mlproj.message": failure.reason})
         del self._open[trial.run_id]
 
     def drop(self, trial: "Trial") -> None:

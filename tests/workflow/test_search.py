@@ -488,3 +488,33 @@ def test_the_diagnosis_of_a_search_says_what_choosing_flattered(searched: Search
     assert (found["optimism"]["trials"], found["optimism"]["n"]) == (16, 150)
     assert document["procedure"]["basis"] == "this run"
     json.dumps(document, allow_nan=False)
+
+
+HANGS = """
+import time, torch
+class Net(torch.nn.Linear):
+    def forward(self, x):
+        time.sleep(1000 if self.training and self.hangs else 0)
+        return super().forward(x)
+def make(n_inputs, n_outputs, hangs):
+    net = Net(n_inputs, n_outputs)
+    net.hangs = hangs
+    return net
+"""
+
+
+def test_a_training_that_hangs_does_not_outlast_the_time_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlproj.engine.pool._GRACE", 1.0)
+    Path("hangs.py").write_text(HANGS)
+    Path("project.yaml").write_text(
+        'name: x\ndata: {source: "sklearn:iris"}\nmodel: {kind: python, factory: "hangs:make", args: {hangs: false}}\n'
+        "training: {epochs: 2}\n"
+        "search: {trials: 2, sampler: grid, space: {model.args.hangs: {choice: [true, false]}}}\n"
+    )
+    began = time.monotonic()
+    searched = mlproj.search(time_budget=6, workers=2)
+    assert time.monotonic() - began < 60
+    assert (searched.found.stopped, len(searched.found.complete)) == ("budget", 1)
+    with MlflowTracker(store_for(searched.project), "x", writes=False) as tracker:
+        (killed,) = tracker.runs(kinds=("trial",), statuses=("KILLED",))
+    assert "s after its time budget" in killed.tags["mlproj.message"]
