@@ -141,8 +141,11 @@ class Desk:
         parts += [f"{keys} hyperparameter{'s' * (keys != 1)}"]
         parts += [f"{self.engine.workers} worker{'s' * (self.engine.workers != 1)}"]
         notes = list(self.remarks)
-        if n < search_spec.trials:
+        if n < search_spec.trials and search_spec.sampler == "grid":
             notes.append(f"a grid of {n:,} points is what fits into {search_spec.trials:,} trials")
+        elif n < search_spec.trials:
+            has = f"the space has only {n:,} combination{'s' * (n != 1)}"
+            notes.append(f"{has}: {n:,} trial{'s' * (n != 1)} instead of {search_spec.trials:,}")
         done = sum(trial.state in DONE for trial in trials_of(self.study))
         if done:
             notes.append(f"going on after {done:,} of {n:,} trials")
