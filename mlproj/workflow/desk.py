@@ -15,6 +15,7 @@ from mlproj.errors import InvalidInput
 from mlproj.records import Failure, Fit, Job, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
+from mlproj.spec.space import space_notes
 from mlproj.workflow.kept import goes_on_words, search_folder
 from mlproj.workflow.record import data_tags, store_fit
 from mlproj.workflow.runs import BEST, split_sizes, store_note
@@ -140,7 +141,7 @@ class Desk:
         keys = len(search_spec.space or ())
         parts += [f"{keys} hyperparameter{'s' * (keys != 1)}"]
         parts += [f"{self.engine.workers} worker{'s' * (self.engine.workers != 1)}"]
-        notes = list(self.remarks)
+        notes = [*self.remarks, *space_notes(self.project, search_spec.space or {})]
         if n < search_spec.trials and search_spec.sampler == "grid":
             notes.append(f"a grid of {n:,} points is what fits into {search_spec.trials:,} trials")
         elif n < search_spec.trials:

@@ -162,7 +162,7 @@ def test_modules_of_ones_own_run_one_by_one_and_it_is_said(make_flowers: MakeFlo
     assert "note: all 2 trainings ran one by one" in done.stderr
 
 
-CHATTY = '''
+CHATTY = """
 import torch
 from sklearn.datasets import load_iris
 print("imported")
@@ -186,7 +186,7 @@ class Guess:
     def predict(self, x):
         print("predict")
         return [self.classes_[0]] * len(x)
-'''
+"""
 
 
 @pytest.mark.parametrize(
