@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 _DEATHS = 2
 """Workers that a job may cost before it is given up."""
 _GRACE = 10.0
-"""Seconds at least that a job may run on when its budget is used up: budgets are looked at after an epoch, and a training
-that ends still measures what came of it. Half the budget where that is more. A job that is over that long hangs."""
+"""Seconds at least that a job may run on when its budget is used up: budgets are looked at after an epoch, and a
+training that ends still measures what came of it. Half the budget where that is more. A job that is over that long
+hangs."""
 _PATIENCE = 0.01
 """Seconds that a crew's next result is waited for, where its taker deals with several together."""
 Outcome = tuple[int, Fit | Failure]

@@ -83,8 +83,10 @@ def combination_of(space: Space, params: Mapping[str, Any]) -> int:
     """
     number, step = 0, 1
     for path, values in _all_values(space).items():
-        texts = values if isinstance(values, range) else [choice_text(value) for value in values]
-        number += step * texts.index(params[path] if isinstance(values, range) else choice_text(params[path]))
+        if isinstance(values, range):
+            number += step * values.index(params[path])
+        else:
+            number += step * [choice_text(value) for value in values].index(choice_text(params[path]))
         step *= len(values)
     return number
 
@@ -200,7 +202,7 @@ def _all_values(space: Space) -> dict[str, Sequence[Any]]:
 
 @lru_cache(maxsize=1)
 def _untaken(size: int, n: int, seed: int, taken: frozenset[int]) -> Sequence[int]:
-    """At least n of the numbers below size in a random order, the taken ones left out; fewer where there are no more."""
+    """At least n numbers below size in a random order, without the taken ones; fewer where there are no more."""
     some = random.Random(seed).sample(range(size), min(size, n + len(taken)))
     return [number for number in some if number not in taken] or some
 

@@ -1,6 +1,6 @@
 """Whether a search space can be tried: every path, every scale, and the ends of every range by the spec's own rules."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, get_origin
 
 from mlproj.errors import Problem

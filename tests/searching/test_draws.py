@@ -190,7 +190,7 @@ def test_a_large_grid_is_drawn_as_fast_as_any(seed: int) -> None:
     assert time.process_time() - start < 2
 
 
-FINITE: Space = {"model.layers": Int(int=(1, 4)), "model.hidden": Choice(choice=(None, (8,), (8, 4)))}
+FINITE: dict[str, Dimension] = {"model.layers": Int(int=(1, 4)), "model.hidden": Choice(choice=(None, (8,), (8, 4)))}
 
 
 def test_random_draws_repeat_no_combination_before_all_were_drawn(seed: int) -> None:

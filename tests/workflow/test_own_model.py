@@ -205,7 +205,8 @@ def test_what_the_users_code_prints_stays_out_of_the_document(command: str, mode
     sys.modules.pop("chatty", None)
     training = "epochs: 2, early_stopping: null, " + ('loss: "python:chatty:loss"' if model == "make" else "")
     Path("project.yaml").write_text(
-        f'name: x\ndata: {{source: "python:chatty:load", label: y}}\nmodel: {{kind: python, factory: "chatty:{model}"}}\n'
+        'name: x\ndata: {source: "python:chatty:load", label: y}\n'
+        f'model: {{kind: python, factory: "chatty:{model}"}}\n'
         f"training: {{{training if model == 'make' else ''}}}\nsplits: {{dev: 0.3}}\n"
         "search: {trials: 2, space: {training.learning_rate: {log: [0.01, 0.1]}}}\n"
     )

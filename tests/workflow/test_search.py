@@ -556,4 +556,6 @@ def test_a_choice_that_does_not_suit_the_data_is_refused_before_anything_is_stor
         "search.space.training.beta1 has no effect in trials with sgd",
         "the space has only 4 combinations: 4 trials instead of 5",
     )
-    assert begun[0].notes[0] in mlproj.check(home, set=few).report.notes
+    report = mlproj.check(home, set=few).report
+    assert report is not None
+    assert begun[0].notes[0] in report.notes
