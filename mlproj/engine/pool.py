@@ -4,9 +4,11 @@ import multiprocessing
 import pickle
 import signal
 import sys
+import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import inf
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 _DEATHS = 2
 """Workers that a job may cost before it is given up."""
+_GRACE = 10.0
+"""Seconds at least that a job may run on when its budget is used up: budgets are looked at after an epoch, and a
+training that ends still measures what came of it. Half the budget where that is more. A job that is over that long
+hangs."""
 _PATIENCE = 0.01
 """Seconds that a crew's next result is waited for, where its taker deals with several together."""
 Outcome = tuple[int, Fit | Failure]
@@ -32,12 +38,19 @@ Outcome = tuple[int, Fit | Failure]
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker process, and what it does: its tasks by position."""
+    """A worker process, and what it does: its tasks by position.
+
+    Attributes:
+        grace: Seconds that it may be silent when the budgets of all its tasks are used up.
+        deadline: When it is given up, on `time.monotonic`, if nothing is heard of it until then.
+    """
 
     connection: Connection
     pid: int
     server: ForkServer
     tasks: dict[int, Task] = field(default_factory=dict)
+    grace: float = 0.0
+    deadline: float = inf
 
     def end(self) -> int | None:
         """Ends it if it still runs, and returns its exit code where that is known."""
@@ -157,6 +170,9 @@ class Pool(AbstractEngine):
         order = Order({task.position: pickle.dumps(task.job) for task in crew}, budgets, rungs, own_rungs)
         worker = self._find_worker()
         worker.tasks = {task.position: task for task in crew}
+        longest = max(budgets.values()) if len(budgets) == len(crew) else inf
+        worker.grace = max(_GRACE, longest / 2)
+        worker.deadline = time.monotonic() + longest + worker.grace
         self._running.append(worker)
         with suppress(OSError):  # a worker that is dead by now shows so when its result is awaited
             worker.connection.send(order)
@@ -183,8 +199,14 @@ class Pool(AbstractEngine):
         return worker
 
     def _collect(self, board: Board | None, patience: float | None) -> list[Outcome]:
-        """Hears the workers that have something to say; waits for the first, at most so many seconds."""
+        """Hears the workers that have something to say; waits for the first, at most so many seconds.
+
+        One that is silent long after its time was up is ended.
+        """
         results: list[Outcome] = []
+        first = min((worker.deadline for worker in self._running), default=inf)
+        if patience is None and first < inf:
+            patience = max(0.0, first - time.monotonic())
         spoke = wait([worker.connection for worker in self._running], patience) if self._running else []
         for worker in [worker for worker in self._running if worker.connection in spoke]:
             try:
@@ -192,6 +214,7 @@ class Pool(AbstractEngine):
             except (EOFError, OSError):
                 results += self._bury(worker)
                 continue
+            worker.deadline = max(worker.deadline, time.monotonic() + worker.grace)
             if isinstance(message, Result):
                 del worker.tasks[message.position]
                 results.append((message.position, message.result))
@@ -200,6 +223,12 @@ class Pool(AbstractEngine):
                     self._idle.append(worker)
             elif board is not None:
                 self._drop(worker, board.tell(*message))
+        now = time.monotonic()
+        for worker in [worker for worker in self._running if worker.connection not in spoke and worker.deadline <= now]:
+            self._running.remove(worker)
+            worker.end()
+            said = f"It was ended {worker.grace:.0f} s after its time budget: no epoch had come to an end by then."
+            results += [(position, Failure(said, is_late=True)) for position in worker.tasks]
         return results
 
     def _drop(self, asker: _Worker, positions: Collection[int]) -> None:

@@ -38,10 +38,12 @@ class Failure:
     Attributes:
         reason: What went wrong, in one line that a person can act on.
         trace: The traceback, for whoever looks closer; empty where there is none.
+        is_late: Whether its process was ended because its time was long up: with more of it, it may come out.
     """
 
     reason: str
     trace: str = ""
+    is_late: bool = False
 
 
 def describe(error: Exception) -> Failure:

@@ -11,19 +11,28 @@ import hashlib
 import math
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
 from mlproj.errors import InvalidInput, Problem
 from mlproj.searching.scales import value_at
-from mlproj.spec.search import Choice, Dimension, Int, Space
+from mlproj.spec.search import Choice, Dimension, Int, Space, choice_text
 
 
 def draw(
-    sampler: Literal["random", "grid", "qmc"], space: Space, *, seed: int, study: str, k: int, n: int
+    sampler: Literal["random", "grid", "qmc"],
+    space: Space,
+    *,
+    seed: int,
+    study: str,
+    k: int,
+    n: int,
+    taken: frozenset[int] = frozenset(),
 ) -> dict[str, Any]:
     """The values of draw k.
+
+    Where all keys are choices or whole numbers, random draws repeat no combination before all were drawn.
 
     Args:
         sampler: random: independent; qmc: a scrambled Sobol' sequence (Owen 1998), spread evenly; grid: all
@@ -32,7 +41,8 @@ def draw(
         seed: Seed of the project.
         study: Name of the study; another one draws other values.
         k: Number of the draw, from 0.
-        n: Draws in all; only a grid asks.
+        n: Draws in all; a grid asks, and so does a space with a number of combinations.
+        taken: Combinations, by number, that were drawn elsewhere: random draws leave them out while there are others.
 
     Returns:
         A value for each path.
@@ -42,12 +52,43 @@ def draw(
     """
     if sampler == "grid":
         return _grid_point(space, seed, study, k, n)
+    if sampler == "random" and (size := n_combinations(space)) < sys.maxsize:
+        order = _untaken(size, n, _number(seed, study), taken)
+        point = _point(_all_values(space), order[k % len(order)])
+        return {path: point[path] for path in space}
     paths = sorted(space)
     if sampler == "qmc":
         places = dict(zip(paths, _sobol(len(paths), _number(seed, study), k.bit_length())[k], strict=True))
     else:
         places = {path: _number(seed, study, k, path) / 2**64 for path in paths}
     return {path: value_at(dimension, places[path]) for path, dimension in space.items()}
+
+
+def n_combinations(space: Space) -> int:
+    """How many different trials a space holds; `sys.maxsize` where a range of fractions makes them countless.
+
+    Example:
+        >>> n_combinations({"model.kind": Choice(choice=("mlp", "linear")), "training.epochs": Int(int=(1, 4))})
+        8
+    """
+    return min(sys.maxsize, math.prod(map(_most, space.values())))
+
+
+def combination_of(space: Space, params: Mapping[str, Any]) -> int:
+    """Number of a combination in a space of choices and whole numbers.
+
+    Example:
+        >>> combination_of({"model.kind": Choice(choice=("mlp", "linear"))}, {"model.kind": "linear"})
+        1
+    """
+    number, step = 0, 1
+    for path, values in _all_values(space).items():
+        if isinstance(values, range):
+            number += step * values.index(params[path])
+        else:
+            number += step * [choice_text(value) for value in values].index(choice_text(params[path]))
+        step *= len(values)
+    return number
 
 
 def grid_levels(space: Space, n: int) -> dict[str, tuple[Any, ...]]:
@@ -138,11 +179,32 @@ def _grid_point(space: Space, seed: int, study: str, k: int, n: int) -> dict[str
     size = math.prod(map(len, levels.values()))
     if not 0 <= k < size:
         raise ValueError(f"a grid of {size} points has no point {k}")
-    rest, point = _shuffled(size, _number(seed, study))[k], dict[str, Any]()
+    return _point(levels, _shuffled(size, _number(seed, study))[k])
+
+
+def _point(levels: Mapping[str, Sequence[Any]], number: int) -> dict[str, Any]:
+    """The combination with a number."""
+    point = dict[str, Any]()
     for path, values in levels.items():
-        rest, index = divmod(rest, len(values))
+        number, index = divmod(number, len(values))
         point[path] = values[index]
     return point
+
+
+def _all_values(space: Space) -> dict[str, Sequence[Any]]:
+    """All values of each key by path, where all are choices or whole numbers."""
+    return {
+        path: each.choice if isinstance(each, Choice) else range(each.int[0], each.int[1] + 1)
+        for path, each in sorted(space.items())
+        if isinstance(each, Choice | Int)
+    }
+
+
+@lru_cache(maxsize=1)
+def _untaken(size: int, n: int, seed: int, taken: frozenset[int]) -> Sequence[int]:
+    """At least n numbers below size in a random order, without the taken ones; fewer where there are no more."""
+    some = random.Random(seed).sample(range(size), min(size, n + len(taken)))
+    return [number for number in some if number not in taken] or some
 
 
 @lru_cache(maxsize=1)

@@ -4,12 +4,13 @@ Each step is written down before the next begins, so that a search can be cut of
 neither trains nor tracks: `Lab` does.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from mlproj.errors import MlprojError
 from mlproj.metrics import rank_key
 from mlproj.records import Fit
-from mlproj.searching.draws import draw, grid_size
+from mlproj.searching.draws import combination_of, draw, grid_size, n_combinations
 from mlproj.searching.found import N_FINALISTS, Finalist, Found, Progress, Stopped
 from mlproj.searching.halving import Referee, standing
 from mlproj.searching.round import Round
@@ -26,9 +27,16 @@ HOPELESS = 8
 
 
 def sizes_of(spec: Search, space: Space) -> tuple[int, ...]:
-    """Trials of each round; a grid has as many as it fills."""
+    """Trials of each round; a grid has as many as it fills, and no space more than it has combinations."""
+    if is_exhausted(spec, space):
+        return (n_combinations(space),)
     n = grid_size(space, spec.trials) if spec.sampler == "grid" else spec.trials
     return round_sizes(n, spec.rounds, spec.sampler)
+
+
+def is_exhausted(spec: Search, space: Space) -> bool:
+    """Whether a search tries all that there is, each combination once, whatever its sampler."""
+    return n_combinations(space) <= spec.trials
 
 
 def trials_of(study: SearchStudy) -> list[Trial]:
@@ -150,13 +158,25 @@ class Searching:
         if position:
             trained = [*self.complete, *self._pruned]
             space = next_space(self.space, self._rounds[-1].space, trained, self._optimize, self._satisfy)
+            known = len(in_range(space, list(self.trials.values())))
+            if n_combinations(space) - known < self.sizes[position]:  # too little is left there that is new
+                space = self.space
         return self.study.open_round(position, space, in_range(space, list(self.trials.values())))
 
     def _draw(self, round_: Round, k: int, n: int) -> Params | None:
         """The parameters of a new trial; None where the sampler of the study has to choose, because it learns."""
-        if self.spec.sampler == "tpe":
+        sampler = "random" if is_exhausted(self.spec, self.space) else self.spec.sampler
+        if sampler == "tpe":
             return None
-        return draw(self.spec.sampler, round_.space, seed=self.project.seed, study=round_.name, k=k, n=n)
+        seed, taken = self.project.seed, self._taken(round_)
+        return draw(sampler, round_.space, seed=seed, study=round_.name, k=k, n=n, taken=taken)
+
+    def _taken(self, round_: Round) -> frozenset[int]:
+        """The combinations that earlier rounds have tried, where a round has a number of them."""
+        if n_combinations(round_.space) == sys.maxsize:
+            return frozenset()
+        carried = [self.trials[number].params for number in round_.carried if number in self.trials]
+        return frozenset(combination_of(round_.space, params) for params in carried)
 
     def _finals(self) -> Stage:
         """The best trials again, each with as many fresh seeds: the seed that made them best is not among them.
@@ -221,8 +241,11 @@ class Searching:
         return self.stopwatch.left
 
     def is_over(self, stage: Stage) -> bool:
-        """Whether the time of a stage is used up; a search that has nothing yet goes on to its first result."""
-        has_result = bool(self.complete or self._work.cut or self._work.open)
+        """Whether the time of a stage is used up; a search that has nothing yet goes on to its first result.
+
+        Not where a training had to be ended long after its time, for the next would take as long.
+        """
+        has_result = bool(self.complete or self._work.cut or self._work.open or self._work.is_short)
         return stage.until is not None and self.stopwatch.seconds >= stage.until and has_result
 
     def may_win(self, stage: Stage, fits: Sequence[tuple[Trial, Fit]]) -> set[int]:

@@ -256,7 +256,9 @@ class Work:
     def _tell(self, stage: Stage, trial: Trial, result: Fit | Failure) -> Trial:
         """Writes down in the study what came of a trial."""
         if isinstance(result, Failure):
-            return stage.round_.fail(trial, result.reason)
+            self.is_short |= result.is_late
+            settle = stage.round_.lose if result.is_late else stage.round_.fail
+            return settle(trial, result.reason)
         if not is_cut(result):
             return stage.round_.tell(trial, trial.metrics, trial.seconds)
         self.is_short = True

@@ -1,6 +1,7 @@
 """Code of the user's own, named in project.yaml as `package.module:name`, and messages that point at it.
 
-Nothing is run unless project.yaml names it. The project's folder is on the import path while it is.
+Nothing is run unless project.yaml names it. The project's folder is on the import path while it is, and what it prints
+goes to standard error.
 """
 
 import difflib
@@ -8,7 +9,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,21 @@ def _short(filename: str, root: Path) -> str:
 
 @contextmanager
 def on_path(root: Path) -> Iterator[None]:
-    """Puts the project's folder first on the import path for a while."""
+    """Puts the project's folder first on the import path for a while, and what is printed meanwhile aside."""
     place = str(root.resolve())
     sys.path.insert(0, place)
     try:
-        yield
+        with aside():
+            yield
     finally:
         sys.path.remove(place)
+
+
+def aside() -> AbstractContextManager[Any]:
+    """Sends what the user's code prints to standard error: standard output is for the command's own document.
+
+    Example:
+        >>> with aside():
+        ...     print("loading")
+    """
+    return redirect_stdout(sys.stderr)

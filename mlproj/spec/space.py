@@ -1,6 +1,6 @@
 """Whether a search space can be tried: every path, every scale, and the ends of every range by the spec's own rules."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, get_origin
 
 from mlproj.errors import Problem
@@ -80,15 +80,39 @@ def _flaws(project: Project, space: Space) -> list[Flaw]:
 
 
 def _idle(project: Project, space: Space) -> Iterator[Flaw]:
-    """Keys that the project's optimizer does not read: trials that differ in nothing else would be the same."""
-    if "training.optimizer" in space:
-        return
-    optimizer = project.training.optimizer
+    """Keys that no optimizer at hand reads: trials that differ in nothing else would be the same."""
+    optimizers = _optimizers(project, space)
     for path in space:
         readers = _READERS.get(path)
-        if readers is not None and optimizer not in readers:
+        if readers is not None and not set(optimizers) & set(readers):
             hint = f"Leave it out, or set `optimizer: {readers[0]}`."
-            yield Flaw((*SPACE, path), f"means nothing to {optimizer}; {either(readers)} read it", hint)
+            yield Flaw((*SPACE, path), f"means nothing to {either(optimizers)}; {either(readers)} read it", hint)
+
+
+def space_notes(project: Project, space: Space) -> list[str]:
+    """Where a key has no effect in a part of the trials.
+
+    Args:
+        project: The project.
+        space: What to try.
+
+    Example:
+        >>> project = Project(name="x", data={"source": "sklearn:iris"})
+        >>> both = Choice(choice=("adam", "sgd"))
+        >>> space_notes(project, {"training.optimizer": both, "training.beta1": Uniform(uniform=(0.8, 0.9))})
+        ['search.space.training.beta1 has no effect in trials with sgd']
+    """
+    optimizers = _optimizers(project, space)
+    idle = {path: [each for each in optimizers if each not in _READERS[path]] for path in space if path in _READERS}
+    return [
+        f"{'.'.join(SPACE)}.{path} has no effect in trials with {either(each)}" for path, each in idle.items() if each
+    ]
+
+
+def _optimizers(project: Project, space: Space) -> list[str]:
+    """The optimizers of the trials."""
+    searched = space.get("training.optimizer")
+    return [str(each) for each in searched.choice] if isinstance(searched, Choice) else [project.training.optimizer]
 
 
 def _without(space: Space, flaws: Sequence[Flaw]) -> Space:
@@ -203,15 +227,32 @@ def _value_flaws(project: Project, space: Space) -> Iterator[Flaw]:
     Each is tried together with the first values of the other keys, so that keys which only exist together, such as a
     kind of schedule and its decay, are judged together. What is wrong without the search is not said again.
     """
-    first = {path: _tested(dimension)[0] for path, dimension in space.items()}
-    variants: list[Mapping[str, Any]] = [first]
-    variants += [first | {path: value} for path in space for value in _tested(space[path])[1:]]
     told = {(flaw.path, flaw.message) for flaw in try_values(project, {})[1]}
-    for variant in variants:
+    for _, variant in variants(space):
         for flaw in try_values(project, variant)[1]:
             if (flaw.path, flaw.message) not in told:
                 told.add((flaw.path, flaw.message))
                 yield blame(space, flaw)
+
+
+def variants(space: Space) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The values that stand for all of a space: the first of every key, then every other with the first of the rest.
+
+    Args:
+        space: What to try.
+
+    Yields:
+        The key that has another value, empty for none, and the values of all.
+
+    Example:
+        >>> list(variants({"training.epochs": Int(int=(1, 4))}))
+        [('', {'training.epochs': 1}), ('training.epochs', {'training.epochs': 4})]
+    """
+    first = {path: _tested(dimension)[0] for path, dimension in space.items()}
+    if space:
+        yield "", first
+    for path in space:
+        yield from ((path, first | {path: value}) for value in _tested(space[path])[1:])
 
 
 def _tested(dimension: Dimension) -> Sequence[Any]:

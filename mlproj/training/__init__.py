@@ -12,9 +12,17 @@ if TYPE_CHECKING:
     from mlproj.training.loop import OnEpoch as OnEpoch
     from mlproj.training.own import own_notes as own_notes
     from mlproj.training.predicting import predict as predict
+    from mlproj.training.resolving import choice_problems as choice_problems
     from mlproj.training.resolving import resolve as resolve
 
-_HOMES = {"fit": "fitting", "OnEpoch": "loop", "own_notes": "own", "predict": "predicting", "resolve": "resolving"}
+_HOMES = {
+    "fit": "fitting",
+    "OnEpoch": "loop",
+    "own_notes": "own",
+    "predict": "predicting",
+    "choice_problems": "resolving",
+    "resolve": "resolving",
+}
 
 
 def __getattr__(name: str) -> Any:

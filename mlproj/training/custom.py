@@ -16,7 +16,7 @@ from torch import Tensor
 from mlproj.data import Dataset
 from mlproj.errors import InvalidInput, MlprojError, Problem
 from mlproj.shapes import Outputs, PerModel
-from mlproj.spec.code import describe, load_object
+from mlproj.spec.code import aside, describe, load_object
 from mlproj.spec.project import Project
 from mlproj.spec.training import CODE
 from mlproj.training.objective import Objective
@@ -64,7 +64,8 @@ class OwnObjective(Objective):
         y = y if present is None else torch.nan_to_num(y)
         named = {self.weights: torch.ones_like(y, dtype=outputs.dtype) if weight is None else weight}
         try:
-            terms = self.function(outputs, y, **(named if self.weights else {}))
+            with aside():
+                terms = self.function(outputs, y, **(named if self.weights else {}))
         except Exception as error:
             raise MlprojError(f"{self.name} fails: {describe(error, self.root)}") from error
         if not isinstance(terms, Tensor) or terms.is_complex():

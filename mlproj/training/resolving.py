@@ -10,9 +10,12 @@ from mlproj.data import Dataset
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.checks import human_flaws
 from mlproj.spec.goal import POSITIVE_CLASS_METRICS
+from mlproj.spec.messages import Flaw
 from mlproj.spec.model import MLP, Python
 from mlproj.spec.project import Project
+from mlproj.spec.space import variants
 from mlproj.spec.training import CODE
+from mlproj.spec.vary import SPACE, blame, try_values
 from mlproj.training.device import is_available
 from mlproj.training.looks import epoch_sample, measure_part, metric_names, sample_parts
 
@@ -32,6 +35,45 @@ def resolve(project: Project, dataset: Dataset) -> Project:
     Raises:
         InvalidInput: With every problem between spec and data that would stop training.
     """
+    resolved = _made_explicit(project, dataset)
+    problems = [project.problem(".".join(flaw.path), flaw.message, flaw.hint) for flaw in human_flaws(resolved)]
+    problems += [*_training_problems(resolved, dataset), *_metric_problems(resolved, dataset)]
+    if isinstance(project.model, Python) or resolved.training.loss.startswith(CODE):
+        from mlproj.training.own import own_problems  # code of the user's own needs torch, the rest does without
+
+        problems += own_problems(resolved, dataset)
+    if problems:
+        raise InvalidInput(problems)
+    return resolved
+
+
+def choice_problems(project: Project, dataset: Dataset) -> list[Problem]:
+    """What the data say to both ends of each searched range and to each choice; the spec has its say without them.
+
+    Code of the user's own is not run for it.
+
+    Args:
+        project: A project that can be resolved.
+        dataset: Its data.
+    """
+    space = project.search.space if project.search else None
+    told = {problem.message for problem in _training_problems(_made_explicit(project, dataset), dataset)}
+    found = []
+    for path, values in variants(space or {}):
+        varied, flaws = try_values(project, values)
+        if varied is None or flaws:
+            continue
+        for problem in _training_problems(_made_explicit(varied, dataset), dataset):
+            if problem.message not in told:
+                told.add(problem.message)
+                flaw = blame(values, Flaw(tuple(problem.where.split(".")), problem.message, problem.hint))
+                if flaw.path[:2] != SPACE and path:
+                    flaw = Flaw((*SPACE, path), f"`{problem.where}` {problem.message}", problem.hint)
+                found.append(project.problem(".".join(flaw.path), flaw.message, flaw.hint))
+    return found
+
+
+def _made_explicit(project: Project, dataset: Dataset) -> Project:
     is_regression = dataset.target.kind == "regression"
     optimize = project.metric.optimize or ("rmse" if is_regression else "error")
     training, n_train = project.training, len(dataset.parts["train"])
@@ -39,20 +81,11 @@ def resolve(project: Project, dataset: Dataset) -> Project:
     rows = n_train if batch_size == "full" else batch_size
     epochs = auto_epochs(n_train, rows) if training.epochs == "auto" else training.epochs
     loss = (auto_loss(optimize) if is_regression else "cross_entropy") if training.loss == "auto" else training.loss
-    resolved = project.changed(
+    return project.changed(
         task="regression" if is_regression else "classification",
         metric=project.metric.model_copy(update={"optimize": optimize}),
         training=training.model_copy(update={"batch_size": batch_size, "epochs": epochs, "loss": loss}),
     )
-    problems = [project.problem(".".join(flaw.path), flaw.message, flaw.hint) for flaw in human_flaws(resolved)]
-    problems += [*_training_problems(resolved, dataset), *_metric_problems(resolved, dataset)]
-    if isinstance(project.model, Python) or loss.startswith(CODE):
-        from mlproj.training.own import own_problems  # code of the user's own needs torch, the rest does without
-
-        problems += own_problems(resolved, dataset)
-    if problems:
-        raise InvalidInput(problems)
-    return resolved
 
 
 def auto_batch_size(n_train: int) -> int:

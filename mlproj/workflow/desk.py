@@ -15,6 +15,7 @@ from mlproj.errors import InvalidInput
 from mlproj.records import Failure, Fit, Job, Run
 from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
+from mlproj.spec.space import space_notes
 from mlproj.workflow.kept import goes_on_words, search_folder
 from mlproj.workflow.record import data_tags, store_fit
 from mlproj.workflow.runs import BEST, split_sizes, store_note
@@ -140,9 +141,12 @@ class Desk:
         keys = len(search_spec.space or ())
         parts += [f"{keys} hyperparameter{'s' * (keys != 1)}"]
         parts += [f"{self.engine.workers} worker{'s' * (self.engine.workers != 1)}"]
-        notes = list(self.remarks)
-        if n < search_spec.trials:
+        notes = [*self.remarks, *space_notes(self.project, search_spec.space or {})]
+        if n < search_spec.trials and search_spec.sampler == "grid":
             notes.append(f"a grid of {n:,} points is what fits into {search_spec.trials:,} trials")
+        elif n < search_spec.trials:
+            has = f"the space has only {n:,} combination{'s' * (n != 1)}"
+            notes.append(f"{has}: {n:,} trial{'s' * (n != 1)} instead of {search_spec.trials:,}")
         done = sum(trial.state in DONE for trial in trials_of(self.study))
         if done:
             notes.append(f"going on after {done:,} of {n:,} trials")
@@ -308,7 +312,8 @@ class Lab:
             if failure.trace:
                 (Path(folder) / "traceback.txt").write_text(failure.trace, encoding="utf-8")
                 tracker.artifacts(trial.run_id, Path(folder))
-            tracker.finish(trial.run_id, status="FAILED", tags={"mlproj.message": failure.reason})
+            status = "KILLED" if failure.is_late else "FAILED"
+            tracker.finish(trial.run_id, status=status, tags={"mlproj.message": failure.reason})
         del self._open[trial.run_id]
 
     def drop(self, trial: "Trial") -> None:

@@ -12,6 +12,7 @@ from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
 from mlproj.spec.model import Python
 from mlproj.spec.project import Project
+from mlproj.spec.space import space_notes
 from mlproj.workflow.human import check_annotators
 from mlproj.workflow.labels import note_one_sided
 from mlproj.workflow.runs import load, split_sizes, store_note
@@ -136,15 +137,19 @@ def check(project: Project | str | Path = ".", *, set: Sequence[str] = ()) -> Ch
     head = _head(project, sizes, store)
     if report.problems:
         return Checked(report.problems, head, report)
-    from mlproj.training import own_notes, resolve
+    from mlproj.training import choice_problems, own_notes, resolve
 
     try:
         dataset = load_dataset(project, store=store.splits, save=False)
         notes = [*own_notes(resolve(project, dataset), dataset), *check_annotators(project, dataset)]
+        if problems := choice_problems(project, dataset):
+            return Checked(tuple(problems), head, report)
     except InvalidInput as error:
         return Checked(error.problems, head, report)
     one_sided = note_one_sided(dataset.corrections, sizes)
     warnings = report.warnings if one_sided is None else (*report.warnings, one_sided)
+    if project.search and project.search.space:
+        notes += space_notes(project, project.search.space)
     report = replace(report, notes=(*notes, *report.notes), warnings=warnings)
     return Checked((), head, report, join(project, "train"))
 

@@ -224,7 +224,7 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     from mlproj.track import capture_git
     from mlproj.training import resolve
 
-    dataset = load_dataset(written, store=store.splits, before_saving=partial(_check_dev, written))
+    dataset = load_dataset(written, store=store.splits, before_saving=partial(_check_dev, written, is_new=not earlier))
     if earlier:
         _check_data(home, earlier, dataset)
         _check_runs(home, earlier, tracker)
@@ -342,11 +342,13 @@ def _plan(spec: Project, dataset: "Dataset") -> dict[str, Any]:
     }
 
 
-def _check_dev(project: Project, dataset: "Dataset") -> None:
+def _check_dev(project: Project, dataset: "Dataset", *, is_new: bool) -> None:
     """Whether a search can be made with these data: what it compares is dev."""
-    from mlproj.training import resolve
+    from mlproj.training import choice_problems, resolve
 
     resolve(project, dataset)
+    if problems := choice_problems(project, dataset) if is_new else []:
+        raise InvalidInput(problems)
     if "dev" not in dataset.parts:
         hint = "Give dev a share, such as 0.2."
         raise InvalidInput([project.problem("splits.dev", "there is no dev set to compare trials on", hint)])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlproj.errors import MlprojError
 from mlproj.shapes import Outputs, Rows
-from mlproj.spec.code import describe
+from mlproj.spec.code import aside, describe
 from mlproj.zoo.stacked import LayerRow, StackedModel
 
 _LEAST = 1e-12
@@ -93,7 +93,8 @@ class OwnEstimator(StackedModel):
             named = {} if weight is None else {"sample_weight": weight[known, label]}
             estimator = self._make()
             try:
-                estimator.fit(x[known], truth if kind == "regression" else truth.astype(np.int64), **named)
+                with aside():
+                    estimator.fit(x[known], truth if kind == "regression" else truth.astype(np.int64), **named)
             except Exception as error:
                 raise MlprojError(f"{self.name}.fit fails: {describe(error, self.root)}") from error
             self.fitted.append(estimator)
@@ -103,7 +104,8 @@ class OwnEstimator(StackedModel):
         """Raw outputs [1, B, K] in float64: logits whose probabilities are the estimator's, or standardised values."""
         rows = np.asarray((x[0] if x.ndim == 3 else x).detach().cpu().numpy(), np.float32)
         try:
-            columns = [self._outputs(estimator, rows, label) for label, estimator in enumerate(self.fitted)]
+            with aside():
+                columns = [self._outputs(estimator, rows, label) for label, estimator in enumerate(self.fitted)]
         except MlprojError:
             raise
         except Exception as error:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mlproj.errors import InvalidInput, MlprojError, Problem
 from mlproj.shapes import Outputs, Rows
-from mlproj.spec.code import describe, load_object, on_path
+from mlproj.spec.code import aside, describe, load_object, on_path
 from mlproj.spec.guess import closest
 from mlproj.spec.model import Python
 from mlproj.spec.project import Project
@@ -62,7 +62,8 @@ class OwnModel(StackedModel):
         rows = x[0] if x.ndim == 3 else x
         args, named = self._feed(rows)
         try:
-            made = self.net(*args, **named)
+            with aside():
+                made = self.net(*args, **named)
         except Exception as error:
             said = describe(error, self._root)
             raise MlprojError(f"{self.name} fails on {len(rows):,} examples: {said}") from error

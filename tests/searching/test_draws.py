@@ -3,6 +3,7 @@
 import hashlib
 import math
 import random
+import sys
 import time
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from scipy import stats
 from scipy.stats import qmc
 
 from mlproj.errors import InvalidInput
-from mlproj.searching.draws import draw, grid_levels, grid_size
+from mlproj.searching.draws import combination_of, draw, grid_levels, grid_size, n_combinations
 from mlproj.searching.scales import contains, position
 from mlproj.spec.search import Choice, Dimension, Int, Log, OneMinusLog, Space, Uniform
 
@@ -187,3 +188,24 @@ def test_a_large_grid_is_drawn_as_fast_as_any(seed: int) -> None:
     for k in range(500):
         draw("grid", TWO, seed=seed, study="s", k=k, n=n)
     assert time.process_time() - start < 2
+
+
+FINITE: dict[str, Dimension] = {"model.layers": Int(int=(1, 4)), "model.hidden": Choice(choice=(None, (8,), (8, 4)))}
+
+
+def test_random_draws_repeat_no_combination_before_all_were_drawn(seed: int) -> None:
+    assert n_combinations(FINITE) == 12
+    for n in (5, 12):
+        drawn = draws("random", FINITE, n, seed)
+        assert len({combination_of(FINITE, params) for params in drawn}) == n
+        assert [draw("random", dict(reversed(FINITE.items())), seed=seed, study=STUDY, k=0, n=n)] == drawn[:1]
+    taken = frozenset({0, 3, 7})
+    rest = [draw("random", FINITE, seed=seed, study=STUDY, k=k, n=9, taken=taken) for k in range(9)]
+    assert sorted(combination_of(FINITE, params) for params in rest) == sorted(set(range(12)) - taken)
+
+
+def test_a_space_too_large_to_list_is_drawn_from_as_well(seed: int) -> None:
+    space = {f"model.args.{name}": Int(int=(0, 10**6)) for name in "abc"}
+    drawn = draws("random", space, 64, seed)
+    assert len({combination_of(space, params) for params in drawn}) == 64
+    assert n_combinations(space | {"training.l2": SPACE["training.learning_rate"]}) == sys.maxsize

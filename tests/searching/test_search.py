@@ -504,3 +504,33 @@ def _study(folder: Path) -> SearchStudy:
     study = latest_study(open_storage(folder / "optuna.journal"), "cats")
     assert study is not None
     return study
+
+
+RATES = [0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001]
+
+
+def finite(n_rates: int, n_betas: int, *, trials: int, sampler: str = "random") -> Project:
+    betas = [0.9, 0.95, 0.98, 0.99, 0.999]
+    space = {"training.learning_rate": {"choice": RATES[:n_rates]}, "training.beta1": {"choice": betas[:n_betas]}}
+    search = {"trials": trials, "sampler": sampler, "space": space}
+    return make_project({"name": "cats", "data": {"source": "sklearn:iris"}, "search": search})
+
+
+def tried(found: Found) -> list[tuple[object, ...]]:
+    return [tuple(trial.params.values()) for trial in found.trials]
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "grid"])
+def test_a_space_of_few_combinations_is_tried_once_over(tmp_path: Path, sampler: str) -> None:
+    found = run(tmp_path, finite(2, 1, trials=40, sampler=sampler), Formula())
+    assert sorted(tried(found)) == [(0.1, 0.9), (0.3, 0.9)]
+    assert found.stopped == "trials"
+    assert tried(run(tmp_path, finite(2, 1, trials=40, sampler=sampler), Formula())) == tried(found)
+
+
+def test_no_round_repeats_what_an_earlier_one_has_tried(tmp_path: Path) -> None:
+    project = finite(8, 5, trials=32)
+    found = run(tmp_path / "whole", project, Formula())
+    assert (len(found.spaces), len(set(tried(found)))) == (2, 32)
+    run(tmp_path / "cut", project, Formula(stop_after=20))
+    assert told(run(tmp_path / "cut", project, Formula())) == told(found)

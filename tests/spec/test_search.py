@@ -305,6 +305,9 @@ def test_a_key_that_the_optimizer_does_not_read_is_refused(optimizer: str, path:
     assert (space_problems(project, {path: range_}) == []) == is_read
     both: dict[str, Dimension] = {path: range_, "training.optimizer": Choice(choice=("adam", "momentum", "sgd"))}
     assert space_problems(project, both) == []
+    neither: dict[str, Dimension] = {"training.beta1": range_, "training.optimizer": Choice(choice=("rmsprop", "sgd"))}
+    (problem,) = space_problems(project, neither)
+    assert "means nothing to rmsprop or sgd; adam or adamw read it" in str(problem)
 
 
 def test_where_it_computes_is_not_searched() -> None:

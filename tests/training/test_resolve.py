@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mlproj.errors import InvalidInput
-from mlproj.training import resolve
+from mlproj.training import choice_problems, resolve
 
 MakeProject = Callable[..., Any]
 
@@ -117,3 +117,25 @@ def test_a_metric_of_the_positive_class_needs_to_know_which_it_is(
     assert "data.positive: recall speaks of the positive class, but the classes are 'ham' and 'spam'" in said
     project, dataset = make_project(frame, metric={"optimize": "f1"}, data={"positive": "ham"})
     assert resolve(project, dataset).metric.optimize == "f1"
+
+
+SPACE_OF_LOSSES = {"training.loss": {"choice": ["auto", "mse"]}, "training.learning_rate": {"log": [1e-4, 0.1]}}
+
+
+def test_each_choice_of_a_search_has_to_suit_the_data(
+    make_project: MakeProject, blobs: pd.DataFrame, line: pd.DataFrame
+) -> None:
+    (problem,) = choice_problems(*make_project(blobs, search={"space": SPACE_OF_LOSSES}))
+    assert problem.where == "search.space.training.loss"
+    assert problem.message == "mse does not suit a classification task"
+    assert choice_problems(*make_project(line, search={"space": SPACE_OF_LOSSES})) == []
+    assert choice_problems(*make_project(line)) == []
+
+
+def test_the_searched_key_is_named_where_it_makes_another_one_impossible(
+    make_project: MakeProject, blobs: pd.DataFrame
+) -> None:
+    space = {"model.batch_norm": {"choice": [False, True]}}
+    (problem,) = choice_problems(*make_project(blobs, training={"batch_size": 1}, search={"space": space}))
+    assert problem.where == "search.space.model.batch_norm"
+    assert problem.message == "`training.batch_size` batch norm needs at least 2 examples per batch"

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,3 +160,57 @@ def test_modules_of_ones_own_run_one_by_one_and_it_is_said(make_flowers: MakeFlo
     found = json.loads(done.stdout)
     assert found["one_by_one"] == [{"reason": "a model of your own (nets:Wide)", "trainings": 2}]
     assert "note: all 2 trainings ran one by one" in done.stderr
+
+
+CHATTY = """
+import torch
+from sklearn.datasets import load_iris
+print("imported")
+class Net(torch.nn.Linear):
+    def forward(self, x):
+        print("forward")
+        return super().forward(x)
+def make(n_inputs, n_outputs):
+    print("factory")
+    return Net(n_inputs, n_outputs)
+def load():
+    print("source")
+    return load_iris(return_X_y=True)
+def loss(outputs, targets):
+    print("loss")
+    return torch.nn.functional.cross_entropy(outputs, targets, reduction="none")
+class Guess:
+    def fit(self, x, y):
+        print("fit")
+        self.classes_ = sorted(set(y))
+    def predict(self, x):
+        print("predict")
+        return [self.classes_[0]] * len(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "model", "said"),
+    [
+        ("check", "make", {"imported", "source", "factory"}),
+        ("train", "make", {"imported", "source", "factory", "forward", "loss"}),
+        ("train --seeds 2", "make", {"imported", "source", "factory", "forward", "loss"}),
+        ("search --workers 1", "make", {"imported", "source", "factory", "forward", "loss"}),
+        ("search --workers 2", "make", {"imported", "source", "factory"}),
+        ("train", "Guess", {"imported", "source", "fit", "predict"}),
+    ],
+)
+def test_what_the_users_code_prints_stays_out_of_the_document(command: str, model: str, said: set[str]) -> None:
+    Path("chatty.py").write_text(CHATTY)
+    sys.modules.pop("chatty", None)
+    training = "epochs: 2, early_stopping: null, " + ('loss: "python:chatty:loss"' if model == "make" else "")
+    Path("project.yaml").write_text(
+        'name: x\ndata: {source: "python:chatty:load", label: y}\n'
+        f'model: {{kind: python, factory: "chatty:{model}"}}\n'
+        f"training: {{{training if model == 'make' else ''}}}\nsplits: {{dev: 0.3}}\n"
+        "search: {trials: 2, space: {training.learning_rate: {log: [0.01, 0.1]}}}\n"
+    )
+    result = CliRunner().invoke(app, [*command.split(), "--json"])
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)
+    assert said <= set(result.stderr.split())

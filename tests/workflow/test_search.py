@@ -24,6 +24,7 @@ from mlproj.records import Run
 from mlproj.searching import Progress
 from mlproj.searching.matrix import load_matrix
 from mlproj.track import MlflowTracker, store_for
+from mlproj.workflow.desk import Begun
 from mlproj.workflow.search import Searched
 
 SPEC = """\
@@ -341,7 +342,12 @@ def test_an_empty_budget_leaves_a_usable_best(make_search: Callable[..., Path]) 
 def test_a_failing_trial_says_why_and_the_others_go_on(make_search: Callable[..., Path]) -> None:
     home = make_search(trials=6)
     found = mlproj.search(
-        home, workers=1, set=["model.batch_norm=true", "search.space.training.batch_size={choice: [1, 32]}"]
+        home,
+        workers=1,
+        set=[  # each goes with the first of the other, and not all with all
+            "search.space.model.batch_norm={choice: [false, true]}",
+            "search.space.training.batch_size={choice: [32, 1]}",
+        ],
     )
     document = found.document()
     assert document["failed"] > 0 < document["complete"]
@@ -355,10 +361,23 @@ def test_a_failing_trial_says_why_and_the_others_go_on(make_search: Callable[...
     assert states.count("FAIL") == document["failed"]
 
 
+FAILS = """
+import torch
+class Net(torch.nn.Linear):
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__(n_inputs, n_outputs)
+    def forward(self, x):
+        if self.training:
+            raise ValueError("not today")
+        return super().forward(x)
+"""
+
+
 def test_a_search_in_which_everything_fails_gives_up_and_is_over(make_search: Callable[..., Path]) -> None:
     home = make_search(trials=40)
-    wrong = ["model.batch_norm=true", "search.space.training.batch_size={choice: [1]}"]
-    with pytest.raises(MlprojError, match=r"first 8 trials failed(?s:.*)batch norm"):
+    (home / "nets.py").write_text(FAILS)
+    wrong = ["model={kind: python, factory: nets:Net}", "search.space={training.learning_rate: {log: [0.001, 0.1]}}"]
+    with pytest.raises(MlprojError, match=r"first 8 trials failed(?s:.*)not today"):
         mlproj.search(home, workers=1, set=wrong)
     assert mlproj.search(home, workers=1, trials=2).found.stopped == "trials"
 
@@ -488,3 +507,56 @@ def test_the_diagnosis_of_a_search_says_what_choosing_flattered(searched: Search
     assert (found["optimism"]["trials"], found["optimism"]["n"]) == (16, 150)
     assert document["procedure"]["basis"] == "this run"
     json.dumps(document, allow_nan=False)
+
+
+HANGS = """
+import time, torch
+class Net(torch.nn.Linear):
+    def forward(self, x):
+        time.sleep(1000 if self.training and self.hangs else 0)
+        return super().forward(x)
+def make(n_inputs, n_outputs, hangs):
+    net = Net(n_inputs, n_outputs)
+    net.hangs = hangs
+    return net
+"""
+
+
+def test_a_training_that_hangs_does_not_outlast_the_time_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlproj.engine.pool._GRACE", 1.0)
+    Path("hangs.py").write_text(HANGS)
+    Path("project.yaml").write_text(
+        'name: x\ndata: {source: "sklearn:iris"}\nmodel: {kind: python, factory: "hangs:make", args: {hangs: false}}\n'
+        "training: {epochs: 2}\n"
+        "search: {trials: 2, sampler: grid, space: {model.args.hangs: {choice: [true, false]}}}\n"
+    )
+    began = time.monotonic()
+    searched = mlproj.search(time_budget=8, workers=2)
+    assert time.monotonic() - began < 60
+    assert searched.found.stopped == "budget"
+    with MlflowTracker(store_for(searched.project), "x", writes=False) as tracker:
+        runs = {run.params["model.args.hangs"]: run for run in tracker.runs(kinds=("trial",))}
+    assert runs["true"].status == "KILLED"
+    assert "s after its time budget" in runs["true"].tags["mlproj.message"]
+
+
+def test_a_choice_that_does_not_suit_the_data_is_refused_before_anything_is_stored(
+    make_search: Callable[..., Path],
+) -> None:
+    home = make_search()
+    change = ["search.space.training.class_weight={choice: [null, {nobody: 2}]}"]
+    said = "search.space.training.class_weight: `training.class_weight.nobody` 'nobody' is no class of the label"
+    with pytest.raises(InvalidInput, match=said):
+        mlproj.search(home, workers=1, set=change)
+    assert not (home / "mlruns" / "splits").exists()
+    assert said in str(mlproj.check(home, set=change).problems[0])
+    begun: list[Begun] = []
+    few = ["search.space={training.beta1: {choice: [0.9, 0.99]}, training.optimizer: {choice: [adam, sgd]}}"]
+    mlproj.search(home, workers=1, trials=5, set=few, on_start=begun.append)
+    assert begun[0].notes[:2] == (
+        "search.space.training.beta1 has no effect in trials with sgd",
+        "the space has only 4 combinations: 4 trials instead of 5",
+    )
+    report = mlproj.check(home, set=few).report
+    assert report is not None
+    assert begun[0].notes[0] in report.notes

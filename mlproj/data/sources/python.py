@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,7 +86,7 @@ def _call(path: str, root: Path, use: Callable[[Any], Made]) -> Made:
     if not callable(found):
         raise refuse(path, f"is {_a(found)}, no function", _RETURNS)
     _check_signature(path, found)
-    with on_path(root), redirect_stdout(sys.stderr):  # what a command prints is its own
+    with on_path(root):
         try:
             return use(found())
         except InvalidInput:
