@@ -17,7 +17,7 @@ from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
 from mlproj.spec.space import space_notes
 from mlproj.workflow.kept import goes_on_words, search_folder
-from mlproj.workflow.record import data_tags, store_fit
+from mlproj.workflow.record import TRIED, data_tags, store_fit
 from mlproj.workflow.runs import BEST, split_sizes, store_note
 
 if TYPE_CHECKING:
@@ -266,6 +266,7 @@ class Lab:
             "mlflow.parentRunId": desk.run_id,
             "mlproj.trial": trial.key,
             "mlproj.number": str(trial.number),
+            TRIED: json.dumps(dict(trial.params)),
             "mlproj.spec_hash": spec_hash(project),
         }
         name = f"{desk.name}-trial-{trial.number}"

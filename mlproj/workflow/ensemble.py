@@ -6,7 +6,7 @@ determined by spec and seed, so that a search need not keep the weights of trial
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, MlprojError, Problem
-from mlproj.records import ENSEMBLE, Failure, Fit, History, Job, Outcome, Predictions, Run
+from mlproj.records import ENSEMBLE, Failure, Fit, History, Outcome, Predictions, Run
 from mlproj.spec.project import Project
 from mlproj.workflow.kept import kept_notes, shelf_of
+from mlproj.workflow.members import Choice, Member, choose
 from mlproj.workflow.parts import report_parts
 from mlproj.workflow.record import store_fit
-from mlproj.workflow.runs import contract_of, find_trained, load, spec_of, split_sizes, store_note, stored_spec
+from mlproj.workflow.runs import split_sizes, store_note
 from mlproj.workflow.starting import Start, begin_run
 from mlproj.workflow.train import Trained, finished, hold_contract, next_command
-from mlproj.workflow.train_seeds import check_range
 from mlproj.workflow.trained_seeds import SeedsBegun
 
 if TYPE_CHECKING:
@@ -34,47 +34,6 @@ if TYPE_CHECKING:
 MOST = 100
 DOCUMENT = "ensemble.json"
 """Artifact of a run: which models its ensemble is made of."""
-_CUT_OFF = ("pruned", "interrupted", "diverged")
-
-
-@dataclass(frozen=True)
-class Member:
-    """A model of an ensemble, to be trained.
-
-    Attributes:
-        project: Its spec.
-        seed: Its seed.
-        trial: The run of the trial that it is; None for one of several seeds.
-    """
-
-    project: Project
-    seed: int
-    trial: Run | None = None
-
-    @property
-    def name(self) -> str:
-        """What it is called in words."""
-        return self.trial.name if self.trial else f"seed {self.seed}"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which models an ensemble is made of.
-
-    Attributes:
-        members: The models, the best first.
-        words: What they are: ``the best 5 of 64 trials of search-1``.
-        candidates: From how many they were chosen by their figures on dev; 0 where nobody chose.
-    """
-
-    members: Sequence[Member]
-    words: str
-    candidates: int = 0
-
-    @property
-    def jobs(self) -> list[Job]:
-        """Their trainings."""
-        return [Job(member.project, member.seed) for member in self.members]
 
 
 def train_ensemble(
@@ -186,64 +145,6 @@ class _Making:
         return Trained(finished(run, fit, folder), fit, contract, project, following, parts, document)
 
 
-def choose(tracker: "AbstractTracker", start: Start, project: Project, k: int) -> Choice:
-    """The models that an ensemble is made of.
-
-    Args:
-        tracker: Where runs are read.
-        start: What was asked for.
-        project: The spec of it; of a search that of its best trial.
-        k: How many.
-
-    Raises:
-        InvalidInput: When there are not so many.
-    """
-    found = find_trained(tracker, start.like) if start.like else None
-    if found is None or found.kind != "search":
-        check_range(project, k)
-        first = project.seed
-        members = [Member(project, seed) for seed in range(first, first + k)]
-        return Choice(members, f"the seeds {first} to {first + k - 1} of {start.like or 'project.yaml'}")
-    trials = ranked_trials(tracker, found)
-    if len(trials) < k:
-        message = f"{k} models are more than the {len(trials)} finished trials of {found.name}"
-        raise InvalidInput([Problem("--ensemble", message, "Ask for fewer, or search on.")])
-    home, spec = load(start.project), stored_spec(tracker, found)
-    space = load_space(found)
-    members = []
-    for trial in trials[:k]:
-        tried = [f"{key}={value}" for key, value in trial.params.items() if _is_below(key, space)]
-        own = spec_of(found, spec, home, set=[*tried, *start.set]).changed(search=None)
-        members.append(Member(own, own.seed, trial))
-    return Choice(members, f"the best {k} of {len(trials)} trials of {found.name}", len(trials))
-
-
-def ranked_trials(tracker: "AbstractTracker", search: Run) -> list[Run]:
-    """The finished trials of a search, the best by its contract first; finalists' further seeds are none of them."""
-    from mlproj.metrics import rank_key
-
-    metric, satisfy = contract_of(search)
-    found = []
-    for run in tracker.runs(kinds=("trial",), statuses=("FINISHED",)):
-        is_ours = run.tags.get("mlflow.parentRunId") == search.id and "mlproj.seed" not in run.tags
-        if is_ours and run.outcome not in _CUT_OFF:
-            on_dev = {key.removeprefix("dev/"): value for key, value in run.metrics.items() if key.startswith("dev/")}
-            number = int(run.tags.get("mlproj.number", "0"))
-            found.append((rank_key(on_dev, metric, satisfy, on_dev.get("loss")), -number, run))
-    return [run for *_, run in sorted(found, key=lambda entry: entry[:2], reverse=True)]
-
-
-def load_space(search: Run) -> tuple[str, ...]:
-    """The dotted paths that a search varied, as parameters of its run tell."""
-    prefix = "search.space."
-    return tuple(key.removeprefix(prefix) for key in search.params if key.startswith(prefix))
-
-
-def _is_below(key: str, space: Sequence[str]) -> bool:
-    """Whether a parameter of a trial is one that was varied: ``training.l2`` under ``training.l2.log``."""
-    return any(f"{path}.".startswith(f"{key}.") or f"{key}.".startswith(f"{path}.") for path in space)
-
-
 def _train(
     evaluate: Callable[..., Any],
     choice: Choice,
@@ -323,7 +224,9 @@ def _document(
         rows.append({"name": member.name, "run_id": run_id, "seed": member.seed, "value": value})
         then = member.trial.metrics.get(f"dev/{metric}") if member.trial else None
         if then is not None and value is not None and not isclose(then, value, rel_tol=1e-4, abs_tol=1e-6):
-            notes.append(f"{member.name} came to {metric} {value:.4g} now, {then:.4g} in the search: data changed?")
+            why = _why_different(member, choice, dataset)
+            notes.append(f"{member.name} came to {metric} {value:.4g} now, {then:.4g} in the search: {why}")
+        notes += [f"{member.name} misses {miss}" for miss in _missed(fit, split, project)]
     notes += [f"{choice.members[at].name} is left out: {reason}" for at, reason in lost.items()]
     if choice.candidates > len(choice.members):
         fair = join(project, "evaluate", name, "--split", "test", "--reason", "is the ensemble as good as on dev?")
@@ -335,3 +238,22 @@ def _document(
         "metric": metric, "split": split, "of": choice.words, "candidates": choice.candidates, "members": rows,
         "notes": notes,
     }  # fmt: skip
+
+
+def _why_different(member: Member, choice: Choice, dataset: "Dataset") -> str:
+    """Why a trial that was trained again may have come out differently."""
+    if choice.changes:
+        return f"--set {choice.changes[0]}{' and more' if len(choice.changes) > 1 else ''}"
+    then = member.trial.tags.get("mlproj.data_hash") if member.trial else None
+    if then is not None and then != dataset.data_hash:
+        return "the data changed meanwhile"
+    return "same data, same settings; code, libraries, the machine or the order of its sums may differ"
+
+
+def _missed(fit: Fit, split: str, project: Project) -> list[str]:
+    """The limits that a model alone misses, with its value."""
+    from mlproj.metrics.limits import is_met
+
+    values = {**fit.metrics[split], **fit.resources}
+    limits = {str(name): limit for name, limit in project.metric.satisfy.items() if str(name) in values}
+    return [f"{name} {limit}: {values[name]:.4g}" for name, limit in limits.items() if not is_met(values[name], limit)]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 PARTS = "slices.json"
 """Artifact of a run that says how it does on parts of dev."""
+TRIED = "mlproj.tried"
+"""Tag of a trial: the values that it tried by path, as JSON."""
 CORRECTIONS = "mlproj.corrections"
 """Tag of a run: how many labels of each split were corrected when it was made, and a hash of the corrections."""
 

@@ -17,9 +17,10 @@ from mlproj.errors import InvalidInput
 from mlproj.metrics import measure
 from mlproj.records import Predictions, Run
 from mlproj.records.files import read_predictions
+from mlproj.searching.rounds import ranked
 from mlproj.track import MlflowTracker, store_for
 from mlproj.training import fit
-from mlproj.workflow.ensemble import choose, ranked_trials
+from mlproj.workflow.members import choose, ranked_trials
 from mlproj.workflow.search import Searched
 from mlproj.workflow.seeds import is_same_spec
 from mlproj.workflow.starting import Start
@@ -127,7 +128,8 @@ def test_an_ensemble_of_seeds_was_chosen_by_nobody(make_flowers: Callable[..., P
     home = make_flowers(SPEC.replace("epochs: 6", "epochs: 2"))
     found = mlproj.train(home, ensemble=3, set=["seed=4"])
     assert [row["seed"] for row in found.ensemble["members"]] == [4, 5, 6]
-    assert (found.ensemble["candidates"], found.ensemble["notes"]) == (0, [])
+    assert found.ensemble["candidates"] == 0
+    assert not any("chosen among" in note for note in found.ensemble["notes"])
     dataset = load_dataset(found.project, store=store_for(found.project).splits)
     alone = [fit(found.project, dataset, seed=seed).predictions.part("dev") for seed in (4, 5, 6)]
     mean = chances(found.fit.predictions.part("dev"))
@@ -186,7 +188,11 @@ def test_the_best_of_a_search_are_ranked_by_its_contract(searched: Searched) -> 
     ("options", "message"),
     [
         ({"ensemble": 1}, "--ensemble: 1 is no number of models"),
-        ({"ensemble": 9, "like": "wide"}, "9 models are more than the 8 finished trials of wide"),
+        (
+            {"ensemble": 9, "like": "wide"},
+            "9 models are more than the 8 finished trials of wide(?s:.*)"
+            "Ask for 8 at most, or make more trials: mlproj .*search --like wide --trials 18",
+        ),
         ({"ensemble": 2, "seeds": 2}, "--seeds keeps them apart"),
     ],
 )
@@ -195,3 +201,78 @@ def test_what_cannot_be_meant_starts_nothing(searched: Searched, options: dict[s
     with pytest.raises(InvalidInput, match=message):
         mlproj.train(searched.project, **options)  # type: ignore[call-overload]
     assert len(mlproj.runs(searched.project).runs) == before
+
+
+MAPPINGS = """\
+search:
+  trials: 12
+  halving: none
+  seeds: 2
+  space:
+    training.class_weight: {choice: [null, balanced, {rose: 5.0, iris: 1.0, lily: 1.0}]}
+    training.early_stopping: {choice: [null, {patience: 2}]}
+    training.schedule: {choice: [{kind: constant}, {kind: inverse_time, decay: 0.5}]}
+    training.clip_norm: {choice: [null, 0.01]}
+    training.batch_size: {choice: [auto, full, 16]}
+    model.hidden: {choice: [[4], [8, 4]]}
+"""
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """A search whose choices are mappings and null where project.yaml has something else, and the other way round."""
+    spec = SPEC.replace("{epochs: 6}", "{epochs: 6, clip_norm: 0.01, class_weight: {rose: 5.0, iris: 1.0, lily: 1.0}}")
+    spec = spec.replace('accuracy: ">= 0.5"', 'accuracy: ">= 0.999"')
+    home = write_flowers(tmp_path_factory.mktemp("mixed") / "flowers", spec + MAPPINGS)
+    return mlproj.search(home, name="mixed")
+
+
+@pytest.fixture(scope="module")
+def all12(mixed: Searched) -> Trained:
+    return mlproj.train(mixed.project, ensemble=12, like="mixed", name="all")
+
+
+def test_choices_that_are_mappings_or_null_come_out_as_in_the_search(mixed: Searched, all12: Trained) -> None:
+    trials = {trial.run_id: trial for trial in mixed.found.complete}
+    values = {row["run_id"]: row["value"] for row in all12.ensemble["members"]}
+    assert values == pytest.approx({run_id: trial.metrics["f1_macro"] for run_id, trial in trials.items()}, rel=1e-4)
+    assert len({json.dumps(trial.params) for trial in trials.values()}) > 8
+    with tracker_of(mixed) as tracker:
+        changed = Start(mixed.project, set=["training.l2=0.25", "training.clip_norm=3"], like="mixed")
+        for member in choose(tracker, changed, mixed.project, 12).members:
+            assert member.trial is not None
+            training, tried = member.project.training, trials[member.trial.id].params
+            assert (training.l2, training.clip_norm) == (0.25, 3)
+            assert training.class_weight == tried["training.class_weight"]
+            assert (training.early_stopping is None) == (tried["training.early_stopping"] is None)
+            assert training.schedule.kind == tried["training.schedule"]["kind"]
+            assert list(member.project.model.sizes) == list(tried["model.hidden"])  # type: ignore[union-attr]
+
+
+def test_finalists_come_first_in_the_order_of_their_seeds(mixed: Searched, all12: Trained) -> None:
+    """By their own seed alone the trials stand in another order, and others would be among the best."""
+    ids = [row["run_id"] for row in all12.ensemble["members"]]
+    finalists = [finalist.trial.run_id for finalist in mixed.found.finalists]
+    assert ids[:5] == finalists
+    satisfy = {str(name): limit for name, limit in mixed.project.metric.satisfy.items()}
+    own = [trial.run_id for trial in ranked(mixed.found.trials, "f1_macro", satisfy)]
+    assert finalists != own[:5]
+    assert ids[5:] == own[5:]
+
+
+def test_a_member_that_misses_a_limit_is_named(all12: Trained) -> None:
+    notes = [note for note in all12.ensemble["notes"] if "misses accuracy >= 0.999" in note]
+    assert len(notes) == 12
+    assert notes[0].startswith(all12.ensemble["members"][0]["name"])
+    assert not any("in the search:" in note for note in all12.ensemble["notes"])
+
+
+def test_why_a_member_came_out_differently_is_said(tmp_path: Path) -> None:
+    home = write_flowers(tmp_path, SPEC + SEARCH.replace("trials: 8", "trials: 3"))
+    searched = mlproj.search(home, name="small")
+    other = mlproj.train(searched.project, ensemble=2, like="small", set=["training.epochs=1"])
+    assert any(note.endswith("in the search: --set training.epochs=1") for note in other.ensemble["notes"])
+    frame = pd.read_csv(home / "app.csv")
+    frame.assign(x0=0.0, x1=frame.x1 + 1).to_csv(home / "app.csv", index=False)
+    later = mlproj.train(searched.project, ensemble=2, like="small")
+    assert any(note.endswith("in the search: the data changed meanwhile") for note in later.ensemble["notes"])
