@@ -125,7 +125,7 @@ class Searching:
         self._rounds.clear()
         for position in range(len(self.sizes)):
             self._work.do(self._round(position))
-        self._bring_one_home()
+        self._bring_home()
         if not self.complete and not self._work.cut and self.trials:
             self._give_up(list(self.trials.values()))
         if self.spec.seeds > 1 and self.complete:
@@ -193,13 +193,22 @@ class Searching:
         until = self.stopwatch.share(1, 1)
         return Stage(round_, list(params), params, lambda number: seed + number % n, self.retrained, until)
 
-    def _bring_one_home(self) -> None:
-        """Where everybody was ended in favour of trials that then failed, the best of them are trained to the end."""
-        while not self.complete and not self._work.cut and self._pruned:
-            trial = standing(self._pruned, self._optimize, self._satisfy)[0]
-            round_ = next(each for each in self._rounds if each.name == trial.study)
-            params = {trial.number: trial.params}
-            self._work.do(Stage(round_, [trial.number], params, lambda _: self.project.seed, self.trials, None))
+    def _bring_home(self) -> None:
+        """Trains the best of those that were ended early to the end, where too few finished.
+
+        That is where everybody was ended in favour of trials that then failed, and where the finalists would be fewer
+        than five.
+        """
+        n = N_FINALISTS if self.spec.seeds > 1 else 1
+        while len(self.complete) < n and not self._work.cut and self._pruned:
+            until = self._until(n - len(self.complete), len(self.sizes)) if self.complete else None
+            best = standing(self._pruned, self._optimize, self._satisfy)[: n - len(self.complete)]
+            for round_ in self._rounds:
+                params = {trial.number: trial.params for trial in best if trial.study == round_.name}
+                seeds = lambda _: self.project.seed  # noqa: E731
+                self._work.do(Stage(round_, list(params), params, seeds, self.trials, until))
+            if until is not None and self.stopwatch.seconds >= until:
+                return
 
     def _rank_finalists(self) -> None:
         """Ranks by the mean over the seeds that all finalists were trained with; without any by the search itself."""

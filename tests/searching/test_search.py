@@ -294,6 +294,17 @@ def test_only_what_may_be_the_best_is_stored_whole(tmp_path: Path) -> None:
     assert {run_id for run_id, whole in lab.recorded.items() if whole} == set(records)
 
 
+def test_with_seeds_whatever_may_be_a_finalist_is_stored_whole(tmp_path: Path) -> None:
+    lab = Formula()
+    found = run(tmp_path, project_of(rounds=1, seeds=2), lab)
+    errors = [trial.metrics["error"] for trial in found.complete]
+    among_five = {t.run_id for k, t in enumerate(found.complete) if t.metrics["error"] in sorted(errors[: k + 1])[:5]}
+    assert {run_id for run_id, whole in lab.recorded.items() if whole} == among_five
+    assert 5 < len(among_five) < 32
+    assert {finalist.trial.run_id for finalist in found.finalists} <= among_five
+    assert {f.trial.metrics["error"] for f in found.finalists} == set(sorted(errors)[:5])
+
+
 class Crews(Formula):
     """Brings eight results at a time."""
 
@@ -487,6 +498,48 @@ def test_where_all_survivors_fail_the_best_of_the_others_are_trained_to_the_end(
     assert all(trial.state == "failed" for trial in found.trials if trial.metrics == {})
     closest = [abs(math.log10(t.params["training.learning_rate"] / OPTIMUM)) for t in (found.best, *found.pruned)]
     assert closest[0] == min(closest) >= 0.5
+
+
+def test_finalists_that_halving_left_too_few_of_are_filled_up(tmp_path: Path) -> None:
+    """The best of those that were ended early are trained to the end: their errors keep their order at the rungs."""
+    alone = run(tmp_path / "alone", project_of(trials=9, rounds=1), Rungs(crew=9))
+    lab = Rungs(crew=9)
+    found = run(tmp_path / "seeds", project_of(trials=9, rounds=1, seeds=2), lab)
+    assert len(alone.complete) == 1
+    assert len(found.complete) == len(found.finalists) == 5
+    place = lambda trial: abs(math.log10(trial.params["training.learning_rate"] / OPTIMUM))  # noqa: E731
+    assert {trial.number for trial in found.complete} == {t.number for t in sorted(alone.trials, key=place)[:5]}
+    assert all(lab.recorded[trial.run_id or ""] for trial in found.complete)
+    assert [len(lab.begun), len(found.trials), found.made] == [9 + 4 + 10, 9, 9 + 4 + 10]
+
+
+def test_where_one_that_fills_up_fails_the_next_does(tmp_path: Path) -> None:
+    fails = lambda job: 0.2 < abs(math.log10(job.project.training.learning_rate / OPTIMUM)) < 1  # noqa: E731
+    found = run(tmp_path, project_of(trials=16, rounds=1, seeds=2), Rungs(crew=16, fails=fails))
+    assert any(trial.state == "failed" for trial in found.trials)
+    assert len(found.finalists) == 5
+
+
+@pytest.mark.parametrize("cut", [10, 12, 14])
+def test_a_search_that_was_cut_off_while_it_filled_up_goes_on(tmp_path: Path, cut: int) -> None:
+    project = project_of(trials=9, rounds=1, seeds=2)
+    whole = run(tmp_path / "whole", project, Rungs(crew=9))
+    first = run(tmp_path / "cut", project, Rungs(crew=9, stop_after=cut))
+    assert first.stopped == "interrupted"
+    assert told(run(tmp_path / "cut", project, Rungs(crew=9))) == told(whole)
+
+
+def test_filling_up_leaves_the_finalists_their_share_of_a_budget(tmp_path: Path) -> None:
+    @dataclass
+    class Slow(Rungs):
+        def _end(self, place: int, job: Job, epochs: int) -> Iterator[tuple[int, Fit | Failure]]:
+            self.clock.now += epochs / 27
+            yield from super()._end(place, job, epochs)
+
+    project = project_of(trials=9, rounds=1, seeds=4)
+    found = run(tmp_path, project, Slow(crew=1), budget=10)
+    assert (found.stopped, len(found.complete), len(found.pruned)) == ("budget", 4, 2)
+    assert [len(finalist.metrics) for finalist in found.finalists] == [1] * 4
 
 
 def test_ctrl_c_waits_for_what_belongs_together() -> None:
