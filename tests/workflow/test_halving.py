@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mlproj
-from mlproj.errors import MlprojError
+from mlproj.errors import InvalidInput, MlprojError
 from mlproj.searching import Progress, Trial
 from mlproj.searching.matrix import load_matrix
 from mlproj.searching.round import Round
@@ -114,6 +114,19 @@ def test_overfitting_to_dev_replays_the_choice_among_those_that_finished(halved:
     assert use.found.configurations == 18  # each was measured on dev
     n = len(halved.found.pruned)
     assert any(note.startswith(f"{n} trials were ended early by their dev values") for note in use.found.notes)
+
+
+def test_an_ensemble_says_who_finished_and_how_to_come_by_more(halved: Searched) -> None:
+    n, early, name = len(halved.found.complete), len(halved.found.pruned), halved.run.name
+    with pytest.raises(InvalidInput) as caught:
+        mlproj.train(halved.project, ensemble=n + 1, like=name)
+    (problem,) = caught.value.problems
+    assert problem.message == f"{n + 1} models are more than the {n} finished trials of {name} ({early} were ended early)"
+    command = problem.hint.removeprefix(f"Ask for {n} at most, or search so that every trial finishes: ")
+    assert command.startswith("mlproj ")
+    assert command.endswith(f"search --like {name} --set search.halving=none")
+    found = mlproj.train(halved.project, ensemble=2, like=name).ensemble
+    assert found["of"] == f"the best 2 of the {n} trials of {name} that finished ({early} were ended early)"
 
 
 def told(searched: Searched) -> list[tuple[object, ...]]:
