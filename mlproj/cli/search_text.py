@@ -48,17 +48,18 @@ def _best(document: Document) -> str:
     limits = [name for name in document["satisfy"] if name != metric]
     paths = list(rows[0]["params"])
     by_seeds = "mean" in rows[0]
-    header = ["trial", f"dev {metric}"]
-    header += ["mean of seeds", "95 % interval"] if by_seeds else []
-    header += [*limits, *(_short(path, paths) for path in paths)]
+    mean = "mean " if by_seeds else ""  # of the same seeds in every column: the search's own made them finalists
+    header = ["trial", f"{mean}dev {metric}", *(["95 % interval"] if by_seeds else [])]
+    header += [*(f"{mean}{name}" for name in limits), *(_short(path, paths) for path in paths)]
     lines = []
     for row in rows:
-        cells = [f"{row['number']}{'' if row['feasible'] else ' !'}", figure(metric, row["value"])]
-        if by_seeds:
-            cells += [figure(metric, row["mean"]), _interval(metric, row["low"], row["high"])]
+        cells = [f"{row['number']}{'' if row['feasible'] else ' !'}", figure(metric, row.get("mean", row["value"]))]
+        cells += [_interval(metric, row["low"], row["high"])] if by_seeds else []
         cells += [figure(name, row["metrics"].get(name)) for name in limits]
         lines.append([*cells, *(show(row["params"][path]) for path in paths)])
     text = table(header, lines, right=range(1, len(header)))
+    n = len(rows[0]["seeds"]) if by_seeds else 0
+    text += f"\nmeans of {n} further seed{'s' * (n != 1)}" if by_seeds else ""
     return text if all(row["feasible"] for row in rows) else f"{text}\n! misses a limit of metric.satisfy"
 
 

@@ -41,9 +41,15 @@ def test_a_missed_limit_is_marked() -> None:
     assert "\n! misses a limit of metric.satisfy\n" in text
 
 
-def test_seeds_show_their_mean_and_its_interval() -> None:
-    text = search_text(document(finalists=[row(4, 0.02, mean=0.03, low=0.01, high=0.05, seeds=[0.02, 0.04])]))
-    assert "4          2.0 %          3.0 %  [1.0 %, 5.0 %]" in text
+def test_finalists_show_the_means_of_the_same_seeds_in_every_column() -> None:
+    lines = search_text(
+        document(finalists=[row(4, 0.02, mean=0.03, low=0.01, high=0.05, seeds=[0.02, 0.04])])
+    ).splitlines()
+    assert lines[2:5] == [
+        "trial  mean dev error   95 % interval  mean recall  learning_rate    hidden",
+        "4               3.0 %  [1.0 %, 5.0 %]       90.0 %         0.0123  [64, 32]",
+        "means of 2 further seeds",
+    ]
 
 
 def test_what_mattered_is_named_only_beyond_chance() -> None:
