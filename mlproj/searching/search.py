@@ -205,8 +205,8 @@ class Searching:
             best = standing(self._pruned, self._optimize, self._satisfy)[: n - len(self.complete)]
             for round_ in self._rounds:
                 params = {trial.number: trial.params for trial in best if trial.study == round_.name}
-                seeds = lambda _: self.project.seed  # noqa: E731
-                self._work.do(Stage(round_, list(params), params, seeds, self.trials, until))
+                stage = Stage(round_, list(params), params, lambda _: self.project.seed, self.trials, until)
+                self._work.do(stage)
             if until is not None and self.stopwatch.seconds >= until:
                 return
 

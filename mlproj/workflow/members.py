@@ -133,8 +133,9 @@ def _tried(trial: Run) -> Mapping[str, Any] | None:
 
 
 def ranked_trials(tracker: "AbstractTracker", search: Run) -> list[Run]:
-    """The finished trials of a search: its finalists in its own order, which may rest on several seeds, then the
-    others, the best by its contract first; finalists' further seeds are none of them.
+    """The finished trials of a search, its finalists first; their further seeds are none of them.
+
+    The finalists stand in the order of the search, which may rest on several seeds; the others go by its contract.
     """
     from mlproj.metrics import rank_key
 

@@ -121,7 +121,9 @@ def test_an_ensemble_says_who_finished_and_how_to_come_by_more(halved: Searched)
     with pytest.raises(InvalidInput) as caught:
         mlproj.train(halved.project, ensemble=n + 1, like=name)
     (problem,) = caught.value.problems
-    assert problem.message == f"{n + 1} models are more than the {n} finished trials of {name} ({early} were ended early)"
+    assert (
+        problem.message == f"{n + 1} models are more than the {n} finished trials of {name} ({early} were ended early)"
+    )
     command = problem.hint.removeprefix(f"Ask for {n} at most, or search so that every trial finishes: ")
     assert command.startswith("mlproj ")
     assert command.endswith(f"search --like {name} --set search.halving=none")
