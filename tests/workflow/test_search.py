@@ -61,6 +61,16 @@ def _changed(*, trials: int = 4, epochs: int = 1, more: str = "") -> str:
     return text.replace("epochs: 2", f"epochs: {epochs}")
 
 
+def _interrupt_after(n: int) -> Callable[[Progress], None]:
+    """What a search tells of its progress, and presses Ctrl-C after n trials."""
+
+    def hear(progress: Progress) -> None:
+        if progress.done == n:
+            raise KeyboardInterrupt
+
+    return hear
+
+
 def studies_of(home: Path) -> dict[str, optuna.Study]:
     backend = optuna.storages.journal.JournalFileBackend(str(home / "mlruns" / "optuna.journal"))
     storage = optuna.storages.JournalStorage(backend)
@@ -221,11 +231,7 @@ def test_projects_that_share_a_store_leave_each_others_searches_alone(make_searc
     text = (home / "project.yaml").read_text()
     (home / "other.yaml").write_text(text.replace("name: flowers", "name: other flowers"))
 
-    def stop(progress: Progress) -> None:
-        if progress.done == 3:
-            raise KeyboardInterrupt
-
-    mlproj.search(home, on_trial=stop, engine="process", workers=1)
+    mlproj.search(home, on_trial=_interrupt_after(3), engine="process", workers=1)
     mlproj.search(home / "other.yaml")
     document = mlproj.search(home, resume=True).document()
     assert document["answers_kept"] == document["complete"] == 6
@@ -298,8 +304,8 @@ def test_an_unfinished_search_wants_to_know_what_to_do(make_search: Callable[...
 
 
 def test_a_search_whose_runs_are_gone_is_not_gone_on_with(make_search: Callable[..., Path]) -> None:
-    home = make_search(trials=400, epochs=20)
-    mlproj.search(home, time_budget=1.0, workers=1)
+    home = make_search(trials=6)
+    mlproj.search(home, workers=1, on_trial=_interrupt_after(3))
     for file in (home / "mlruns").glob("mlflow.db*"):
         file.unlink()
     with pytest.raises(InputError, match="finished trials of search-1 have no run in the store any more"):
