@@ -7,7 +7,7 @@ as lines across all of them), `importance.png`, `best_so_far.png` and `trials.cs
 import csv
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -59,6 +59,7 @@ def draw_search(
     optimize: str,
     satisfy: Limits,
     importance: Mapping[str, float] | None = None,
+    mattered: Collection[str] = (),
 ) -> tuple[Path, ...]:
     """Writes all pictures of a search, and its trials as a table.
 
@@ -69,6 +70,7 @@ def draw_search(
         optimize: The metric to optimise.
         satisfy: Limits by metric.
         importance: How much each hyperparameter mattered, where that is known.
+        mattered: Those of which it is beyond chance.
 
     Returns:
         The files written; importance.png is left out where nothing is known of it.
@@ -81,7 +83,8 @@ def draw_search(
     write_trials(folder / "trials.csv", trials, space, optimize, satisfy)
     names = ["parameters.png", "parallel.png", "best_so_far.png", "trials.csv"]
     if importance:
-        draw_importance(folder / "importance.png", importance, optimize)
+        n = len(points.trials) + sum(trial.state == "pruned" for trial in trials)
+        draw_importance(folder / "importance.png", importance, optimize, mattered=mattered, n=n)
         names.append("importance.png")
     return tuple(folder / each for each in names)
 
@@ -167,26 +170,34 @@ def draw_parallel(path: Path, points: Points, space: Space) -> None:
     _finish(figure, path, "Trials across all hyperparameters", f"orange: {_best(points)}{dotted}", right=0.65)
 
 
-def draw_importance(path: Path, importance: Mapping[str, float], optimize: str) -> None:
-    """Draws how much each hyperparameter mattered.
+def draw_importance(
+    path: Path, importance: Mapping[str, float], optimize: str, *, mattered: Collection[str], n: int
+) -> None:
+    """Draws how much each hyperparameter mattered; only what is beyond chance stands out.
 
     Args:
         path: A .png file.
         importance: Share of each by dotted path.
         optimize: The metric to optimise.
+        mattered: The paths whose share is beyond chance.
+        n: Trials that it is told from.
     """
     ordered = sorted(importance.items(), key=lambda item: item[1])
-    figure = _figure(7.2, 0.32 * len(ordered) + 1.5)
+    figure = _figure(7.2, 0.32 * len(ordered) + 1.6)
     axes = figure.subplots()
     shares = [100 * share for _, share in ordered]
-    axes.barh(range(len(ordered)), shares, color=[PALE] * (len(ordered) - 1) + [NAMED], height=0.62)
+    axes.barh(
+        range(len(ordered)), shares, color=[NAMED if key in mattered else PALE for key, _ in ordered], height=0.62
+    )
     for k, share in enumerate(shares):
         axes.annotate(f"{share:.0f} %", (share, k), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(range(len(ordered)), [_plain(key) for key, _ in ordered], fontsize=9)
     axes.set_xlim(0, 1.12 * max(shares) or 1)
     _strip(axes)
     axes.set_xlabel(f"share of what the searched keys did to {optimize}, in %", fontsize=9, color=INK)
-    _finish(figure, path, "What mattered", "", left=0.25 + 0.075 * max(len(key) for key, _ in ordered))
+    title = "What mattered" if mattered else f"What mattered: cannot be told apart from chance with {n:,} trials"
+    legend = "orange: beyond chance" if mattered else ""
+    _finish(figure, path, title, legend, left=0.25 + 0.075 * max(len(key) for key, _ in ordered))
 
 
 def draw_best_so_far(path: Path, points: Points) -> None:

@@ -2,11 +2,15 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
 
-from mlproj.searching.panels import gather_points, near_one, place
+from mlproj.searching import pictures
+from mlproj.searching.panels import NAMED, PALE, gather_points, near_one, place
 from mlproj.searching.pictures import draw_importance, draw_search
 from mlproj.searching.scales import value_at
 from mlproj.searching.trials import Trial, TrialState
@@ -37,8 +41,15 @@ def test_every_picture_of_a_search_is_written(tmp_path: Path) -> None:
         trial(22, study="round-2", error=0.05, recall=1.0),
     ]
     files = draw_search(
-        tmp_path / "search", trials, SPACE, optimize="error", satisfy={"recall": ">= 0.95"}, importance={"a": 0.7}
+        tmp_path / "search",
+        trials,
+        SPACE,
+        optimize="error",
+        satisfy={"recall": ">= 0.95"},
+        importance={"a": 0.7},
+        mattered=["a"],
     )
+    assert has(tmp_path / "search" / "importance.png", NAMED)
     assert {file.name for file in files} == {
         "parameters.png", "parallel.png", "best_so_far.png", "importance.png", "trials.csv"
     }  # fmt: skip
@@ -70,9 +81,43 @@ def test_a_search_of_one_key_is_drawn(tmp_path: Path, path: str) -> None:
     assert draw_search(tmp_path, trials, {path: SPACE[path]}, optimize="mcc", satisfy={})
 
 
+def has(path: Path, colour: str) -> bool:
+    """Whether a picture has pixels of a colour."""
+    pixels = (255 * imread(path)[..., :3]).round().astype(int)
+    return bool((pixels == (255 * np.array(to_rgb(colour))).round().astype(int)).all(axis=-1).any())
+
+
+@pytest.fixture
+def titles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Titles and legends of the pictures that a test draws."""
+    said: list[str] = []
+
+    def finish(figure: Any, path: Path, title: str, legend: str, **margins: float) -> None:
+        said.extend((title, legend))
+        real(figure, path, title, legend, **margins)
+
+    real = pictures._finish
+    monkeypatch.setattr(pictures, "_finish", finish)
+    return said
+
+
 def test_importance_of_nothing_is_drawn(tmp_path: Path) -> None:
-    draw_importance(tmp_path / "i.png", {"a": 0.0, "b": 0.0}, "error")
+    draw_importance(tmp_path / "i.png", {"a": 0.0, "b": 0.0}, "error", mattered=(), n=10)
     assert (tmp_path / "i.png").exists()
+
+
+def test_no_bar_stands_out_where_what_mattered_cannot_be_told(tmp_path: Path, titles: list[str]) -> None:
+    draw_importance(tmp_path / "i.png", {"a": 0.7, "b": 0.3}, "error", mattered=(), n=40)
+    assert titles == ["What mattered: cannot be told apart from chance with 40 trials", ""]
+    assert has(tmp_path / "i.png", PALE)
+    assert not has(tmp_path / "i.png", NAMED)
+
+
+def test_bars_beyond_chance_stand_out(tmp_path: Path, titles: list[str]) -> None:
+    draw_importance(tmp_path / "i.png", {"a": 0.7, "b": 0.3}, "error", mattered=("a",), n=40)
+    assert titles == ["What mattered", "orange: beyond chance"]
+    assert has(tmp_path / "i.png", PALE)
+    assert has(tmp_path / "i.png", NAMED)
 
 
 def test_trials_are_a_table(tmp_path: Path) -> None:
