@@ -71,6 +71,11 @@ class Points:
         return self.values != self.shown
 
     @property
+    def finished_axis(self) -> tuple[float, float]:
+        """Ends of the metric's axis where nothing but finished trials is shown."""
+        return _axis(self.values, self.best, is_loss=self.is_loss)
+
+    @property
     def climb(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Positions of the feasible trials (F,), and the best of them so far (F,)."""
         rows = np.flatnonzero(self.feasible)

@@ -125,6 +125,8 @@ def draw_parameters(path: Path, points: Points, space: Space) -> None:
 def draw_parallel(path: Path, points: Points, space: Space) -> None:
     """Draws each trial as a line across all hyperparameters, coloured by the metric.
 
+    Trials that were ended early stop before the metric, pale: what they had reached compares with no finished one's.
+
     Args:
         path: A .png file.
         points: The trials.
@@ -136,19 +138,26 @@ def draw_parallel(path: Path, points: Points, space: Space) -> None:
 
     figure = _figure(max(1.15 * (len(space) + 1) + 1.6, 6.4), 4.8)
     axes = figure.subplots()
-    colours = ScalarMappable(Normalize(points.low, points.high), "cividis" if points.is_loss else "cividis_r")
-    heights = (points.shown - points.low) / (points.high - points.low)
+    low, high = points.finished_axis
+    shown = np.clip(points.values, low, high)
+    colours = ScalarMappable(Normalize(low, high), "cividis" if points.is_loss else "cividis_r")
+    heights = (shown - low) / (high - low)
     lines = [
-        [*((k, position(dimension, trial.params[key])) for k, (key, dimension) in enumerate(space.items())), last]
-        for trial, last in zip(points.trials, [(len(space), height) for height in heights], strict=True)
+        [*_across(space, trial), (len(space), height)] for trial, height in zip(points.trials, heights, strict=True)
     ]
     order = [k for k in np.argsort(heights if not points.is_loss else -heights, kind="stable") if k != points.best]
     shade = float(np.clip(12 / max(1.0, len(lines) ** 0.75), 0.15, 0.8))
-    tints = colours.to_rgba(points.shown[order])
     styles = ["-" if points.feasible[k] else ":" for k in order]
+    early = [_across(space, trial) for trial in points.pruned]
+    axes.add_collection(LineCollection(early, colors=PALE, alpha=0.6, linewidths=0.6, clip_on=False))
     axes.add_collection(
         LineCollection(
-            [lines[k] for k in order], colors=tints, alpha=shade, linewidths=1.2, linestyles=styles, clip_on=False
+            [lines[k] for k in order],
+            colors=colours.to_rgba(shown[order]),
+            alpha=shade,
+            linewidths=1.2,
+            linestyles=styles,
+            clip_on=False,
         )
     )
     if points.best is not None:
@@ -166,8 +175,19 @@ def draw_parallel(path: Path, points: Points, space: Space) -> None:
     bar = figure.colorbar(colours, ax=axes, pad=0.02, fraction=0.05)
     bar.set_label(points.title, fontsize=9, color=INK)
     bar.ax.tick_params(labelsize=8)
-    dotted = "; dotted: misses a limit" if not points.feasible.all() else ""
-    _finish(figure, path, "Trials across all hyperparameters", f"orange: {_best(points)}{dotted}", right=0.65)
+    legend = f"orange: {_best(points)}"
+    if points.pruned:
+        legend += f"; pale, without a value: {len(points.pruned):,} that were ended early"
+    if not points.feasible.all():
+        legend += "; dotted: misses a limit"
+    if (shown != points.values).any():
+        legend += f"; at the {'upper' if points.is_loss else 'lower'} end: worse than the axis shows"
+    _finish(figure, path, "Trials across all hyperparameters", legend, right=0.65)
+
+
+def _across(space: Space, trial: Trial) -> list[tuple[float, float]]:
+    """A trial's line from the first hyperparameter to the last."""
+    return [(k, position(dimension, trial.params[key])) for k, (key, dimension) in enumerate(space.items())]
 
 
 def draw_importance(

@@ -1,6 +1,7 @@
 """Pictures of a search: what they show is right, and every kind of search can be drawn."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from matplotlib.image import imread
 
 from mlproj.searching import pictures
 from mlproj.searching.panels import NAMED, PALE, gather_points, near_one, place
-from mlproj.searching.pictures import draw_importance, draw_search
+from mlproj.searching.pictures import draw_importance, draw_parallel, draw_search
 from mlproj.searching.scales import value_at
 from mlproj.searching.trials import Trial, TrialState
 from mlproj.spec.search import Choice, Int, Log, OneMinusLog, Space, Uniform
@@ -118,6 +119,28 @@ def test_bars_beyond_chance_stand_out(tmp_path: Path, titles: list[str]) -> None
     assert titles == ["What mattered", "orange: beyond chance"]
     assert has(tmp_path / "i.png", PALE)
     assert has(tmp_path / "i.png", NAMED)
+
+
+def test_trials_that_were_ended_early_cross_the_picture_up_to_the_metric(tmp_path: Path, titles: list[str]) -> None:
+    finished = [trial(n, error=0.1 + 0.01 * n) for n in range(3)]
+    early = [replace(trial(n, error=0.9), state="pruned") for n in range(3, 33)]
+    few, all_ = (gather_points(trials, "error", {}) for trials in (finished, finished + early))
+    draw_parallel(tmp_path / "few.png", few, SPACE)
+    draw_parallel(tmp_path / "all.png", all_, SPACE)
+    assert titles[1::2] == ["orange: the best", "orange: the best; pale, without a value: 30 that were ended early"]
+    left, right = ((imread(tmp_path / name)[..., :3] < 1).any(axis=-1) for name in ("few.png", "all.png"))
+    end = int(left.shape[1] * 0.8)  # the last hyperparameter, and beyond it the metric
+    assert right[:-60, :end].sum() > 2 * left[:-60, :end].sum()
+    assert (right[:-60, end:] == left[:-60, end:]).all()
+
+
+def test_colours_spread_over_the_finished_trials(tmp_path: Path) -> None:
+    finished = [trial(n, f1=0.9 + 0.001 * n) for n in range(5)]
+    early = [replace(trial(n, f1=0.2), state="pruned") for n in range(5, 25)]
+    points = gather_points(finished + early, "f1", {})
+    assert points.low < 20
+    assert points.finished_axis == gather_points(finished, "f1", {}).finished_axis
+    assert points.finished_axis[0] > 89
 
 
 def test_trials_are_a_table(tmp_path: Path) -> None:
