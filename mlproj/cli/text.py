@@ -1,6 +1,5 @@
 """Results as text for people: tables that read at a glance, plain characters that can be pasted anywhere."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mlproj.records import Promise
 from mlproj.spec.duration import spoken
+from mlproj.spec.search import choice_words
 
 if TYPE_CHECKING:
     from mlproj.data.columns import Column
@@ -70,14 +70,14 @@ def show(value: Any) -> str:
     """A tried value with few digits.
 
     Example:
-        >>> show(0.0123456), show(64), show([64, 32]), show("adam"), show(0.99912)
-        ('0.0123', '64', '[64, 32]', 'adam', '0.9991')
+        >>> show(0.0123456), show(64), show([64, 32]), show("adam"), show(0.99912), show({"kind": "step", "rate": 0.5})
+        ('0.0123', '64', '[64, 32]', 'adam', '0.9991', 'step rate=0.5')
     """
     if isinstance(value, float) and 0.9 < value < 1:
         return f"{value:.4g}"
     if isinstance(value, float):
         return f"{value:.3g}"
-    return value if isinstance(value, str) else json.dumps(value)
+    return choice_words(value)
 
 
 def train_text(trained: "Trained") -> str:

@@ -38,6 +38,8 @@ from mlproj.spec.search import Space
 _DPI = 120
 _MARKERS = "os^DvP"
 _SIZE = 22.0
+_LEFT, _RIGHT, _BETWEEN = 0.75, 0.2, 0.14
+"""Inches left and right of the panels, and between them in their own widths."""
 
 
 def prepare_to_draw() -> None:
@@ -100,7 +102,9 @@ def draw_parameters(path: Path, points: Points, space: Space) -> None:
     n = len(space)
     columns = min(n, 2 if n < 5 else 3 if n < 7 else 4)
     rows = -(-n // columns)
-    figure = _figure(max(3.1 * columns + 0.5, 6.4), 2.6 * rows + 0.9)
+    width = max(3.1 * columns + 0.5, 6.4)
+    inches = (width - _LEFT - _RIGHT) / (columns + _BETWEEN * (columns - 1))
+    figure = _figure(width, 2.6 * rows + 0.9)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for k, (key, dimension) in enumerate(space.items()):
         axes = panels.flat[k]
@@ -111,7 +115,7 @@ def draw_parameters(path: Path, points: Points, space: Space) -> None:
         axes.scatter(
             astray, [bad] * len(astray), marker="x", s=_SIZE, color=QUIET, clip_on=False, linewidth=1.2, zorder=6
         )
-        dress(axes, dimension)
+        dress(axes, dimension, inches)
         axes.set_xlabel(_plain(key), fontsize=9, color=INK)
         axes.tick_params(which="both", labelsize=8)
     for axes in panels.flat[n:]:
@@ -119,7 +123,7 @@ def draw_parameters(path: Path, points: Points, space: Space) -> None:
     for axes in panels[:, 0]:
         axes.set_ylabel(points.title, fontsize=9, color=INK)
     failed = "; cross: failed" if points.failed else ""
-    _finish(figure, path, "What each hyperparameter did", _legend(points) + failed)
+    _finish(figure, path, "What each hyperparameter did", _legend(points) + failed, below=0.62)
 
 
 def draw_parallel(path: Path, points: Points, space: Space) -> None:
@@ -369,7 +373,7 @@ def _best(points: Points) -> str:
 
 
 def _finish(
-    figure: Any, path: Path, title: str, legend: str, *, left: float = 0.75, right: float = 0.2, below: float = 0.5
+    figure: Any, path: Path, title: str, legend: str, *, left: float = _LEFT, right: float = _RIGHT, below: float = 0.5
 ) -> None:
     """Writes title and legend around the panels, and the file.
 
@@ -393,7 +397,7 @@ def _finish(
         right=1 - right / width,
         top=1 - 0.42 / height,
         bottom=bottom / height,
-        wspace=0.14,
+        wspace=_BETWEEN,
         hspace=0.42,
     )
     figure.text(0.08 / width, 1 - 0.1 / height, title, ha="left", va="top", fontsize=11, color=INK)

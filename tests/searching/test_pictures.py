@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from mlproj.searching import pictures
-from mlproj.searching.panels import NAMED, PALE, gather_points, near_one, place
+from mlproj.searching.panels import NAMED, PALE, dress, gather_points, marks, names, near_one, place
 from mlproj.searching.pictures import draw_importance, draw_parallel, draw_search
 from mlproj.searching.scales import value_at
 from mlproj.searching.trials import Trial, TrialState
@@ -194,6 +195,28 @@ def test_choices_and_small_whole_numbers_are_spread_around_their_place() -> None
     hidden = [place(SPACE["model.hidden"], True, n) for n in range(50)]
     assert all(abs(x - 2) <= 0.25 for x in hidden)
     assert place(SPACE["model.width"], 64, 5) == 64
+
+
+def test_sections_are_called_by_their_kind_where_it_tells_them_apart() -> None:
+    constant, cosine, step = {"kind": "constant"}, {"kind": "cosine", "warmup": 0.1}, {"kind": "step", "rate": 0.5}
+    assert names([constant, cosine, step]) == ["constant", "cosine", "step"]
+    assert names([step, constant, step | {"rate": 0.1}]) == ["step rate=0.5", "constant", "step rate=0.1"]
+    assert [text for _, text in marks(Choice(choice=(constant, cosine)))] == ["constant", "cosine"]
+
+
+def test_labels_of_choices_do_not_touch() -> None:
+    from matplotlib.figure import Figure
+
+    optimizers = Choice(choice=("adam", "adamw", "momentum", "rmsprop", "sgd"))
+    figure = Figure(figsize=(2.6, 2.6))
+    axes = figure.add_axes((0, 0.3, 1, 0.7))
+    dress(axes, optimizers, 2.6)
+    axes.tick_params(labelsize=8)
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert not any(a.overlaps(b) for a, b in pairwise(boxes) if a.height == b.height)
+    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[2:], strict=False))
+    assert [label.get_text()[0] == "\n" for label in axes.get_xticklabels()] == [False, True, False, True, False]
 
 
 def test_ticks_near_one_are_round() -> None:
