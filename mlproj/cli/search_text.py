@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mlproj.cli.text import figure, show, table
+from mlproj.cli.tables import fitted
+from mlproj.cli.text import figure, show
 from mlproj.spec.duration import spoken
 
 Document = Mapping[str, Any]
@@ -58,7 +59,8 @@ def _best(document: Document) -> str:
             cells += [figure(metric, row["mean"]), _interval(metric, row["low"], row["high"])]
         cells += [figure(name, row["metrics"].get(name)) for name in limits]
         lines.append([*cells, *(show(row["params"][path]) for path in paths)])
-    text = table(header, lines, right=range(1, len(header)))
+    first = len(header) - len(paths)
+    text = fitted(header, lines, right=range(1, len(header)), words=range(first, len(header)))
     return text if all(row["feasible"] for row in rows) else f"{text}\n! misses a limit of metric.satisfy"
 
 
