@@ -1,12 +1,12 @@
 """`mlproj search`: many trainings, from coarse to fine, and what they found out."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from mlproj.advise.commands import join
 from mlproj.errors import InputError, InvalidInput, Problem, TrackingError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 OVER = ("trials", "failed")
 """How a search ends that cannot be gone on with."""
+MOST_TRIALS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -185,10 +186,20 @@ class _Options:
                 for option, value in kept.items()
                 if value
             ]
-        problems += engine_problems(self.engine, self.workers)
+        problems += [*self._amounts(), *engine_problems(self.engine, self.workers)]
         if problems:
             raise InvalidInput(problems)
         return None if self.time_budget is None else seconds_of(self.time_budget, "--time-budget")
+
+    def _amounts(self) -> Iterator[Problem]:
+        """Options that stand for a key of `search`, held against what the key allows, by their own name."""
+        if self.trials is not None and not (type(self.trials) is int and 1 <= self.trials <= MOST_TRIALS):
+            hint = f"Write a whole number from 1 to {MOST_TRIALS:,}."
+            yield Problem("--trials", f"{self.trials} is no number of trials", hint)
+        samplers = get_args(Search.model_fields["sampler"].annotation)
+        if self.sampler is not None and self.sampler not in samplers:
+            message = f"{self.sampler!r} is not known; {', '.join(samplers[:-1])} and {samplers[-1]} are"
+            yield Problem("--sampler", message, "Leave it out for `search.sampler`.")
 
     @property
     def changes(self) -> tuple[str, ...]:
