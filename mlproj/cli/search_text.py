@@ -7,6 +7,7 @@ from typing import Any
 from mlproj.cli.tables import fitted
 from mlproj.cli.text import figure, show
 from mlproj.spec.duration import spoken
+from mlproj.spec.space import is_read
 
 Document = Mapping[str, Any]
 
@@ -58,10 +59,15 @@ def _best(document: Document) -> str:
         if by_seeds:
             cells += [figure(metric, row["mean"]), _interval(metric, row["low"], row["high"])]
         cells += [figure(name, row["metrics"].get(name)) for name in limits]
-        lines.append([*cells, *(show(row["params"][path]) for path in paths)])
+        lines.append([*cells, *_tried(row["params"])])
     first = len(header) - len(paths)
     text = fitted(header, lines, right=range(1, len(header)), words=range(first, len(header)))
     return text if all(row["feasible"] for row in rows) else f"{text}\n! misses a limit of metric.satisfy"
+
+
+def _tried(params: Mapping[str, Any]) -> list[str]:
+    """The values that a trial was given; a dash for what its optimizer does not read."""
+    return [show(value) if is_read(path, params) else "–" for path, value in params.items()]
 
 
 def _interval(metric: str, low: float | None, high: float | None) -> str:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 RATES = frozenset(
     {"error", "accuracy", "f1", "f1_macro", "f1_weighted", "precision", "precision_macro", "recall", "recall_macro",
-     "specificity", "specificity_macro", "balanced_accuracy"}
+     "specificity", "specificity_macro", "balanced_accuracy", "roc_auc", "average_precision"}
 )  # fmt: skip
-"""Metrics shown in per cent."""
+"""Metrics shown in per cent, in every table and verdict."""
 MAX_COLUMNS_SHOWN: Final = 24
 MAX_CELLS_SHOWN: Final = 5
 MAX_CLASSES_SHOWN: Final = 8

@@ -33,6 +33,21 @@ _READERS = {
 """Keys that only some optimizers read."""
 
 
+def is_read(path: str, params: Mapping[str, Any]) -> bool:
+    """Whether a trial's optimizer reads a key that it was given.
+
+    Args:
+        path: A dotted path.
+        params: The trial's values by dotted path; where no optimizer is among them, every key is read.
+
+    Example:
+        >>> is_read("training.beta1", {"training.optimizer": "sgd"}), is_read("training.beta1", {})
+        (False, True)
+    """
+    optimizer = params.get("training.optimizer")
+    return optimizer is None or optimizer in _READERS.get(path, (optimizer,))
+
+
 def space_problems(project: Project, space: Space) -> list[Problem]:
     """Everything that is wrong with a search space.
 

@@ -5,13 +5,16 @@ import pty
 import subprocess
 import sys
 import termios
+from typing import get_args
 
 import pytest
 
 from mlproj.cli.search_text import search_text
 from mlproj.cli.tables import fitted
-from mlproj.cli.text import runs_text
+from mlproj.cli.text import RATES, runs_text
+from mlproj.diagnose.rungs import is_rate
 from mlproj.records import Run
+from mlproj.spec.goal import Metric
 from mlproj.workflow.runs import Listing
 
 HEADER = ("trial", "dev f1", "learning_rate", "width", "schedule")
@@ -77,6 +80,11 @@ def test_the_width_of_a_terminal_is_asked_for() -> None:
     os.close(ours)
     piped = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
     assert piped.stdout.split() == [b"None"]
+
+
+@pytest.mark.parametrize("metric", get_args(Metric))
+def test_tables_and_verdicts_show_a_metric_alike(metric: str) -> None:
+    assert (metric in RATES) == is_rate(metric)
 
 
 def test_a_narrow_list_of_runs_keeps_names_and_figures(monkeypatch: pytest.MonkeyPatch) -> None:
