@@ -227,7 +227,8 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     latest = latest_study(open_studies(), home.name) if url or journal.exists() else None
     if latest and url and latest.plan.get("run_id") not in {run.id for run in tracker.runs(kinds=("search",))}:
         latest = None  # of another project of this name that shares the database
-    _check_unfinished(home, latest, options)
+    shelf = search_folder(store, home, "trainings")
+    _check_unfinished(home, latest, options, shelf)
     earlier = latest if options.resume else None
     written = _stored(home, earlier) if earlier else _fresh(home, tracker, options)
     notes = _differing(home, written) if earlier else []
@@ -241,7 +242,6 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
         _check_runs(home, earlier, tracker)
     resolved = resolve(written, dataset)
     spec = written.changed(task=resolved.task, metric=resolved.metric)
-    shelf = search_folder(store, home, "trainings")
     if earlier:
         earlier.end(None)
     else:
@@ -273,7 +273,7 @@ def _is_storage(change: str) -> bool:
     return change.partition("=")[0].strip() == "search.storage"
 
 
-def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _Options) -> None:
+def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _Options, shelf: Path) -> None:
     """Whether it is clear if a search begins or goes on."""
     is_over = latest is None or latest.ended in OVER
     if options.resume and is_over:
@@ -284,16 +284,27 @@ def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _
         )
     if latest is None or is_over or options.resume or options.new:
         return
-    from mlproj.searching import DONE, trials_of
-
     words = {"budget": "its time budget was used up", "interrupted": "it was interrupted"}
     state = words.get(latest.ended or "", "it was cut off")
-    done = sum(trial.state in DONE for trial in trials_of(latest))
     raise InputError(
-        f"{short_name(latest)} is unfinished: {state} after {done} of {latest.plan['trials']} trials.\n"
+        f"{short_name(latest)} is unfinished: {state} {_how_far(latest, shelf)}.\n"
         f"Go on with it:  {join(project, 'search', '--resume')}\n"
         f"Start another:  {join(project, 'search', '--new')}"
     )
+
+
+def _how_far(latest: "SearchStudy", shelf: Path) -> str:
+    """After how much of it a search was cut off, and what is kept of the trainings under way."""
+    from mlproj.fleet import Shelf
+    from mlproj.searching import DONE, N_FINALISTS, trials_of
+
+    n = latest.plan["trials"]
+    done = len({trial.number for trial in trials_of(latest) if trial.state in DONE})
+    has_seeds = latest.plan["trainings"] > n + N_FINALISTS
+    kept = len(Shelf(shelf, latest.plan["data_hash"]).all_epochs())
+    more = f"; {kept:,} {'is' if kept == 1 else 'are'} under way and {'goes' if kept == 1 else 'go'} on with --resume"
+    where = "while the best trials were trained with further seeds" if has_seeds and done >= n else None
+    return (where or f"after {done:,} of {n:,} trials") + (more if kept else "")
 
 
 def _fresh(home: Project, tracker: "AbstractTracker", options: _Options) -> Project:
