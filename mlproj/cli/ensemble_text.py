@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlproj.cli.text import figure, table
+from mlproj.cli.tables import table
+from mlproj.cli.text import figure
 
 _MEMBERS = 12
 """Models of an ensemble shown one by one; of more the first."""

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlproj.cli.text import RATES, figure, table
+from mlproj.cli.tables import table
+from mlproj.cli.text import RATES, figure
 
 if TYPE_CHECKING:
     from mlproj.workflow.errors_apply import Applied

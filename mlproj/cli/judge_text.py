@@ -5,7 +5,8 @@ from math import isfinite
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from mlproj.cli.text import contract_table, figure, table
+from mlproj.cli.tables import table
+from mlproj.cli.text import contract_table, figure
 from mlproj.diagnose.rungs import is_rate
 from mlproj.diagnose.words import choose_numbers, show_chance
 from mlproj.metrics.limits import is_met

@@ -80,7 +80,7 @@ def schema(shell: Shell) -> None:
 
 def model(shell: Shell, set: SetOption = None) -> None:
     """Show the model layer by layer, with shapes and parameters."""
-    from mlproj.cli.text import table
+    from mlproj.cli.tables import table
     from mlproj.workflow.project import model as describe
 
     summary = describe(shell.path, set=set or ())

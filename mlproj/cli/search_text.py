@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mlproj.cli.text import figure, show, table
+from mlproj.cli.tables import fitted
+from mlproj.cli.text import figure, show
 from mlproj.spec.duration import spoken
+from mlproj.spec.space import is_read
 
 Document = Mapping[str, Any]
 
@@ -56,11 +58,17 @@ def _best(document: Document) -> str:
         cells = [f"{row['number']}{'' if row['feasible'] else ' !'}", figure(metric, row.get("mean", row["value"]))]
         cells += [_interval(metric, row["low"], row["high"])] if by_seeds else []
         cells += [figure(name, row["metrics"].get(name)) for name in limits]
-        lines.append([*cells, *(show(row["params"][path]) for path in paths)])
-    text = table(header, lines, right=range(1, len(header)))
+        lines.append([*cells, *_tried(row["params"])])
+    first = len(header) - len(paths)
+    text = fitted(header, lines, right=range(1, len(header)), words=range(first, len(header)))
     n = len(rows[0]["seeds"]) if by_seeds else 0
     text += f"\nmeans of {n} further seed{'s' * (n != 1)}" if by_seeds else ""
     return text if all(row["feasible"] for row in rows) else f"{text}\n! misses a limit of metric.satisfy"
+
+
+def _tried(params: Mapping[str, Any]) -> list[str]:
+    """The values that a trial was given; a dash for what its optimizer does not read."""
+    return [show(value) if is_read(path, params) else "–" for path, value in params.items()]
 
 
 def _interval(metric: str, low: float | None, high: float | None) -> str:

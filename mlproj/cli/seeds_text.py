@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlproj.cli.text import RATES, figure, table
+from mlproj.cli.tables import table
+from mlproj.cli.text import RATES, figure
 from mlproj.spec.duration import spoken
 
 _LISTED = 12

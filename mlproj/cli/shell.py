@@ -123,10 +123,10 @@ def _end_well(shell: Shell, work: Callable[[], None]) -> None:
     except MlprojError as error:
         _explain(shell, error)
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("Interrupted.", err=True)
+    except KeyboardInterrupt as interrupt:
+        typer.echo(f"Interrupted. {interrupt}".rstrip(), err=True)
         if shell.json and not _documents:
-            _print_document({"ok": False, "problems": problem_rows((Problem("", "interrupted"),))})
+            _print_document({"ok": False, "problems": problem_rows((Problem("", "interrupted", str(interrupt)),))})
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise

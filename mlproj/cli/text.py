@@ -1,13 +1,14 @@
 """Results as text for people: tables that read at a glance, plain characters that can be pasted anywhere."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mlproj.cli.tables import fitted, table
 from mlproj.records import Promise
 from mlproj.spec.duration import spoken
+from mlproj.spec.search import choice_words
 
 if TYPE_CHECKING:
     from mlproj.data.columns import Column
@@ -20,38 +21,13 @@ if TYPE_CHECKING:
 
 RATES = frozenset(
     {"error", "accuracy", "f1", "f1_macro", "f1_weighted", "precision", "precision_macro", "recall", "recall_macro",
-     "specificity", "specificity_macro", "balanced_accuracy"}
+     "specificity", "specificity_macro", "balanced_accuracy", "roc_auc", "average_precision"}
 )  # fmt: skip
-"""Metrics shown in per cent."""
+"""Metrics shown in per cent, in every table and verdict."""
 MAX_COLUMNS_SHOWN: Final = 24
 MAX_CELLS_SHOWN: Final = 5
 MAX_CLASSES_SHOWN: Final = 8
 MANY_ROWS: Final = 100_000  # with fewer, most of the time goes into loading the model
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Columns under a header, padded with spaces.
-
-    Args:
-        header: Column titles.
-        rows: Cells as text.
-        right: Positions of the columns that are aligned to the right (numbers).
-
-    Example:
-        >>> print(table(("split", "n"), [("train", "6,500"), ("dev", "500")], right=(1,)))
-        split      n
-        train  6,500
-        dev      500
-    """
-    lines = [tuple(header), *(tuple(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
 
 
 def figure(metric: str, value: float | None) -> str:
@@ -70,14 +46,14 @@ def show(value: Any) -> str:
     """A tried value with few digits.
 
     Example:
-        >>> show(0.0123456), show(64), show([64, 32]), show("adam"), show(0.99912)
-        ('0.0123', '64', '[64, 32]', 'adam', '0.9991')
+        >>> show(0.0123456), show(64), show([64, 32]), show("adam"), show(0.99912), show({"kind": "step", "rate": 0.5})
+        ('0.0123', '64', '[64, 32]', 'adam', '0.9991', 'step rate=0.5')
     """
     if isinstance(value, float) and 0.9 < value < 1:
         return f"{value:.4g}"
     if isinstance(value, float):
         return f"{value:.3g}"
-    return value if isinstance(value, str) else json.dumps(value)
+    return choice_words(value)
 
 
 def train_text(trained: "Trained") -> str:
@@ -202,7 +178,7 @@ def runs_text(listing: "Listing") -> str:
         rows.append(
             ("*" if run.id == listing.best else "", run.name, run.id[:8], ago(run.started), run.kind, state, values)
         )
-    parts = [table(("", "run", "id", "when", "kind", "outcome", "dev"), rows)]
+    parts = [fitted(("", "run", "id", "when", "kind", "outcome", "dev"), rows, lesser=(4, 3, 2, 5), keep=2)]
     if listing.best:
         parts.append(f"* best by contract ({listing.metric}) on the newest dev set (`best`)")
     plural = {"trial": "trials of searches", "diagnosis": "diagnoses", "evaluation": "evaluations"}

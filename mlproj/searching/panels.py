@@ -3,9 +3,9 @@
 A hyperparameter is drawn on the scale that it is sampled on: a logarithm, 1 − value on a logarithm, or plain numbers.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from mlproj.searching.rounds import ranked
 from mlproj.searching.scales import ends, position, value_at
 from mlproj.searching.trials import Trial
 from mlproj.spec.goal import LOSSES
-from mlproj.spec.search import Choice, Dimension, Int, Log, OneMinusLog
+from mlproj.spec.search import Choice, Dimension, Int, Log, OneMinusLog, choice_text, choice_words
 
 INK, QUIET, NAMED, PALE = "#22313f", "#7f8c8d", "#d35400", "#b8c4ce"
 _FEW = 12
@@ -26,6 +26,8 @@ _FEW = 12
 _SPREAD = 0.5
 _LONGEST = 14
 _MOST_TICKS = 6
+_INCHES_PER_LETTER = 0.066
+"""Of DejaVu Sans at 8 points, on average."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Points:
     def beyond(self) -> NDArray[np.bool_]:
         """Which of them are worse than the axis shows (T,)."""
         return self.values != self.shown
+
+    @property
+    def finished_axis(self) -> tuple[float, float]:
+        """Ends of the metric's axis where nothing but finished trials is shown."""
+        return _axis(self.values, self.best, is_loss=self.is_loss)
 
     @property
     def climb(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -156,18 +163,19 @@ def _has_few(dimension: Dimension) -> bool:
     return isinstance(dimension, Int) and dimension.int[1] - dimension.int[0] < _FEW
 
 
-def dress(axes: Any, dimension: Dimension) -> None:
+def dress(axes: Any, dimension: Dimension, inches: float) -> None:
     """Gives a horizontal axis the scale of a hyperparameter.
 
     Args:
         axes: Where to draw.
         dimension: The range.
+        inches: Length of the axis.
     """
     if isinstance(dimension, Choice):
         n = len(dimension.choice)
         axes.set_xlim(-0.6, n - 0.4)
         every = -(-n // _MOST_TICKS)
-        axes.set_xticks(range(0, n, every), [name(choice) for choice in dimension.choice[::every]])
+        axes.set_xticks(range(0, n, every), staggered(names(dimension.choice)[::every], inches))
         return
     if isinstance(dimension, OneMinusLog):
         ticks = near_one(dimension)
@@ -209,9 +217,10 @@ def marks(dimension: Dimension) -> list[tuple[float, str]]:
     """
     if isinstance(dimension, Choice):
         every = -(-len(dimension.choice) // 8)
-        wanted: list[Any] = list(dimension.choice[::every])
-    elif isinstance(dimension, OneMinusLog):
-        wanted = near_one(dimension)
+        places = [position(dimension, choice) for choice in dimension.choice]
+        return list(zip(places, names(dimension.choice), strict=True))[::every]
+    if isinstance(dimension, OneMinusLog):
+        wanted: list[Any] = near_one(dimension)
     elif isinstance(dimension, Int) and _has_few(dimension):
         wanted = list(range(dimension.int[0], dimension.int[1] + 1))
     else:
@@ -228,9 +237,40 @@ def name(value: Any) -> str:
     """
     if isinstance(value, float):
         return f"{value:.10g}" if 0.9 <= value < 1 else f"{value:.3g}"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = choice_words(value)
     shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return shown.replace("$", r"\$")
+
+
+def names(choices: Sequence[Any]) -> list[str]:
+    """Choices as an axis shows them: sections by their kind alone where that tells them apart.
+
+    Example:
+        >>> names([{"kind": "constant"}, {"kind": "cosine", "warmup": 0.1}, None])
+        ['constant', 'cosine', 'null']
+    """
+    kinds = [choice.get("kind", choice) if isinstance(choice, Mapping) else choice for choice in choices]
+    texts = [choice_text(kind) for kind in kinds]
+    return [
+        name(kind if texts.count(text) == 1 else each) for each, kind, text in zip(choices, kinds, texts, strict=True)
+    ]
+
+
+def staggered(texts: Sequence[str], inches: float) -> list[str]:
+    r"""Labels of a horizontal axis, every other one a line lower where neighbours would touch.
+
+    Args:
+        texts: The labels.
+        inches: Length of the axis.
+
+    Example:
+        >>> staggered(["adam", "momentum", "rmsprop"], 1.5)
+        ['adam', '\nmomentum', 'rmsprop']
+    """
+    room = inches / max(1, len(texts)) / _INCHES_PER_LETTER - 1
+    if all((len(a) + len(b)) / 2 <= room for a, b in pairwise(texts)):
+        return list(texts)
+    return [f"\n{text}" if k % 2 else text for k, text in enumerate(texts)]
 
 
 def wrap_path(path: str) -> str:

@@ -7,7 +7,7 @@ as lines across all of them), `importance.png`, `best_so_far.png` and `trials.cs
 import csv
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +38,8 @@ from mlproj.spec.search import Space
 _DPI = 120
 _MARKERS = "os^DvP"
 _SIZE = 22.0
+_LEFT, _RIGHT, _BETWEEN = 0.75, 0.2, 0.14
+"""Inches left and right of the panels, and between them in their own widths."""
 
 
 def prepare_to_draw() -> None:
@@ -59,6 +61,7 @@ def draw_search(
     optimize: str,
     satisfy: Limits,
     importance: Mapping[str, float] | None = None,
+    mattered: Collection[str] = (),
 ) -> tuple[Path, ...]:
     """Writes all pictures of a search, and its trials as a table.
 
@@ -69,6 +72,7 @@ def draw_search(
         optimize: The metric to optimise.
         satisfy: Limits by metric.
         importance: How much each hyperparameter mattered, where that is known.
+        mattered: Those of which it is beyond chance.
 
     Returns:
         The files written; importance.png is left out where nothing is known of it.
@@ -81,7 +85,8 @@ def draw_search(
     write_trials(folder / "trials.csv", trials, space, optimize, satisfy)
     names = ["parameters.png", "parallel.png", "best_so_far.png", "trials.csv"]
     if importance:
-        draw_importance(folder / "importance.png", importance, optimize)
+        n = len(points.trials) + sum(trial.state == "pruned" for trial in trials)
+        draw_importance(folder / "importance.png", importance, optimize, mattered=mattered, n=n)
         names.append("importance.png")
     return tuple(folder / each for each in names)
 
@@ -97,7 +102,9 @@ def draw_parameters(path: Path, points: Points, space: Space) -> None:
     n = len(space)
     columns = min(n, 2 if n < 5 else 3 if n < 7 else 4)
     rows = -(-n // columns)
-    figure = _figure(max(3.1 * columns + 0.5, 6.4), 2.6 * rows + 0.9)
+    width = max(3.1 * columns + 0.5, 6.4)
+    inches = (width - _LEFT - _RIGHT) / (columns + _BETWEEN * (columns - 1))
+    figure = _figure(width, 2.6 * rows + 0.9)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for k, (key, dimension) in enumerate(space.items()):
         axes = panels.flat[k]
@@ -108,7 +115,7 @@ def draw_parameters(path: Path, points: Points, space: Space) -> None:
         axes.scatter(
             astray, [bad] * len(astray), marker="x", s=_SIZE, color=QUIET, clip_on=False, linewidth=1.2, zorder=6
         )
-        dress(axes, dimension)
+        dress(axes, dimension, inches)
         axes.set_xlabel(_plain(key), fontsize=9, color=INK)
         axes.tick_params(which="both", labelsize=8)
     for axes in panels.flat[n:]:
@@ -116,11 +123,13 @@ def draw_parameters(path: Path, points: Points, space: Space) -> None:
     for axes in panels[:, 0]:
         axes.set_ylabel(points.title, fontsize=9, color=INK)
     failed = "; cross: failed" if points.failed else ""
-    _finish(figure, path, "What each hyperparameter did", _legend(points) + failed)
+    _finish(figure, path, "What each hyperparameter did", _legend(points) + failed, below=0.62)
 
 
 def draw_parallel(path: Path, points: Points, space: Space) -> None:
     """Draws each trial as a line across all hyperparameters, coloured by the metric.
+
+    Trials that were ended early stop before the metric, pale: what they had reached compares with no finished one's.
 
     Args:
         path: A .png file.
@@ -133,19 +142,26 @@ def draw_parallel(path: Path, points: Points, space: Space) -> None:
 
     figure = _figure(max(1.15 * (len(space) + 1) + 1.6, 6.4), 4.8)
     axes = figure.subplots()
-    colours = ScalarMappable(Normalize(points.low, points.high), "cividis" if points.is_loss else "cividis_r")
-    heights = (points.shown - points.low) / (points.high - points.low)
+    low, high = points.finished_axis
+    shown = np.clip(points.values, low, high)
+    colours = ScalarMappable(Normalize(low, high), "cividis" if points.is_loss else "cividis_r")
+    heights = (shown - low) / (high - low)
     lines = [
-        [*((k, position(dimension, trial.params[key])) for k, (key, dimension) in enumerate(space.items())), last]
-        for trial, last in zip(points.trials, [(len(space), height) for height in heights], strict=True)
+        [*_across(space, trial), (len(space), height)] for trial, height in zip(points.trials, heights, strict=True)
     ]
     order = [k for k in np.argsort(heights if not points.is_loss else -heights, kind="stable") if k != points.best]
     shade = float(np.clip(12 / max(1.0, len(lines) ** 0.75), 0.15, 0.8))
-    tints = colours.to_rgba(points.shown[order])
     styles = ["-" if points.feasible[k] else ":" for k in order]
+    early = [_across(space, trial) for trial in points.pruned]
+    axes.add_collection(LineCollection(early, colors=PALE, alpha=0.6, linewidths=0.6, clip_on=False))
     axes.add_collection(
         LineCollection(
-            [lines[k] for k in order], colors=tints, alpha=shade, linewidths=1.2, linestyles=styles, clip_on=False
+            [lines[k] for k in order],
+            colors=colours.to_rgba(shown[order]),
+            alpha=shade,
+            linewidths=1.2,
+            linestyles=styles,
+            clip_on=False,
         )
     )
     if points.best is not None:
@@ -163,30 +179,49 @@ def draw_parallel(path: Path, points: Points, space: Space) -> None:
     bar = figure.colorbar(colours, ax=axes, pad=0.02, fraction=0.05)
     bar.set_label(points.title, fontsize=9, color=INK)
     bar.ax.tick_params(labelsize=8)
-    dotted = "; dotted: misses a limit" if not points.feasible.all() else ""
-    _finish(figure, path, "Trials across all hyperparameters", f"orange: {_best(points)}{dotted}", right=0.65)
+    legend = f"orange: {_best(points)}"
+    if points.pruned:
+        legend += f"; pale, without a value: {len(points.pruned):,} that were ended early"
+    if not points.feasible.all():
+        legend += "; dotted: misses a limit"
+    if (shown != points.values).any():
+        legend += f"; at the {'upper' if points.is_loss else 'lower'} end: worse than the axis shows"
+    _finish(figure, path, "Trials across all hyperparameters", legend, right=0.65)
 
 
-def draw_importance(path: Path, importance: Mapping[str, float], optimize: str) -> None:
-    """Draws how much each hyperparameter mattered.
+def _across(space: Space, trial: Trial) -> list[tuple[float, float]]:
+    """A trial's line from the first hyperparameter to the last."""
+    return [(k, position(dimension, trial.params[key])) for k, (key, dimension) in enumerate(space.items())]
+
+
+def draw_importance(
+    path: Path, importance: Mapping[str, float], optimize: str, *, mattered: Collection[str], n: int
+) -> None:
+    """Draws how much each hyperparameter mattered; only what is beyond chance stands out.
 
     Args:
         path: A .png file.
         importance: Share of each by dotted path.
         optimize: The metric to optimise.
+        mattered: The paths whose share is beyond chance.
+        n: Trials that it is told from.
     """
     ordered = sorted(importance.items(), key=lambda item: item[1])
-    figure = _figure(7.2, 0.32 * len(ordered) + 1.5)
+    figure = _figure(7.2, 0.32 * len(ordered) + 1.6)
     axes = figure.subplots()
     shares = [100 * share for _, share in ordered]
-    axes.barh(range(len(ordered)), shares, color=[PALE] * (len(ordered) - 1) + [NAMED], height=0.62)
+    axes.barh(
+        range(len(ordered)), shares, color=[NAMED if key in mattered else PALE for key, _ in ordered], height=0.62
+    )
     for k, share in enumerate(shares):
         axes.annotate(f"{share:.0f} %", (share, k), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(range(len(ordered)), [_plain(key) for key, _ in ordered], fontsize=9)
     axes.set_xlim(0, 1.12 * max(shares) or 1)
     _strip(axes)
     axes.set_xlabel(f"share of what the searched keys did to {optimize}, in %", fontsize=9, color=INK)
-    _finish(figure, path, "What mattered", "", left=0.25 + 0.075 * max(len(key) for key, _ in ordered))
+    title = "What mattered" if mattered else f"What mattered: cannot be told apart from chance with {n:,} trials"
+    legend = "orange: beyond chance" if mattered else ""
+    _finish(figure, path, title, legend, left=0.25 + 0.075 * max(len(key) for key, _ in ordered))
 
 
 def draw_best_so_far(path: Path, points: Points) -> None:
@@ -338,7 +373,7 @@ def _best(points: Points) -> str:
 
 
 def _finish(
-    figure: Any, path: Path, title: str, legend: str, *, left: float = 0.75, right: float = 0.2, below: float = 0.5
+    figure: Any, path: Path, title: str, legend: str, *, left: float = _LEFT, right: float = _RIGHT, below: float = 0.5
 ) -> None:
     """Writes title and legend around the panels, and the file.
 
@@ -362,7 +397,7 @@ def _finish(
         right=1 - right / width,
         top=1 - 0.42 / height,
         bottom=bottom / height,
-        wspace=0.14,
+        wspace=_BETWEEN,
         hspace=0.42,
     )
     figure.text(0.08 / width, 1 - 0.1 / height, title, ha="left", va="top", fontsize=11, color=INK)

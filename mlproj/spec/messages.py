@@ -183,7 +183,8 @@ def _hint(path: Path, value: Any, forms: Sequence[Form]) -> str:
     if "satisfy" in path and isinstance(value, int | float):
         return f'Write "{"<=" if path[-1] in LOSSES else ">="} {value}".'
     if value is None:
-        return "Leave the key out for its default."
+        kind = next(iter(kinds_of(forms)), "")
+        return f"Write {{kind: {kind}}}." if kind else "Leave the key out for its default."
     if isinstance(value, Mapping | list):
         return ""
     if isinstance(value, str) and value in kinds_of(forms):

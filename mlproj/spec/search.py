@@ -124,6 +124,19 @@ def choice_text(value: Any) -> str:
     return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
 
 
+def choice_words(value: Any) -> str:
+    """A choice as people read it: a section by its kind and its keys, everything else as JSON.
+
+    Example:
+        >>> choice_words({"kind": "cosine", "warmup": 0.1}), choice_words({"kind": "constant"}), choice_words("adam")
+        ('cosine warmup=0.1', 'constant', 'adam')
+    """
+    if not isinstance(value, Mapping) or not value:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    keys = [f"{key}={choice_words(inner)}" for key, inner in value.items() if key != "kind"]
+    return " ".join([choice_words(value["kind"]), *keys] if "kind" in value else keys)
+
+
 def _plain(value: Any) -> Any:
     """A value without the difference between 2 and 2.0."""
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
 """Whether a search space can be tried: every path, every scale, and the ends of every range by the spec's own rules."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_origin
 
 from mlproj.errors import Problem
@@ -31,6 +31,21 @@ _READERS = {
     "training.eps": ("adam", "adamw", "rmsprop"),
 }
 """Keys that only some optimizers read."""
+
+
+def is_read(path: str, params: Mapping[str, Any]) -> bool:
+    """Whether a trial's optimizer reads a key that it was given.
+
+    Args:
+        path: A dotted path.
+        params: The trial's values by dotted path; where no optimizer is among them, every key is read.
+
+    Example:
+        >>> is_read("training.beta1", {"training.optimizer": "sgd"}), is_read("training.beta1", {})
+        (False, True)
+    """
+    optimizer = params.get("training.optimizer")
+    return optimizer is None or optimizer in _READERS.get(path, (optimizer,))
 
 
 def space_problems(project: Project, space: Space) -> list[Problem]:

@@ -223,6 +223,7 @@ class Desk:
                 optimize=metric,
                 satisfy=satisfy,
                 importance=insight["importance"],
+                mattered=insight["mattered"],
             )
         if found.finalists:  # the mean over seeds may have chosen another than the curve ends with
             self.tracker.log(self.run_id, _on_dev(found.finalists[0].trial), step=self.study.plan["trainings"] + 1)

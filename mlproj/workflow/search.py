@@ -1,12 +1,12 @@
 """`mlproj search`: many trainings, from coarse to fine, and what they found out."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from mlproj.advise.commands import join
 from mlproj.errors import InputError, InvalidInput, Problem, TrackingError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 OVER = ("trials", "failed")
 """How a search ends that cannot be gone on with."""
+MOST_TRIALS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -185,10 +186,20 @@ class _Options:
                 for option, value in kept.items()
                 if value
             ]
-        problems += engine_problems(self.engine, self.workers)
+        problems += [*self._amounts(), *engine_problems(self.engine, self.workers)]
         if problems:
             raise InvalidInput(problems)
         return None if self.time_budget is None else seconds_of(self.time_budget, "--time-budget")
+
+    def _amounts(self) -> Iterator[Problem]:
+        """Options that stand for a key of `search`, held against what the key allows, by their own name."""
+        if self.trials is not None and not (type(self.trials) is int and 1 <= self.trials <= MOST_TRIALS):
+            hint = f"Write a whole number from 1 to {MOST_TRIALS:,}."
+            yield Problem("--trials", f"{self.trials} is no number of trials", hint)
+        samplers = get_args(Search.model_fields["sampler"].annotation)
+        if self.sampler is not None and self.sampler not in samplers:
+            message = f"{self.sampler!r} is not known; {', '.join(samplers[:-1])} and {samplers[-1]} are"
+            yield Problem("--sampler", message, "Leave it out for `search.sampler`.")
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -216,7 +227,8 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
     latest = latest_study(open_studies(), home.name) if url or journal.exists() else None
     if latest and url and latest.plan.get("run_id") not in {run.id for run in tracker.runs(kinds=("search",))}:
         latest = None  # of another project of this name that shares the database
-    _check_unfinished(home, latest, options)
+    shelf = search_folder(store, home, "trainings")
+    _check_unfinished(home, latest, options, shelf)
     earlier = latest if options.resume else None
     written = _stored(home, earlier) if earlier else _fresh(home, tracker, options)
     notes = _differing(home, written) if earlier else []
@@ -230,7 +242,6 @@ def _open(stack: ExitStack, options: _Options, project: Project | str | Path) ->
         _check_runs(home, earlier, tracker)
     resolved = resolve(written, dataset)
     spec = written.changed(task=resolved.task, metric=resolved.metric)
-    shelf = search_folder(store, home, "trainings")
     if earlier:
         earlier.end(None)
     else:
@@ -262,7 +273,7 @@ def _is_storage(change: str) -> bool:
     return change.partition("=")[0].strip() == "search.storage"
 
 
-def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _Options) -> None:
+def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _Options, shelf: Path) -> None:
     """Whether it is clear if a search begins or goes on."""
     is_over = latest is None or latest.ended in OVER
     if options.resume and is_over:
@@ -273,16 +284,27 @@ def _check_unfinished(project: Project, latest: "SearchStudy | None", options: _
         )
     if latest is None or is_over or options.resume or options.new:
         return
-    from mlproj.searching import DONE, trials_of
-
     words = {"budget": "its time budget was used up", "interrupted": "it was interrupted"}
     state = words.get(latest.ended or "", "it was cut off")
-    done = sum(trial.state in DONE for trial in trials_of(latest))
     raise InputError(
-        f"{short_name(latest)} is unfinished: {state} after {done} of {latest.plan['trials']} trials.\n"
+        f"{short_name(latest)} is unfinished: {state} {_how_far(latest, shelf)}.\n"
         f"Go on with it:  {join(project, 'search', '--resume')}\n"
         f"Start another:  {join(project, 'search', '--new')}"
     )
+
+
+def _how_far(latest: "SearchStudy", shelf: Path) -> str:
+    """After how much of it a search was cut off, and what is kept of the trainings under way."""
+    from mlproj.fleet import Shelf
+    from mlproj.searching import DONE, N_FINALISTS, trials_of
+
+    n = latest.plan["trials"]
+    done = len({trial.number for trial in trials_of(latest) if trial.state in DONE})
+    has_seeds = latest.plan["trainings"] > n + N_FINALISTS
+    kept = len(Shelf(shelf, latest.plan["data_hash"]).all_epochs())
+    more = f"; {kept:,} {'is' if kept == 1 else 'are'} under way and {'goes' if kept == 1 else 'go'} on with --resume"
+    where = "while the best trials were trained with further seeds" if has_seeds and done >= n else None
+    return (where or f"after {done:,} of {n:,} trials") + (more if kept else "")
 
 
 def _fresh(home: Project, tracker: "AbstractTracker", options: _Options) -> Project:

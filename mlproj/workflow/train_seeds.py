@@ -16,7 +16,7 @@ from mlproj.errors import InvalidInput, MlprojError, Problem, TrackingError
 from mlproj.records import SEEDS, Failure, Fit, Job, Run
 from mlproj.spec.goal import Resource
 from mlproj.spec.project import Project
-from mlproj.workflow.kept import kept_notes, shelf_of
+from mlproj.workflow.kept import goes_on_words, kept_notes, shelf_of
 from mlproj.workflow.parts import report_parts
 from mlproj.workflow.record import PARTS, data_tags, store_fit
 from mlproj.workflow.runs import split_sizes, store_note
@@ -56,7 +56,7 @@ def train_seeds(
     Raises:
         InvalidInput: When spec, data or options are wrong; nothing was started.
         MlprojError: When no seed could be trained.
-        KeyboardInterrupt: When Ctrl-C came before any seed was finished.
+        KeyboardInterrupt: When Ctrl-C came before any seed was finished; it says what is kept and how to go on.
     """
     from mlproj.engine import cpu_count, make_engine, warm_up
 
@@ -73,7 +73,10 @@ def train_seeds(
         if on_start:
             on_start(fleet.begun(todo, engine.workers))
         began = time.monotonic()
-        is_interrupted = fleet.train(engine.evaluate, todo, on_seed)
+        try:
+            is_interrupted = fleet.train(engine.evaluate, todo, on_seed)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(fleet.left_lying(todo, start)) from None
         return fleet.finish(engine, time.monotonic() - began, is_interrupted=is_interrupted)
 
 
@@ -286,6 +289,17 @@ class _Fleet:
             self.tracker.finish(run.id, status="FAILED", tags={"mlproj.message": failure.reason})
 
     # ---------------------------------------------------------------- the end
+
+    def left_lying(self, todo: Sequence[int], start: Start) -> str:
+        """What is kept when Ctrl-C came before any seed was finished, and the command that goes on."""
+        kept = self.shelf.epochs({seed: self._job(seed) for seed in todo})
+        none = f"Nothing is kept yet: no seed was finished, and trainings are kept every {self.shelf.seconds:g} seconds"
+        given = [word for change in start.set for word in ("--set", change)]
+        given += [
+            word for key, value in (("--like", start.like), ("--name", start.name)) if value for word in (key, value)
+        ]
+        command = join(self.project, "train", *given, "--seeds", str(self.n), "--resume")
+        return f"{goes_on_words(kept.values()) if kept else none}; go on with: {command}"
 
     def finish(self, engine: "AbstractEngine", seconds: float, *, is_interrupted: bool) -> TrainedSeeds:
         """What is there now.

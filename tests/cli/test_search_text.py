@@ -35,6 +35,24 @@ def test_the_table_has_value_limits_and_parameters_best_first() -> None:
     ]
 
 
+def test_a_section_is_told_by_its_kind_and_its_keys() -> None:
+    params = {"training.schedule": {"kind": "cosine", "warmup": 0.1}}
+    text = search_text(document(finalists=[row(4, 0.02, params=params)]))
+    assert "schedule" in text
+    assert "  cosine warmup=0.1\n" in text
+    assert "{" not in text
+
+
+def test_what_an_optimizer_does_not_read_is_a_dash() -> None:
+    rows = [
+        row(n, 0.02, params={"training.beta1": 0.95, "training.optimizer": name})
+        for n, name in enumerate(("adam", "sgd"))
+    ]
+    lines = search_text(document(finalists=rows)).splitlines()
+    assert lines[3].split()[-2:] == ["0.95", "adam"]
+    assert lines[4].split()[-2:] == ["–", "sgd"]
+
+
 def test_a_missed_limit_is_marked() -> None:
     text = search_text(document(finalists=[row(4, 0.02), row(1, 0.01, feasible=False)]))
     assert "\n1 !  " in text

@@ -60,6 +60,10 @@ CASES: list[tuple[str, list[str]]] = [
     (HEAD + "seed: 1.5\n", ["seed: 1.5 is not allowed", "a whole number"]),
     (HEAD + "seed: .nan\n", ["seed: .nan is not allowed"]),
     (HEAD + "seed: null\n", ["seed: null is not allowed", "Leave the key out"]),
+    (
+        HEAD + "search: {space: {training.schedule: {choice: [null, {kind: cosine}]}}}\n",
+        ["search.space.training.schedule: null is not allowed", "\n  Write {kind: constant}."],
+    ),
     (HEAD + "training: {learning_rate: 0}\n", ["training.learning_rate: 0 is not allowed", "a number above 0"]),
     (HEAD + "training: {learning_rate: .inf}\n", ["training.learning_rate: .inf is not allowed"]),
     (HEAD + 'training: {learning_rate: "0.1"}\n', ["'0.1' is not allowed", "Leave the quotes out: 0.1."]),

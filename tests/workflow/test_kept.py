@@ -1,5 +1,10 @@
 """Trainings of every command that are killed under way go on, and come to what they would have come to."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -143,6 +148,23 @@ def test_what_ctrl_c_ended_can_be_gone_on_with(tmp_path: Path, monkeypatch: pyte
     started: list[Started] = []
     mlproj.train(home, resume=True, on_start=started.append)
     assert started[0].notes == ("1 training goes on from epoch 2",)
+
+
+def test_ctrl_c_before_any_seed_is_finished_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
+    home = write_digits(tmp_path / "digits")
+    words = ["train", "--set", "training.epochs=20000", "--seeds", "2"]
+    environment = os.environ | {"MLPROJ_SNAPSHOT_SECONDS": "0"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlproj", *words], cwd=home, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while len(kept_in(home)) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1].splitlines()[-1]
+    assert process.returncode == 130
+    assert said.startswith("Interrupted. 2 trainings go on from epoch")
+    assert said.endswith("; go on with: mlproj train --set training.epochs=20000 --seeds 2 --resume")
 
 
 # -------------------------------------------------------------------- an ensemble

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -301,6 +302,22 @@ def test_an_unfinished_search_wants_to_know_what_to_do(make_search: Callable[...
     frame.iloc[:-1].to_csv(home / "app.csv", index=False)
     with pytest.raises(InputError, match="data or their splits changed"):
         mlproj.search(home, resume=True, workers=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"trials": 0}, "--trials: 0 is no number of trials\n  Write a whole number from 1 to 1,000,000,000."),
+        ({"trials": True}, "--trials: True is no number of trials"),
+        ({"sampler": "bayes"}, "--sampler: 'bayes' is not known; random, tpe, grid and qmc are\n  Leave it out"),
+        ({"set": ["search.trials=0"]}, "--set: search.trials: 0 is not allowed"),
+    ],
+)
+def test_a_wrong_option_is_called_by_its_name(
+    make_search: Callable[..., Path], options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(said)):
+        mlproj.search(make_search(), **options)
 
 
 def test_a_search_whose_runs_are_gone_is_not_gone_on_with(make_search: Callable[..., Path]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from killed import kept_in, kill_once_kept
 
 import mlproj
+from mlproj.errors import InputError
 from mlproj.searching import latest_study, open_storage
 from mlproj.searching.search import trials_of
 from mlproj.searching.trials import DONE, Trial
@@ -44,6 +45,8 @@ def test_a_killed_fleet_goes_on_from_its_snapshots(
     whole = mlproj.search(homes[0], engine="fleet", workers=workers)
     code = SCRIPT.replace("workers=2", f"workers={workers}")
     assert len(kill_once_kept(code, homes[1], 4, "search", "digits")) == 4
+    with pytest.raises(InputError, match=r"cut off after 0 of 4 trials; 4 are under way and go on with --resume\."):
+        mlproj.search(homes[1])
     begun: list[Begun] = []
     resumed = mlproj.search(homes[1], engine="fleet", workers=workers, resume=True, on_start=begun.append)
     assert begun[0].notes[-1].startswith("4 trainings go on from epoch")
@@ -59,6 +62,8 @@ def test_seeds_of_the_finalists_go_on_too(tmp_path: Path) -> None:
     whole = mlproj.search(homes[0], engine="fleet", workers=1)
     code = SCRIPT.replace("workers=2", "workers=1")
     assert len(kill_once_kept(code, homes[1], 4, "search", "digits", study="search-1/seeds")) == 4
+    with pytest.raises(InputError, match="while the best trials were trained with further seeds; 4 are under way"):
+        mlproj.search(homes[1])
     begun: list[Begun] = []
     resumed = mlproj.search(homes[1], engine="fleet", workers=1, resume=True, on_start=begun.append)
     assert begun[0].notes[0] == "going on after 2 of 2 trials"
