@@ -1,24 +1,27 @@
 """Measures what stacks of models cost on this machine, fits the prices of `mlproj.fleet.cost`, and prints them.
 
-    python benchmarks/cost_model.py            # measures (a minute or two of computing time), fits, shows the misfit
+    python benchmarks/cost_model.py            # measures (some minutes on an idle machine), fits, shows the misfit
     python benchmarks/cost_model.py --keep measured.json; python benchmarks/cost_model.py --from measured.json
 
-One core, CPU seconds of whole `fit_stack` calls on the digits: perceptrons of several widths and depths, linear models,
-batch sizes, dropout and batch norm, alone and in stacks. Copy what it prints into `mlproj/fleet/cost.py`.
+One core, CPU seconds of whole `fit_stack` calls, alone and in stacks: on the digits perceptrons of several widths and
+depths, linear models, batch sizes, dropout and batch norm; on random rows 100 and 300 classes and dev sets of 1,000 and
+10,000 rows. Copy what it prints into `mlproj/fleet/cost.py`.
 """
 
 import argparse
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np  # after the number of threads
+import pandas as pd
 import torch
 from machine import describe
 from numpy.typing import NDArray
@@ -27,6 +30,7 @@ from scipy.optimize import nnls
 from mlproj.data import Dataset, load_dataset
 from mlproj.fleet.cost import CPU, Layout, Prices, count
 from mlproj.fleet.plan import Planner
+from mlproj.fleet.room import has_room
 from mlproj.records import Job
 from mlproj.spec.project import Project
 from mlproj.training import resolve
@@ -35,17 +39,61 @@ from mlproj.training.loop import Member
 
 SHORT, LONG = 2, 5
 CACHES = (1e6, 2e6, 4e6, 8e6, 16e6, 32e6)
+DIGITS = (10, 1797)
+"""Classes and rows; all other data are random."""
+MANY = ((100, 5_000), (300, 5_000), (100, 50_000), (300, 50_000))
+"""Data of many classes; a fifth of the rows is dev."""
 
 
-def spec(model: dict[str, Any], epochs: int, batch: int) -> Project:
-    """A project on the digits."""
+class Case(NamedTuple):
+    """A stack that is measured.
+
+    Attributes:
+        model: The `model:` section.
+        batch: Examples per update.
+        members: Members M.
+        epochs: Epochs.
+        data: Classes and rows.
+    """
+
+    model: dict[str, Any]
+    batch: int
+    members: int
+    epochs: int
+    data: tuple[int, int] = DIGITS
+
+
+def spec(model: dict[str, Any], epochs: int, batch: int, source: str = "sklearn:digits") -> Project:
+    """A project."""
     training = {"epochs": epochs, "batch_size": batch, "early_stopping": None}
-    return Project.model_validate(
-        {"name": "cost", "data": {"source": "sklearn:digits"}, "model": model, "training": training}
-    )
+    data = {"source": source} if source == "sklearn:digits" else {"source": source, "label": "label"}
+    return Project.model_validate({"name": "cost", "data": data, "model": model, "training": training})
 
 
-def cases() -> Iterator[tuple[dict[str, Any], int, int, int]]:
+def write_rows(classes: int, rows: int, folder: Path) -> str:
+    """A file of random rows, ten features and a label; its path."""
+    numbers = np.random.default_rng(0)
+    frame = pd.DataFrame(numbers.normal(size=(rows, 10)), columns=[f"x{at}" for at in range(10)])
+    label = numbers.permutation(np.arange(rows) % classes)  # every class is in every split
+    file = folder / f"{classes}_{rows}.parquet"
+    frame.assign(label=[f"c{code}" for code in label]).to_parquet(file)
+    return str(file)
+
+
+def cases() -> Iterator[Case]:
+    """All that is measured."""
+    for case in on_digits():
+        yield Case(*case)
+    for data in MANY:
+        for members in (1, 8, 32) if data[1] < 10_000 else (1, 8):
+            for batch in (64, 256):
+                yield Case({"kind": "mlp", "width": 32}, batch, members, SHORT, data)
+            yield Case({"kind": "linear"}, 256, members, SHORT, data)
+        for members in (1, 4):
+            yield Case({"kind": "mlp", "width": 32}, 1024, members, SHORT, data)
+
+
+def on_digits() -> Iterator[tuple[dict[str, Any], int, int, int]]:
     """(model, batch size, members, epochs)."""
     for members in (1, 8, 32, 64):
         for width in (16, 32, 64, 128, 256):
@@ -77,16 +125,21 @@ def seconds_of(project: Project, dataset: Dataset, members: int, repeats: int = 
 def measure() -> list[dict[str, Any]]:
     """Every case with its layout and its seconds."""
     torch.set_num_threads(1)
-    dataset = load_dataset(spec({"kind": "mlp"}, 1, 64))
-    planner = Planner(dataset)
-    seconds_of(spec({"kind": "mlp"}, 1, 64), dataset, 2)  # imports and caches
     rows = []
-    for model, batch, members, epochs in cases():
-        project = spec(model, epochs, batch)
-        layout = planner.layout(Job(project, 0))
-        assert layout is not None
-        seconds = seconds_of(project, dataset, members)
-        rows.append({"model": model, "layout": layout._asdict(), "members": members, "seconds": seconds})
+    with tempfile.TemporaryDirectory() as folder:
+        sources = {DIGITS: "sklearn:digits"}
+        datasets: dict[tuple[int, int], Dataset] = {}
+        for model, batch, members, epochs, data in cases():
+            source = sources.get(data) or sources.setdefault(data, write_rows(*data, Path(folder)))
+            project = spec(model, epochs, batch, source)
+            if data not in datasets:
+                datasets[data] = load_dataset(project)
+                seconds_of(spec({"kind": "mlp"}, 1, 64, source), datasets[data], 2)  # imports and caches
+            layout = Planner(datasets[data]).layout(Job(project, 0))
+            assert layout is not None
+            assert has_room(layout, members), "no plan makes such a stack"
+            seconds = seconds_of(project, datasets[data], members)
+            rows.append({"model": model, "layout": layout._asdict(), "members": members, "seconds": seconds})
     return rows
 
 
@@ -105,6 +158,12 @@ def fit_prices(rows: list[dict[str, Any]]) -> tuple[Prices, NDArray[np.float64]]
     return best[1], best[2]
 
 
+def _alike(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What cases have in common that differ in nothing but members and epochs."""
+    layout = row["layout"]
+    return str(row["model"]), layout["batch"], layout["widths"][-1], layout["seen"]
+
+
 def _layout(row: dict[str, Any]) -> Layout:
     return Layout(**row["layout"] | {"widths": tuple(row["layout"]["widths"])})
 
@@ -121,13 +180,14 @@ def main() -> None:
     prices, ratios = fit_prices(rows)
     print(describe())
     print("\n  alone µs  in a stack µs   gain   fitted/measured   (per model and update)")
-    alone = {(str(row["model"]), row["layout"]["batch"]): row for row in rows if row["members"] == 1}
+    alone = {_alike(row): row for row in rows if row["members"] == 1}
     for row, ratio in zip(rows, ratios, strict=True):
         each = 1e6 * row["seconds"] / row["members"] / row["layout"]["updates"]
-        one = alone[str(row["model"]), row["layout"]["batch"]]
+        one = alone[_alike(row)]
         lone = 1e6 * one["seconds"] / one["layout"]["updates"]
+        batch, classes, seen = row["layout"]["batch"], row["layout"]["widths"][-1], row["layout"]["seen"]
         print(f"{lone:10.0f}{each:15.1f}{lone / each:7.2f}{ratio:18.2f}   {row['members']:3} × {row['model']}"
-              f" batch {row['layout']['batch']}")  # fmt: skip
+              f" batch {batch}, {classes} classes, {seen:,} rows looked at")  # fmt: skip
     print(f"\nmisfit: median {np.median(abs(ratios - 1)):.1%}, largest {max(abs(ratios - 1)):.0%}")
     print(
         "CPU = Prices(\n"

@@ -94,6 +94,7 @@ class Planner:
             self._held_out + min(n, self._most_seen),
             float(isinstance(model, MLP) and model.dropout > 0),
             isinstance(model, MLP) and model.batch_norm,
+            0 if job.rows is None else n + min(n, self._most_seen),
         )
 
     def in_company(self, job: Job) -> float | None:
@@ -117,7 +118,7 @@ class Planner:
             return Reason(NO_COMPANY if self._stacks else NO_GAIN, name=model.kind)
         width = max(layout.widths[1:-1], default=0)
         if not has_room(layout, 2):
-            return Reason(TOO_LARGE, width)
+            return Reason(TOO_LARGE, width if width >= layout.widths[-1] else 0)
         return Reason(NO_COMPANY) if self.in_company(job) is not None else Reason(NO_GAIN, width)
 
     def plan(self, jobs: Sequence[tuple[Item, Job]], workers: int) -> list[list[Item]]:

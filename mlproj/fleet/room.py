@@ -3,25 +3,30 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlproj.fleet.cost import BYTES_PER_WEIGHT
-
 if TYPE_CHECKING:
     from mlproj.fleet.cost import Layout
 
 MOST = 64
 """Members: beyond that nothing is gained, and results come late."""
 MOST_BYTES = 2**29
-"""Weights, gradients and moments: room for other things is left on any machine."""
+"""What the members hold all the time: room for other things is left on any machine."""
+MOST_VALUES = 2**21
+"""Values of a batch in the widest layer of all members: 8 MB, which stay in the cache. Beyond that each value costs
+more than it does alone (1.7 times at 39 MB), and an update takes so long that starting it costs nothing."""
+_HELD = 6
+"""Numbers per weight: weight, gradient, two moments, the initial weight and the best so far."""
 
 
 def has_room(layout: "Layout", members: int) -> bool:
-    """Whether so many members fit into one stack.
+    """Whether so many members fit into one stack; a look at them holds no more than a look at one.
 
     Args:
         layout: The shape of the stack, that of its widest member.
         members: Members M.
     """
-    return members <= MOST and members * layout.weights * BYTES_PER_WEIGHT <= MOST_BYTES
+    held = 4 * (_HELD * layout.weights + layout.own_rows * layout.widths[0])
+    values = layout.batch * max(layout.widths[1:])
+    return members <= MOST and members * held <= MOST_BYTES and members * values <= MOST_VALUES
 
 
 def widest(layouts: Sequence["Layout"], weights: Sequence[int] | None = None) -> "Layout":
@@ -50,8 +55,8 @@ def cut_to_room(layouts: Sequence["Layout | None"]) -> list[range]:
         >>> small = Layout((64, 64, 10), batch=64, updates=1, epochs=1, seen=1)
         >>> cut_to_room([small] * 100)
         [range(0, 64), range(64, 100)]
-        >>> cut_to_room([small._replace(widths=(64, 100_000, 10))] * 5)
-        [range(0, 4), range(4, 5)]
+        >>> cut_to_room([small._replace(widths=(64, 10_000, 10))] * 5)
+        [range(0, 3), range(3, 5)]
     """
     cuts: list[range] = []
     start, stacked = 0, None

@@ -44,10 +44,10 @@ def is_available(name: str) -> bool:
 
 @contextmanager
 def few_threads(n_values: int) -> Iterator[None]:
-    """One thread for small models, which spend more on sharing the work than on doing it; restored afterwards.
+    """One thread for little work, of which more would be spent on sharing than on doing it; restored afterwards.
 
     Args:
-        n_values: Products per update of one model: examples in the batch times weights.
+        n_values: Products per update: examples in the batch times weights, those of all members of a stack.
     """
     import torch
 

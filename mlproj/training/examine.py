@@ -4,7 +4,9 @@ N examples of a split, K outputs, M models at once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any, TypedDict
 
 import numpy as np
@@ -35,6 +37,9 @@ from mlproj.training.targets import make_examples, to_tensor
 from mlproj.zoo import StackedModel
 
 Array = NDArray[Any]
+VALUES_AT_ONCE = 2**21
+"""Outputs that are looked at together. With many classes or examples the members of a stack come in turn: a look then
+holds no more than one member alone, or a few times 8 MB, which stay in the cache and are used again and again."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class Examiner:
         self.objective = self.objective.keep(members)
         if self.trains is not None:
             self.trains = [self.trains[m] for m in members]
-            self.examples["train"] = self.examples["train"].members(members)
+            self.examples = self.examples | {"train": self.examples["train"].members(members)}
 
     def examine(self, model: StackedModel) -> tuple[Examination, ...]:
         """The values of each member on every split, and its rank.
@@ -104,6 +109,18 @@ class Examiner:
         Args:
             model: The stack.
         """
+        n_values = sum(map(len, self.parts.values())) * self.target.n_outputs
+        turns = in_turns(model.n_models, n_values)
+        if len(turns) == 1:
+            return self._examine(model)
+        found: list[Examination] = []
+        for members in turns:
+            some = copy(self)
+            some.keep(members)
+            found += some._examine(model.part(members))
+        return tuple(found)
+
+    def _examine(self, model: StackedModel) -> tuple[Examination, ...]:
         outputs = {name: run_model(model, examples.x) for name, examples in self.examples.items()}
         losses = {name: self._loss(values, self.examples[name]) for name, values in outputs.items()}
         sound = np.logical_and.reduce([_all_finite(values) for values in outputs.values()])
@@ -197,6 +214,22 @@ class Examiner:
         # Latency and size are those of the architecture, the same after every epoch.
         limits = {name: limit for name, limit in metric.satisfy.items() if name not in RESOURCES}
         return rank_key(own, metric.optimize or self.names[0], limits, own["loss"])
+
+
+def in_turns(n_models: int, n_values: int) -> list[range]:
+    """Members of a stack, by position, in groups that are looked at together; groups are about equally large.
+
+    Args:
+        n_models: Members M.
+        n_values: Outputs of each.
+
+    Example:
+        >>> in_turns(5, 1000), in_turns(5, 2**20)
+        ([range(0, 5)], [range(0, 2), range(2, 4), range(4, 5)])
+    """
+    most = max(1, VALUES_AT_ONCE // max(1, n_values))
+    size = ceil(n_models / ceil(n_models / most))
+    return [range(start, min(start + size, n_models)) for start in range(0, n_models, size)]
 
 
 def _at(thresholds: NDArray[np.float64] | None, k: int) -> float | None:

@@ -16,7 +16,7 @@ from mlproj.spec.project import Project
 from mlproj.training import outcome
 from mlproj.training.batches import Examples
 from mlproj.training.device import choose_device, few_threads
-from mlproj.training.examine import Examiner, Seen, look_back
+from mlproj.training.examine import Examiner, Seen, in_turns, look_back
 from mlproj.training.looks import epoch_sample, sample_rows, take_rows
 from mlproj.training.loop import Course, Ended, Loop, Member, OnEpoch, OnEpochs
 from mlproj.training.objective import Objective
@@ -28,9 +28,6 @@ from mlproj.training.step import make_learner
 from mlproj.training.targets import loss_weights, make_examples, make_objective, to_tensor
 from mlproj.zoo import OwnEstimator, StackedModel, build, build_model, build_padded, cut_out, seeded, unstack
 from mlproj.zoo.stacked import Weights
-
-_VALUES_AT_ONCE = 2**23
-"""Outputs that are decoded at a time when members are looked back at."""
 
 
 def fit(
@@ -174,16 +171,15 @@ class _Finish:
         self._members, self._dataset, self._examiner = members, dataset, examiner
         self._setup = (time.perf_counter() - begin) / len(members)
         self._shapes: dict[Model, tuple[StackedModel, Mapping[str, float]]] = {}
-        n_values = sum(len(part) for part in dataset.parts.values()) * dataset.target.n_outputs
-        self._at_once = max(1, _VALUES_AT_ONCE // max(1, n_values))
+        self._n_values = sum(len(part) for part in dataset.parts.values()) * dataset.target.n_outputs
 
     def __call__(self, ended: Ended) -> Iterator[Sequence[tuple[int, Fit]]]:
         ended.model.load_state_dict(ended.state)
+        n = len(ended.members)
         has_rows = any(self._members[m].rows is not None for m in ended.members)
-        at_once = 1 if has_rows else self._at_once
-        for start in range(0, len(ended.members), at_once):
-            chosen = range(start, min(start + at_once, len(ended.members)))
-            model = ended.model if len(chosen) == len(ended.members) else ended.model.part(chosen)
+        turns = [range(at, at + 1) for at in range(n)] if has_rows else in_turns(n, self._n_values)
+        for chosen in turns:
+            model = ended.model if len(chosen) == n else ended.model.part(chosen)
             members, courses = [ended.members[at] for at in chosen], [ended.courses[at] for at in chosen]
             yield list(self._finish(model, members, courses))
 

@@ -1,15 +1,16 @@
 """Plans: never dearer than one by one, widths apart where padding costs, and workers that end together."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mlproj.data import Dataset, load_dataset
 from mlproj.fleet.alone import NO_COMPANY, NO_GAIN, OWN, TOO_LARGE, Reason
 from mlproj.fleet.cost import Layout, Prices
 from mlproj.fleet.plan import Planner
-from mlproj.fleet.room import MOST
+from mlproj.fleet.room import MOST, cut_to_room, has_room, widest
 from mlproj.records import Job
 from mlproj.spec.project import Project
 
@@ -116,6 +117,57 @@ def test_what_is_done_sooner_than_a_process_starts_is_not_shared_out(dataset: Da
 def test_a_stack_is_no_larger_than_pays(dataset: Dataset) -> None:
     plan = Planner(dataset, prices=PRICES).plan([(at, job(at)) for at in range(150)], 1)
     assert max(map(len, plan)) <= MOST
+
+
+MANY = Layout((10, 16, 16, 300), batch=1024, updates=600, epochs=10, seen=6400)
+"""Classes that weigh more than the whole of the rest."""
+
+
+def test_a_stack_holds_no_more_of_a_batch_than_the_cache() -> None:
+    assert has_room(MANY, 6)  # 6 · 1024 · 300 · 4 bytes are 7.4 MB
+    assert not has_room(MANY, 7)
+    assert has_room(MANY._replace(batch=64), 64)
+    assert not has_room(MANY._replace(widths=(10, 300, 16, 2)), 7)  # hidden units as much as outputs
+    assert [len(cut) for cut in cut_to_room([MANY] * 15)] == [6, 6, 3]
+
+
+def test_a_stack_holds_weights_and_rows_of_512_mb_at_most() -> None:
+    wide = Layout((1000, 1000, 2), batch=8, updates=10, epochs=1, seen=0)  # 24 bytes for each of a million weights
+    assert has_room(wide, 22)
+    assert not has_room(wide, 23)
+    with_rows = wide._replace(widths=(1000, 4, 2), own_rows=10_000)  # 40 MB
+    assert has_room(with_rows, 13)
+    assert not has_room(with_rows, 14)
+
+
+def test_no_plan_makes_stacks_without_room(dataset: Dataset) -> None:
+    full = {"training": {"epochs": 20, "batch_size": "full"}}
+    jobs = [
+        Job(Project.model_validate(DIGITS | full | {"model": {"kind": "mlp", "width": 8 + 10 * (at % 8)}}), at)
+        for at in range(64)
+    ]
+    planner = Planner(dataset, prices=prices(stack=1.0, update=1.0))  # one stack of all would be cheapest by far
+    for workers in (1, 2):
+        plan = planner.plan(list(enumerate(jobs)), workers)
+        assert sorted(at for stack in plan for at in stack) == list(range(64))
+        for stack in plan:
+            layouts = [layout for layout in map(planner.layout, (jobs[at] for at in stack)) if layout]
+            assert has_room(widest(layouts), len(stack))
+
+
+def test_what_takes_longest_comes_first(dataset: Dataset) -> None:
+    jobs = [job(at, epochs=epochs) for at, epochs in enumerate([10, 10, 300, 300, 40, 40])]
+    plan = Planner(dataset, prices=PRICES).plan(list(enumerate(jobs)), 1)
+    assert [sorted(stack) for stack in plan] == [[2, 3], [4, 5], [0, 1]]
+
+
+def test_rows_of_its_own_are_counted(dataset: Dataset) -> None:
+    planner = Planner(dataset, prices=PRICES)
+    whole, some = planner.layout(job()), planner.layout(replace(job(), rows=np.arange(500)))
+    assert whole is not None
+    assert some is not None
+    assert whole.own_rows == 0
+    assert some.own_rows == 500 + len(dataset.parts["dev"])  # to train on, and of these to look at
 
 
 def test_the_layout_is_that_of_the_resolved_training(dataset: Dataset) -> None:

@@ -1,6 +1,7 @@
 """Models that train side by side come out as they would alone, whatever the others do."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from mlproj.spec.model import MLP
 from mlproj.spec.project import Project
 from mlproj.spec.training import Training
 from mlproj.spec.vary import vary
-from mlproj.training import fit, resolve
+from mlproj.training import examine, fit, resolve
+from mlproj.training.examine import Examiner
 from mlproj.training.fitting import fit_stack
 from mlproj.training.loop import Member
 from mlproj.training.objective import Objective
 from mlproj.training.step import keep_members, make_learner, step
-from mlproj.zoo import build
+from mlproj.zoo import StackedModel, build
 from tests.training.conftest import MakeProject
 
 VARIED = (
@@ -151,3 +153,35 @@ def test_weights_that_were_best_before_another_left_are_still_those_of_their_mem
         assert found[m].best_epoch == alone.best_epoch
         for name, array in alone.weights.items():
             assert np.allclose(found[m].weights[name], array, rtol=1e-3, atol=1e-4), name
+
+
+@pytest.mark.parametrize("values", [1, 500])
+@pytest.mark.parametrize("has_rows", [False, True])
+def test_members_looked_at_in_turn_are_seen_as_all_at_once(
+    make_project: MakeProject, pairs: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, *, values: int, has_rows: bool
+) -> None:
+    metric = {"optimize": "f1", "satisfy": {"roc_auc": ">= 0.1"}}  # a threshold of its own for each, and probabilities
+    project, dataset = make_project(pairs, metric=metric, training={"epochs": 5, "batch_size": 16})
+    members = members_of(project, dataset)
+    if has_rows:
+        members = [replace(member, rows=np.arange(20) + 3 * at) for at, member in enumerate(members)]
+    whole = together(members, dataset)
+    looks = []
+    monkeypatch.setattr(Examiner, "_examine", lambda self, model, look=Examiner._examine: look(self, noted(model)))
+
+    def noted(model: StackedModel) -> StackedModel:
+        looks.append(model.n_models)
+        return model
+
+    monkeypatch.setattr(examine, "VALUES_AT_ONCE", values)
+    turned = together(members, dataset)
+    assert max(looks) < len(members)
+    for member, fitted in whole.items():
+        other = turned[member]
+        assert (other.metrics, other.outcome) == (fitted.metrics, fitted.outcome)
+        # A product of one matrix may round otherwise than one of several: only probabilities and losses show it.
+        assert other.threshold == pytest.approx(fitted.threshold, rel=1e-5)
+        for name, found in fitted.history.metrics.items():
+            assert other.history.metrics[name] == (pytest.approx(found, rel=1e-6) if name == "dev/loss" else found)
+        for name, array in fitted.weights.items():
+            np.testing.assert_array_equal(other.weights[name], array)
