@@ -36,11 +36,20 @@ class ServerError(MlprojError):
     """Workers can no longer be started."""
 
 
+def _terms() -> tuple[dict[str, str], list[str], str]:
+    """What a process takes over from the one that starts it: environment, import path, working directory."""
+    try:
+        place = str(Path.cwd())
+    except OSError:  # it was removed
+        place = ""
+    return dict(os.environ), list(sys.path), place
+
+
 class ForkServer:
     """The driver's side: starts the server, and through it workers."""
 
     def __init__(self) -> None:
-        self._terms = dict(os.environ), list(sys.path)
+        self._terms = _terms()
         self._socket, theirs = socket.socketpair()
         self._serials = itertools.count(1)
         path = json.dumps([entry or str(Path.cwd()) for entry in sys.path])
@@ -62,7 +71,7 @@ class ForkServer:
     @property
     def is_fit(self) -> bool:
         """Whether it lives, and was started under the conditions of now."""
-        return self._process.poll() is None and self._terms == (dict(os.environ), list(sys.path))
+        return self._process.poll() is None and self._terms == _terms()
 
     def fork(self, *files: int) -> int:
         """Starts a worker and returns its process id.
