@@ -128,12 +128,21 @@ def test_an_edited_module_of_ones_own_has_snapshots_of_its_own(tmp_path: Path, s
     (tmp_path / "parts").mkdir()
     job = Job(mlproj.load_project(tmp_path), 0)
     files = [shelf.file(job)]
-    for written in ("parts/nets.py", "losses.py"):
+    for written in ("parts/nets.py", "losses.py", "parts/layers.py", "helpers.py"):
         for text in ("first", "second"):
             (tmp_path / written).write_text(text)
             files.append(shelf.file(job))
-    assert len(set(files)) == 5
+    assert len(set(files)) == 9
     assert shelf.file(job) == files[-1]
+    (tmp_path / "helpers.py").rename(tmp_path / "aides.py")
+    assert shelf.file(job) != files[-1]
+
+
+def test_another_version_has_snapshots_of_its_own(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = jobs_of(1)[10]
+    before = shelf.file(job)
+    monkeypatch.setattr("mlproj.fleet.shelf.__version__", "another")
+    assert shelf.file(job) != before
 
 
 def test_a_snapshot_of_another_architecture_is_not_used(dataset: Dataset, shelf: Shelf) -> None:
