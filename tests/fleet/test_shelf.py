@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fulldisk import full_disk
 
 import mlproj
 from mlproj.data import Dataset, load_dataset
@@ -96,19 +97,32 @@ def test_other_data_another_seed_or_another_spec_have_snapshots_of_their_own(dat
     assert len(files) == 5
 
 
-@pytest.mark.parametrize("damage", ["cut", "garbage", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "figure", "weight"])
 def test_a_damaged_snapshot_costs_time_but_no_result(dataset: Dataset, shelf: Shelf, damage: str) -> None:
     jobs = jobs_of(2)
     whole, _ = run(jobs, dataset, None)
     run(jobs, dataset, shelf, crash=6)
     for job in jobs.values():
         content = shelf.file(job).read_bytes()
-        shelf.file(job).write_bytes({"cut": content[:-100], "garbage": b"x" * len(content), "empty": b""}[damage])
+        ways = {"cut": content[:-100], "garbage": b"x" * len(content), "empty": b"", "weight": content[:-1] + b"x"}
+        ways["figure"] = content.replace(b'"updates', b'"uploads')
+        shelf.file(job).write_bytes(ways[damage])
     again, trained = run(jobs, dataset, shelf)
     assert {position: fitted.history for position, fitted in again.items()} == {
         position: fitted.history for position, fitted in whole.items()
     }
     assert len(trained) == 16
+
+
+def test_a_full_disk_costs_the_snapshots_but_no_result(dataset: Dataset, shelf: Shelf) -> None:
+    jobs = jobs_of(2)
+    with full_disk():
+        found, trained = run(jobs, dataset, shelf)
+    assert len(trained) == 16  # and none was tried again
+    assert {position: fitted.history for position, fitted in found.items()} == {
+        position: fitted.history for position, fitted in run(jobs, dataset, None)[0].items()
+    }
+    assert list(shelf.folder.iterdir()) == []
 
 
 def test_snapshots_are_taken_every_thirty_seconds_unless_said_otherwise(
