@@ -80,7 +80,7 @@ class Shelf:
 
 
 def _own_code(project: Project) -> Iterator[bytes]:
-    """The files of the user's own behind model and loss, and what they may import: edited, they train something else."""
+    """The user's own files behind model and loss, and what they may import: edited, they train something else."""
     names = [project.model.factory] if isinstance(project.model, Python) else []
     loss = str(project.training.loss)
     names += [loss.removeprefix("python:")] if loss.startswith("python:") else []

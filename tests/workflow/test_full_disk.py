@@ -19,7 +19,11 @@ MakeFlowers = Callable[..., Path]
 
 def test_a_full_disk_is_named_whoever_met_it_and_nothing_is_left(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(TrackingError, match=r"(?s)in .*Make room there, or .* TMPDIR"), full_disk(), staging_folder() as at:
+    with (
+        pytest.raises(TrackingError, match=r"(?s)in .*Make room there, or .* TMPDIR"),
+        full_disk(),
+        staging_folder() as at,
+    ):
         save_file({"a": np.zeros(10_000)}, at / "a.safetensors")
     with pytest.raises(TrackingError, match="TMPDIR"), full_disk(), staging_folder() as at:
         (at / "a.txt").write_text("a" * 10_000)
