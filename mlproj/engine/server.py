@@ -118,6 +118,8 @@ class ForkServer:
 
 _waiting: list[ForkServer] = []
 _waits = threading.Lock()
+_timers: list[threading.Timer] = []
+"""That of the waiting server, if it has one."""
 
 
 def start_server() -> None:
@@ -132,6 +134,7 @@ def take_server() -> ForkServer:
     with _waits:
         while _waiting:
             server = _waiting.pop()
+            _stop_timer()
             if server.is_fit:
                 return server
             server.close()
@@ -145,9 +148,15 @@ def give_back(server: ForkServer) -> None:
             _waiting.append(server)
             timer = threading.Timer(_IDLE_SECONDS, _end_if_waiting, [server])
             timer.daemon = True
+            _timers.append(timer)
             timer.start()
             return
     server.close()
+
+
+def _stop_timer() -> None:
+    while _timers:
+        _timers.pop().cancel()
 
 
 def _end_if_waiting(server: ForkServer) -> None:
@@ -162,6 +171,7 @@ def _end_if_waiting(server: ForkServer) -> None:
 def end_waiting() -> None:
     """Ends a server that nobody has taken."""
     with _waits:
+        _stop_timer()
         while _waiting:
             _waiting.pop().close()
 

@@ -1,5 +1,6 @@
 """The process that workers are forked from is used again where it would do the same."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +27,16 @@ def test_a_server_that_was_started_elsewhere_is_not_used(tmp_path: Path, monkeyp
     give_back(second)
     assert take_server() is second
     second.close()
+
+
+def test_a_server_that_is_given_back_again_and_again_costs_one_thread() -> None:
+    before = set(threading.enumerate())
+    for _ in range(5):
+        give_back(take_server())
+    timers = [
+        thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and thread not in before
+    ]
+    new = [timer for timer in timers if not timer.finished.is_set()]
+    assert len(new) == 1
+    end_waiting()
+    assert new[0].finished.is_set()
