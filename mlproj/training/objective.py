@@ -81,7 +81,7 @@ def cross_entropy(outputs: Outputs, y: Codes, label_smoothing: float | Tensor = 
     if isinstance(label_smoothing, Tensor):
         share = label_smoothing.to(outputs).unsqueeze(1)
         return (1 - share) * terms - spread(share, log_p.mean(1))
-    elif not label_smoothing:
+    if not label_smoothing:
         return terms
     return (1 - label_smoothing) * terms - label_smoothing * log_p.mean(1)
 
