@@ -36,11 +36,20 @@ class ServerError(MlprojError):
     """Workers can no longer be started."""
 
 
+def _terms() -> tuple[dict[str, str], list[str], str]:
+    """What a process takes over from the one that starts it: environment, import path, working directory."""
+    try:
+        place = str(Path.cwd())
+    except OSError:  # it was removed
+        place = ""
+    return dict(os.environ), list(sys.path), place
+
+
 class ForkServer:
     """The driver's side: starts the server, and through it workers."""
 
     def __init__(self) -> None:
-        self._terms = dict(os.environ), list(sys.path)
+        self._terms = _terms()
         self._socket, theirs = socket.socketpair()
         self._serials = itertools.count(1)
         path = json.dumps([entry or str(Path.cwd()) for entry in sys.path])
@@ -62,7 +71,7 @@ class ForkServer:
     @property
     def is_fit(self) -> bool:
         """Whether it lives, and was started under the conditions of now."""
-        return self._process.poll() is None and self._terms == (dict(os.environ), list(sys.path))
+        return self._process.poll() is None and self._terms == _terms()
 
     def fork(self, *files: int) -> int:
         """Starts a worker and returns its process id.
@@ -109,6 +118,8 @@ class ForkServer:
 
 _waiting: list[ForkServer] = []
 _waits = threading.Lock()
+_timers: list[threading.Timer] = []
+"""That of the waiting server, if it has one."""
 
 
 def start_server() -> None:
@@ -123,6 +134,7 @@ def take_server() -> ForkServer:
     with _waits:
         while _waiting:
             server = _waiting.pop()
+            _stop_timer()
             if server.is_fit:
                 return server
             server.close()
@@ -136,9 +148,15 @@ def give_back(server: ForkServer) -> None:
             _waiting.append(server)
             timer = threading.Timer(_IDLE_SECONDS, _end_if_waiting, [server])
             timer.daemon = True
+            _timers.append(timer)
             timer.start()
             return
     server.close()
+
+
+def _stop_timer() -> None:
+    while _timers:
+        _timers.pop().cancel()
 
 
 def _end_if_waiting(server: ForkServer) -> None:
@@ -153,6 +171,7 @@ def _end_if_waiting(server: ForkServer) -> None:
 def end_waiting() -> None:
     """Ends a server that nobody has taken."""
     with _waits:
+        _stop_timer()
         while _waiting:
             _waiting.pop().close()
 

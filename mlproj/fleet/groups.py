@@ -12,7 +12,7 @@ _PER_MEMBER = (
     "early_stopping",
 )  # fmt: skip
 """Keys of `training:` of which each member of a stack has its own."""
-_NO_MATTER = ("name", "about", "seed", "search", "human", "slices", "error_analysis")
+_NO_MATTER = ("name", "about", "seed", "search", "human_level", "slices", "error_analysis")
 
 
 def shape_of(job: Job) -> str | None:

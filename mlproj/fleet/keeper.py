@@ -39,7 +39,7 @@ class StackKeeper:
         """Writes a snapshot of each member when it is time; a full disk costs the snapshot, not the training."""
         if time.monotonic() - self._last < self._shelf.seconds:
             return
-        with suppress(OSError):
+        with suppress(OSError, SafetensorError):  # safetensors has an error of its own for a full disk
             self._shelf.folder.mkdir(parents=True, exist_ok=True)
             for m, snapshot in take(loop).items():
                 write_snapshot(snapshot, self._files[m])

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from mlproj import __version__
 from mlproj.records import Job
 from mlproj.spec.model import Python
 from mlproj.spec.project import Project
@@ -46,10 +47,10 @@ class Shelf:
 
     def file(self, job: Job) -> Path:
         """Where the snapshot of a job lies, if there is one."""
-        told = hashlib.sha256("/".join([self._data_hash, spec_hash(job.project), str(job.seed)]).encode())
+        told = hashlib.sha256("/".join([__version__, self._data_hash, spec_hash(job.project), str(job.seed)]).encode())
         told.update(b"" if job.rows is None else job.rows.tobytes())
         for code in _own_code(job.project):
-            told.update(code)
+            told.update(hashlib.sha256(code).digest())
         return self.folder / f"{told.hexdigest()[:32]}{_ENDING}"
 
     def epochs(self, jobs: Mapping[int, Job]) -> dict[int, int]:
@@ -79,12 +80,14 @@ class Shelf:
 
 
 def _own_code(project: Project) -> Iterator[bytes]:
-    """The files of the user's own that project.yaml names for model and loss: edited, they train something else."""
+    """The user's own files behind model and loss, and what they may import: edited, they train something else."""
     names = [project.model.factory] if isinstance(project.model, Python) else []
     loss = str(project.training.loss)
     names += [loss.removeprefix("python:")] if loss.startswith("python:") else []
-    for name in names:
-        place = project.root.joinpath(*name.partition(":")[0].split("."))
-        for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
-            with suppress(OSError):
-                yield file.read_bytes()
+    packages = {name.partition(":")[0].partition(".")[0] for name in names}
+    files = {file for package in packages for file in project.root.glob(f"{package}/**/*.py")}
+    files |= set(project.root.glob("*.py")) if names else set()
+    for file in sorted(files):
+        with suppress(OSError):
+            yield str(file.relative_to(project.root)).encode()
+            yield file.read_bytes()

@@ -23,7 +23,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         >>> [file.name for file in folder.iterdir()]
         ['a.txt']
     """
-    place = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    place = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.partial")  # threads share the pid
     try:
         yield place
         with place.open("rb+") as file:

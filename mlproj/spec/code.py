@@ -5,10 +5,12 @@ goes to standard error.
 """
 
 import difflib
+import hashlib
 import importlib
 import sys
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from mlproj.errors import InvalidInput, Problem
 
 _FORM = "Write it as package.module:name, for example `my_data:load`."
 _LONGEST = 300  # characters of an exception that are shown
+_lock = threading.RLock()  # there is one import path, and one module of a name
+_imported: dict[str, tuple[Path, bytes]] = {}
+"""Modules of users' own by name, with file and digest as they were imported."""
 
 
 def load_object(text: str, root: Path, *, where: str = "") -> Any:
@@ -37,9 +42,11 @@ def load_object(text: str, root: Path, *, where: str = "") -> Any:
         plain = module_name.strip().removesuffix(".py").strip("./").replace("/", ".")
         hint = f"Write it as {plain}:{name}." if plain else _FORM
         raise InvalidInput([Problem(where, f"{module_name!r} is no name of a module", hint)])
-    with on_path(root):
+    with _lock, on_path(root), _without_bytecode():
         importlib.invalidate_caches()
-        _forget_namesakes(module_name.partition(".")[0], root)
+        package = module_name.partition(".")[0]
+        _forget_namesakes({package, *(name.partition(".")[0] for name in _imported)}, root)
+        before = frozenset(sys.modules)
         try:
             module = importlib.import_module(module_name)
         except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever the user's module raises)
@@ -51,6 +58,8 @@ def load_object(text: str, root: Path, *, where: str = "") -> Any:
             hint = f"It is looked for in {root.resolve()} and in the environment."
             hint = f"Did you mean `{near[0]}:{name}`?" if near else hint
             raise InvalidInput([Problem(where, f"there is no module {absent!r}", hint)]) from None
+        finally:
+            _note({package, module_name} | (sys.modules.keys() - before), root)
     found = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -65,14 +74,59 @@ def load_object(text: str, root: Path, *, where: str = "") -> Any:
     return found
 
 
-def _forget_namesakes(package: str, root: Path) -> None:
-    """Lets go of a module of this name that came from another folder, such as that of another project's."""
-    own = [root.resolve() / f"{package}.py", root.resolve() / package / "__init__.py"]
-    cached = getattr(sys.modules.get(package), "__file__", None)
-    if cached is None or Path(cached).resolve() in own or not any(file.is_file() for file in own):
-        return
-    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
-        del sys.modules[name]
+def forget_edited(root: Path) -> None:
+    """Lets go of a project's own modules where one of their files was changed since, so that they are imported anew.
+
+    Called where a command begins, not during one: all trainings of a command are of one code.
+
+    Args:
+        root: The project's folder.
+    """
+    with _lock:
+        own = {name: read for name, read in _imported.items() if read[0].is_relative_to(root.resolve())}
+        if any(_digest(file) != digest for file, digest in own.values()):
+            _forget(own)
+
+
+def _note(names: Iterable[str], root: Path) -> None:
+    """Notes which modules came from a project's folder; those installed in an environment there are not its own."""
+    for name in names:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        place = Path(file).resolve() if file else None
+        if place and place.is_relative_to(root.resolve()) and "site-packages" not in place.parts:
+            _imported.setdefault(name, (place, _digest(place)))
+
+
+def _digest(file: Path) -> bytes:
+    try:
+        return hashlib.sha256(file.read_bytes()).digest()
+    except OSError:
+        return b""
+
+
+def _forget(names: Iterable[str]) -> None:
+    for name in list(names):
+        sys.modules.pop(name, None)
+        _imported.pop(name, None)
+
+
+def _forget_namesakes(packages: Iterable[str], root: Path) -> None:
+    """Lets go of modules of these names that came from another folder, such as that of another project's."""
+    for package in packages:
+        own = [root.resolve() / f"{package}.py", root.resolve() / package / "__init__.py"]
+        cached = getattr(sys.modules.get(package), "__file__", None)
+        if cached is not None and Path(cached).resolve() not in own and any(file.is_file() for file in own):
+            _forget(name for name in sys.modules if name == package or name.startswith(f"{package}."))
+
+
+@contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """Python takes its compiled file for up to date when size and second are: it would miss a quick edit."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def describe(error: BaseException, root: Path) -> str:

@@ -79,10 +79,16 @@ def cross_entropy(outputs: Outputs, y: Codes, label_smoothing: float | Tensor = 
     log_p = torch.log_softmax(outputs.transpose(1, 2), dim=1)
     terms = -log_p.gather(1, y.unsqueeze(1)).squeeze(1)
     if isinstance(label_smoothing, Tensor):
-        label_smoothing = label_smoothing.to(outputs).unsqueeze(1)
-    elif not label_smoothing:
+        share = label_smoothing.to(outputs).unsqueeze(1)
+        return (1 - share) * terms - spread(share, log_p.mean(1))
+    if not label_smoothing:
         return terms
     return (1 - label_smoothing) * terms - label_smoothing * log_p.mean(1)
+
+
+def spread(share: Tensor, mean: Tensor) -> Tensor:
+    """Share times mean, and 0 where the share is 0 however large the mean: 0 · ∞ is no number."""
+    return torch.where(share == 0, 0, share * mean)
 
 
 def binary_cross_entropy(outputs: Outputs, y: Outputs, label_smoothing: float | Tensor = 0.0) -> Weighting:

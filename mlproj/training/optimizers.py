@@ -163,7 +163,10 @@ def clip_factor(gradient: Flat, clip_norm: Column) -> Column:
                 [1.0000]])
     """
     norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
-    return (clip_norm / (norm + 1e-6)).clamp(max=1)  # the small term is torch's, so that numbers agree
+    factor = (clip_norm / (norm + 1e-6)).clamp(max=1)  # the small term is torch's, so that numbers agree
+    return torch.where(
+        clip_norm.isinf(), 1, factor
+    )  # ∞ / ∞ is no number, and a member that is not clipped stays as it is
 
 
 class SGD(AbstractOptimizer):

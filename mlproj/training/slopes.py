@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mlproj.shapes import PerModel, Weighting
-from mlproj.training.objective import Loss, Objective
+from mlproj.training.objective import Loss, Objective, spread
 
 Layed = Float[Tensor, "M K B"]
 Slope = Callable[[Tensor, Tensor, float | Tensor], tuple[Tensor, Tensor]]
@@ -57,7 +57,8 @@ def _cross_entropy(z: Tensor, y: Tensor, share: float | Tensor) -> tuple[Tensor,
     terms = log_p.gather(1, y).neg_()
     one = torch.ones_like(terms)
     if isinstance(share, Tensor) or share:
-        terms = (1 - share) * terms - share * log_p.mean(1, keepdim=True)
+        mean = log_p.mean(1, keepdim=True)
+        terms = (1 - share) * terms - (spread(share, mean) if isinstance(share, Tensor) else share * mean)
         one = one * (1 - share)
     slopes = log_p.exp_().scatter_add_(1, y, one.neg_())
     if isinstance(share, Tensor) or share:

@@ -19,7 +19,7 @@ from torch import Tensor
 from mlproj.records.whole import whole_file
 from mlproj.training.examine import Examination
 from mlproj.training.loop import Best, Course, Loop
-from mlproj.training.snapshot_head import FORM
+from mlproj.training.snapshot_head import CHECKSUM, FORM, seal
 from mlproj.zoo.layers import Dropout
 
 _COMMON = "random/"
@@ -138,7 +138,9 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> None:
     figures = {"course": course, "places": snapshot.places, "counts": snapshot.counts}
     tensors = {name: value.cpu().contiguous().clone() for name, value in snapshot.tensors.items()}
     with whole_file(path) as place:
-        save_file(tensors, place, {"form": FORM, "epochs": str(snapshot.course.epochs), "figures": json.dumps(figures)})
+        head = {"form": FORM, "checksum": CHECKSUM, "epochs": str(snapshot.course.epochs)}
+        save_file(tensors, place, head | {"figures": json.dumps(figures)})
+        seal(place)
 
 
 def read_snapshot(path: Path) -> Snapshot:
@@ -168,15 +170,17 @@ def _fill(value: Tensor, own: Tensor) -> None:
 
 
 def _common_streams() -> dict[str, Tensor]:
-    _, keys, position, *_ = np.random.get_state()  # noqa: NPY002  # what code of the user's own may draw from
+    _, keys, *places = np.random.get_state()  # noqa: NPY002  # what code of the user's own may draw from
     return {
         f"{_COMMON}torch": torch.get_rng_state(),
         f"{_COMMON}numpy": torch.from_numpy(np.asarray(keys).astype(np.int64)),
-        f"{_COMMON}numpy_position": torch.tensor(int(position)),
+        # position, whether a second Gaussian number is at hand, and which: floats hold all three exactly
+        f"{_COMMON}numpy_places": torch.tensor([float(place) for place in places], dtype=torch.float64),
     }
 
 
 def _set_common_streams(tensors: Mapping[str, Tensor]) -> None:
     torch.set_rng_state(tensors[f"{_COMMON}torch"])
     keys = tensors[f"{_COMMON}numpy"].numpy().astype(np.uint32)
-    np.random.set_state(("MT19937", keys, int(tensors[f"{_COMMON}numpy_position"]), 0, 0.0))  # noqa: NPY002
+    position, has_gauss, gauss = tensors[f"{_COMMON}numpy_places"].tolist()
+    np.random.set_state(("MT19937", keys, int(position), int(has_gauss), gauss))  # noqa: NPY002

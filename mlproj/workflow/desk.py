@@ -17,7 +17,7 @@ from mlproj.spec.project import Project
 from mlproj.spec.render import flatten, spec_hash, to_yaml
 from mlproj.spec.space import space_notes
 from mlproj.workflow.kept import goes_on_words, search_folder
-from mlproj.workflow.record import TRIED, data_tags, store_fit
+from mlproj.workflow.record import TRIED, data_tags, staging_folder, store_fit
 from mlproj.workflow.runs import BEST, split_sizes, store_note
 
 if TYPE_CHECKING:
@@ -170,8 +170,7 @@ class Desk:
         """
         from mlproj.searching import describe
 
-        staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
-        try:
+        with staging_folder() as staging:
             matrix = self._matrix(staging, found)
             insight = describe(found, self.project, matrix)
             insight["answers_kept"] = len(matrix.numbers) if matrix else 0
@@ -180,8 +179,6 @@ class Desk:
             self.tracker.artifacts(self.run_id, staging)
             status = "FINISHED" if found.best else "KILLED"
             self.tracker.finish(self.run_id, status=status, tags=tags)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
         self.study.end(found.stopped)
         if found.stopped == "trials":
             for folder in (self.rows, search_folder(self.store, self.home, "trainings")):

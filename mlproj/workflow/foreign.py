@@ -3,8 +3,6 @@
 import json
 import re
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ from mlproj.spec.render import flatten, spec_hash
 from mlproj.workflow.arrays import open_dataset
 from mlproj.workflow.baggage import Baggage, pack
 from mlproj.workflow.parts import report_parts
-from mlproj.workflow.record import PARTS, data_tags, write_answers
+from mlproj.workflow.record import PARTS, data_tags, staging_folder, write_answers
 from mlproj.workflow.runs import finite, load, open_tracker, speak, split_sizes, store_note
 from mlproj.workflow.starting import check_name
 from mlproj.workflow.train import promise_document
@@ -249,8 +247,7 @@ class _Entry:
         from mlproj.data.dealing import keep_deal
         from mlproj.track import capture_git
 
-        staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
-        try:
+        with staging_folder() as staging:
             git = capture_git(self.project.root)
             sizes = {**_sizes(self.found), "test": self.dataset.deal.sizes.get("test", 0)}
             write_answers(staging, self.project, self.dataset, self.found, patch=git.patch, sizes=sizes)
@@ -269,8 +266,6 @@ class _Entry:
             tracker.artifacts(run_id, staging)
             ending = {"mlproj.outcome": "completed", "mlproj.message": self.message}
             tracker.finish(run_id, tags=ending)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
         folder = tracker.fetch(run_id, "")
         return Run(run_id, name, "record", "FINISHED", time.time(), "completed", params, figures, tags | ending, folder)
 

@@ -3,11 +3,13 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from mlproj.errors import TrackingError
 from mlproj.records import Fit, Predictions
 from mlproj.spec.project import Project
 from mlproj.spec.render import to_yaml
@@ -73,8 +75,7 @@ def store_fit(
         return
     from mlproj.track import Model
 
-    staging = Path(tempfile.mkdtemp(prefix="mlproj-"))
-    try:
+    with staging_folder() as staging:
         write_artifacts(staging, project, dataset, fit, patch=patch)
         if parts:
             (staging / PARTS).write_text(json.dumps(parts, indent=1), encoding="utf-8")
@@ -83,8 +84,32 @@ def store_fit(
         model = Model(project, dataset.encoder, dataset.target, fit.weights, fit.threshold, tuple(members))
         tracker.artifacts(run_id, staging, model=model if fit.weights else None)
         tracker.finish(run_id, tags=ending)
+
+
+@contextmanager
+def staging_folder() -> Iterator[Path]:
+    """A temporary folder in which the files of a run are put together.
+
+    Raises:
+        TrackingError: When files cannot be written there.
+    """
+    folder = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="mlproj-"))
+        yield folder
+    except Exception as error:
+        from safetensors import SafetensorError  # which is no OSError, whatever the disk says
+
+        if not isinstance(error, OSError | SafetensorError):
+            raise
+        where = f"in {folder.parent}" if folder else "as temporary files"
+        raise TrackingError(
+            f"The files of the run could not be put together {where}: {error}\n"
+            "Make room there, or name another folder in the environment variable TMPDIR, and run it again."
+        ) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _log(tracker: "AbstractTracker", run_id: str, fit: Fit) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlproj.advise.commands import is_file, join
 from mlproj.errors import InputError, RunNotFound, TrackingError
 from mlproj.records import Run
+from mlproj.spec.code import forget_edited
 from mlproj.spec.load import load_project
 from mlproj.spec.project import Project
 from mlproj.spec.yaml import read_yaml_file
@@ -152,9 +153,14 @@ def ui(project: Project | str | Path = ".", *, port: int | None = None, say: Cal
 def load(project: Project | str | Path, *, set: Sequence[str] = ()) -> Project:
     """The project meant by a path or an object, with changed keys."""
     changes = (set,) if isinstance(set, str) else set
-    if isinstance(project, Project):
-        return load_project(project.root, base=project.model_dump(mode="json"), overrides=changes) if set else project
-    return load_project(project, overrides=changes)
+    if not isinstance(project, Project):
+        made = load_project(project, overrides=changes)
+    elif set:
+        made = load_project(project.root, base=project.model_dump(mode="json"), overrides=changes)
+    else:
+        made = project
+    forget_edited(made.root)
+    return made
 
 
 def spec_of(

@@ -136,6 +136,7 @@ def search(
         searching = Searching(desk.study, desk.project, Lab(desk), stopwatch=Stopwatch(budget), on_trial=heard)
         try:
             found = searching.run()
+            run, insight = desk.finish(found)
         except HopelessSearch:
             desk.study.end("failed")
             raise
@@ -143,7 +144,6 @@ def search(
             raise TrackingError(
                 f"{error}\nWhat was finished is kept; go on with: {join(desk.home, 'search', '--resume')}"
             ) from error
-        run, insight = desk.finish(found)
         rest = join(desk.home, "search", "--resume")
         following = join(desk.home, "diagnose", "bias-variance", run.name) if found.best else rest
         pool = desk.engine

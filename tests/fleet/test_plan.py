@@ -9,6 +9,7 @@ import pytest
 from mlproj.data import Dataset, load_dataset
 from mlproj.fleet.alone import NO_COMPANY, NO_GAIN, OWN, TOO_LARGE, Reason
 from mlproj.fleet.cost import Layout, Prices
+from mlproj.fleet.groups import shape_of
 from mlproj.fleet.plan import Planner
 from mlproj.fleet.room import MOST, cut_to_room, has_room, widest
 from mlproj.records import Job
@@ -190,3 +191,9 @@ def test_a_price_is_paid_as_often_as_there_is_work() -> None:
     assert prices(far=1.0, cache=2 * 32 * 16).seconds(layout, 6) == pytest.approx((6 - 2) * 10 * 32)
     half = layout._replace(dropout=0.5)
     assert prices(mask=1.0).seconds(half, 6) == 3 * 10 * 4 * 5
+
+
+def test_the_human_level_says_nothing_about_who_trains_together() -> None:
+    spec = {"name": "iris", "data": {"source": "sklearn:iris"}, "model": {"kind": "mlp"}}
+    levels = [Project.model_validate(spec | more) for more in ({}, {"human_level": 0.01})]
+    assert shape_of(Job(levels[0], 0)) == shape_of(Job(levels[1], 0))

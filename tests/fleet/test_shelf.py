@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fulldisk import full_disk
 
 import mlproj
 from mlproj.data import Dataset, load_dataset
@@ -96,19 +97,32 @@ def test_other_data_another_seed_or_another_spec_have_snapshots_of_their_own(dat
     assert len(files) == 5
 
 
-@pytest.mark.parametrize("damage", ["cut", "garbage", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "figure", "weight"])
 def test_a_damaged_snapshot_costs_time_but_no_result(dataset: Dataset, shelf: Shelf, damage: str) -> None:
     jobs = jobs_of(2)
     whole, _ = run(jobs, dataset, None)
     run(jobs, dataset, shelf, crash=6)
     for job in jobs.values():
         content = shelf.file(job).read_bytes()
-        shelf.file(job).write_bytes({"cut": content[:-100], "garbage": b"x" * len(content), "empty": b""}[damage])
+        ways = {"cut": content[:-100], "garbage": b"x" * len(content), "empty": b"", "weight": content[:-1] + b"x"}
+        ways["figure"] = content.replace(b'"updates', b'"uploads')
+        shelf.file(job).write_bytes(ways[damage])
     again, trained = run(jobs, dataset, shelf)
     assert {position: fitted.history for position, fitted in again.items()} == {
         position: fitted.history for position, fitted in whole.items()
     }
     assert len(trained) == 16
+
+
+def test_a_full_disk_costs_the_snapshots_but_no_result(dataset: Dataset, shelf: Shelf) -> None:
+    jobs = jobs_of(2)
+    with full_disk():
+        found, trained = run(jobs, dataset, shelf)
+    assert len(trained) == 16  # and none was tried again
+    assert {position: fitted.history for position, fitted in found.items()} == {
+        position: fitted.history for position, fitted in run(jobs, dataset, None)[0].items()
+    }
+    assert list(shelf.folder.iterdir()) == []
 
 
 def test_snapshots_are_taken_every_thirty_seconds_unless_said_otherwise(
@@ -128,12 +142,21 @@ def test_an_edited_module_of_ones_own_has_snapshots_of_its_own(tmp_path: Path, s
     (tmp_path / "parts").mkdir()
     job = Job(mlproj.load_project(tmp_path), 0)
     files = [shelf.file(job)]
-    for written in ("parts/nets.py", "losses.py"):
+    for written in ("parts/nets.py", "losses.py", "parts/layers.py", "helpers.py"):
         for text in ("first", "second"):
             (tmp_path / written).write_text(text)
             files.append(shelf.file(job))
-    assert len(set(files)) == 5
+    assert len(set(files)) == 9
     assert shelf.file(job) == files[-1]
+    (tmp_path / "helpers.py").rename(tmp_path / "aides.py")
+    assert shelf.file(job) != files[-1]
+
+
+def test_another_version_has_snapshots_of_its_own(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = jobs_of(1)[10]
+    before = shelf.file(job)
+    monkeypatch.setattr("mlproj.fleet.shelf.__version__", "another")
+    assert shelf.file(job) != before
 
 
 def test_a_snapshot_of_another_architecture_is_not_used(dataset: Dataset, shelf: Shelf) -> None:

@@ -12,7 +12,7 @@ from mlproj.training.custom import OwnObjective
 from mlproj.training.derived import derive
 from mlproj.training.flat import flatten
 from mlproj.training.objective import Objective
-from mlproj.training.slopes import SLOPES
+from mlproj.training.slopes import SLOPES, losses_and_slopes
 from mlproj.zoo import StackedModel, build, build_padded
 from mlproj.zoo.layers import ACTIVATIONS, Dropout
 
@@ -75,6 +75,38 @@ def test_weighted_terms_and_a_linear_model(loss: Any) -> None:
 @pytest.mark.parametrize("share", [0.2, torch.tensor([0.0, 0.1, 0.2, 0.4], dtype=torch.float64)])
 def test_smoothed_labels(loss: Any, share: Any) -> None:
     assert_same(perceptrons(), Objective(loss, share), labels(loss))
+
+
+def test_a_member_without_smoothing_beside_smoothed_ones_is_not_touched_by_their_share() -> None:
+    z = torch.tensor([[3e38, -3e38, -3e38], [1.0, 0.0, 0.0]]).view(2, 3, 1)
+    y, share = torch.zeros(2, 1, dtype=torch.int64), torch.tensor([0.0, 0.1])
+    losses, slopes = losses_and_slopes(Objective("cross_entropy", share), z.clone(), y)
+    alone, own = losses_and_slopes(Objective("cross_entropy"), z[:1].clone(), y[:1])
+    assert losses[0] == alone[0] == Objective("cross_entropy", share)(z.mT, y)[0]
+    assert torch.equal(slopes[0], own[0])
+
+
+def test_a_batch_without_any_label_has_no_loss_and_no_slope() -> None:
+    y = torch.full((M, N, K), torch.nan)
+    losses, slopes = losses_and_slopes(Objective("binary_cross_entropy", has_missing=True), torch.ones(M, K, N), y)
+    assert not losses.any()
+    assert not slopes.any()
+
+
+def test_buffers_of_thinned_and_whole_batches_of_one_size_are_not_the_same() -> None:
+    model = perceptrons(dropout=0.5)
+    derivation = derive(model, flatten(model), Objective("cross_entropy"))
+    assert derivation is not None
+    batch = Examples(numbers(M, N, F, seed=5), labels("cross_entropy"))
+    derivation(batch)
+    for layer in model:
+        if isinstance(layer, Dropout):
+            layer.rates = (0.0,) * M
+    whole = perceptrons()
+    expected = derive(whole, flatten(whole), Objective("cross_entropy"))
+    assert expected is not None
+    torch.testing.assert_close(derivation(batch), expected(batch))
+    torch.testing.assert_close(derivation.gradient, expected.gradient)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1])

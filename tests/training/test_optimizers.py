@@ -11,7 +11,7 @@ from mlproj.spec.training import Training
 from mlproj.training.batches import Examples
 from mlproj.training.flat import flatten
 from mlproj.training.objective import Objective
-from mlproj.training.optimizers import make_optimizer
+from mlproj.training.optimizers import clip_factor, make_optimizer
 from mlproj.training.step import make_learner, step
 from mlproj.zoo import build
 
@@ -96,6 +96,14 @@ def test_clipping_one_member_leaves_the_others_alone() -> None:
     clipped, free = train_ours([Training(clip_norm=1e-3), Training()]), train_ours([Training(), Training()])
     torch.testing.assert_close(clipped["output.weight"][1], free["output.weight"][1])
     assert not torch.allclose(clipped["output.weight"][0], free["output.weight"][0])
+
+
+def test_a_member_that_is_not_clipped_stays_as_it_is_however_long_its_gradient() -> None:
+    gradients, norms = (
+        torch.tensor([[1e25, 0.0], [3.0, 4.0], [3e4, 4e4]]),
+        torch.tensor([[torch.inf], [1.0], [torch.inf]]),
+    )
+    torch.testing.assert_close(clip_factor(gradients, norms), torch.tensor([[1.0], [0.2], [1.0]]), rtol=1e-5, atol=0)
 
 
 def test_a_stack_has_one_kind_of_optimiser() -> None:

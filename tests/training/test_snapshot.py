@@ -105,6 +105,15 @@ def test_a_module_of_ones_own_goes_on_with_its_random_numbers(tmp_path: Path) ->
     assert_equal(again, whole)
 
 
+def test_what_draws_from_numpy_goes_on_with_half_a_pair_of_gaussian_numbers(
+    tmp_path: Path,
+) -> None:
+    project, dataset = _own_project(tmp_path, noise=True)
+    for epoch in (1, 2, 3, 4):  # after some of them the second number of a pair is still to come
+        whole = fit(project, dataset, keeper=Folder(tmp_path, epoch))
+        assert_equal(fit(project, dataset, keeper=Folder(tmp_path, 0, [tmp_path / "0.safetensors"])), whole)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a snapshot", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
 def test_what_is_no_snapshot_is_begun_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "0.safetensors").write_bytes(content)
@@ -112,15 +121,21 @@ def test_what_is_no_snapshot_is_begun_anew(tmp_path: Path, content: bytes) -> No
     assert epochs_of(tmp_path / "missing.safetensors") == 0
 
 
-def _own_project(folder: Path) -> tuple[Project, Dataset]:
+def _own_project(folder: Path, *, noise: bool = False) -> tuple[Project, Dataset]:
     from mlproj.data import load_dataset
     from mlproj.spec.load import load_project
 
+    drawn = "nn.Linear(8, n_outputs), Noise()" if noise else "nn.Linear(8, n_outputs)"
     (folder / "nets.py").write_text(
-        "from torch import nn\n\n\n"
+        "import numpy as np\nfrom torch import nn\n\n\n"
+        "class Noise(nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        if self.training and np.random.rand() < 0.5:\n"
+        "            x = x + 0.1 * np.random.normal()\n"
+        "        return x\n\n\n"
         "def make(n_inputs: int, n_outputs: int) -> nn.Module:\n"
-        "    layers = nn.Linear(n_inputs, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, n_outputs)\n"
-        "    return nn.Sequential(*layers)\n"
+        "    layers = nn.Linear(n_inputs, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3)\n"
+        f"    return nn.Sequential(*layers, {drawn})\n"
     )
     (folder / "project.yaml").write_text(
         "name: own\ndata: {source: 'sklearn:iris'}\nmodel: {kind: python, factory: 'nets:make'}\n"
