@@ -17,7 +17,7 @@ import optuna
 
 from mlproj.data import Dataset, load_dataset
 from mlproj.engine import CREW, Here
-from mlproj.records import Evaluate, Failure, Fit
+from mlproj.records import Evaluate, Failure, Fit, Job
 from mlproj.searching import Searching, Stopwatch, Trial, begin_study
 from mlproj.spec.load import make_project
 from mlproj.spec.project import Project
@@ -42,6 +42,9 @@ class Bench:
 
     ahead: int = 1
     more: bool = False
+
+    def forget(self, job: Job) -> None:
+        """Nothing is kept of a training under way."""
 
     def settle(self) -> None:
         """Nothing is on its way to a disk."""
