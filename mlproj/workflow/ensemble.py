@@ -17,7 +17,7 @@ from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, MlprojError, Problem
 from mlproj.records import ENSEMBLE, Failure, Fit, History, Outcome, Predictions, Run
 from mlproj.spec.project import Project
-from mlproj.workflow.kept import kept_notes, shelf_of
+from mlproj.workflow.kept import kept_notes, left_words, shelf_of
 from mlproj.workflow.members import Choice, Member, choose
 from mlproj.workflow.parts import report_parts
 from mlproj.workflow.record import store_fit
@@ -56,6 +56,7 @@ def train_ensemble(
     Raises:
         InvalidInput: When spec, data or options are wrong; nothing was started.
         MlprojError: When fewer than two models could be trained.
+        KeyboardInterrupt: On Ctrl-C; it says what is kept and how to go on.
     """
     if not 2 <= k <= MOST:
         raise InvalidInput([Problem("--ensemble", f"{k} is no number of models", f"Write 2 to {MOST}, such as 5.")])
@@ -74,7 +75,11 @@ def train_ensemble(
             if not resume:
                 made.shelf.drop(*made.choice.jobs)
             began = time.monotonic()
-            fits, lost = _train(engine.evaluate, made.choice, on_member)
+            try:
+                fits, lost = _train(engine.evaluate, made.choice, on_member)
+            except KeyboardInterrupt:
+                command = start.command(written, "--ensemble", str(k), "--resume")
+                raise KeyboardInterrupt(left_words(made.shelf, dict(enumerate(made.choice.jobs)), command)) from None
             fit = combine(made.project, made.dataset, fits, made.choice.words, time.monotonic() - began)
         return made.keep(run, fit, fits, lost)
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mlproj.records import Job
 from mlproj.spec.project import Project
 
 if TYPE_CHECKING:
@@ -94,3 +95,16 @@ def cut_off_words(n: int) -> str:
     which = "1 of these trainings was" if n == 1 else f"{n:,} of these trainings were"
     anew, them = ("begins anew", "it") if n == 1 else ("begin anew", "them")
     return f"{which} cut off before and {anew}; --resume would have gone on with {them}"
+
+
+def left_words(shelf: "Shelf", jobs: Mapping[int, Job], command: str) -> str:
+    """What is kept when Ctrl-C came before anything was finished.
+
+    Args:
+        shelf: Where trainings under way lie.
+        jobs: The trainings.
+        command: The command that goes on.
+    """
+    kept = shelf.epochs(jobs)
+    none = f"Nothing is kept yet: trainings are kept every {shelf.seconds:g} seconds"
+    return f"{goes_on_words(kept.values()) if kept else none}; go on with: {command}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlproj.advise.commands import join
 from mlproj.errors import InvalidInput, Problem
 from mlproj.records import Run
 from mlproj.spec.model import Python
@@ -54,6 +55,18 @@ class Start:
             found = find_model(tracker, self.like)
             project = spec_of(found, stored_spec(tracker, found), project, set=self.set)
         return project.changed(search=None), store, tracker  # what a search may try is no part of one training
+
+    def command(self, home: Project, *words: str) -> str:
+        """The command that asks for the same training.
+
+        Args:
+            home: The project as it lies there.
+            words: What else is asked for.
+        """
+        given = [word for change in self.set for word in ("--set", change)]
+        named = (("--like", self.like), ("--name", self.name))
+        given += [word for option, value in named if value for word in (option, value)]
+        return join(home, "train", *given, *words)
 
 
 def check_name(name: str | None) -> None:

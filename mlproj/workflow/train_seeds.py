@@ -16,7 +16,7 @@ from mlproj.errors import InvalidInput, MlprojError, Problem, TrackingError
 from mlproj.records import SEEDS, Failure, Fit, Job, Run
 from mlproj.spec.goal import Resource
 from mlproj.spec.project import Project
-from mlproj.workflow.kept import goes_on_words, kept_notes, shelf_of
+from mlproj.workflow.kept import kept_notes, left_words, shelf_of
 from mlproj.workflow.parts import report_parts
 from mlproj.workflow.record import PARTS, data_tags, store_fit
 from mlproj.workflow.runs import split_sizes, store_note
@@ -76,7 +76,9 @@ def train_seeds(
         try:
             is_interrupted = fleet.train(engine.evaluate, todo, on_seed)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(fleet.left_lying(todo, start)) from None
+            jobs = {seed: fleet.job(seed) for seed in todo}
+            command = start.command(project, "--seeds", str(n), "--resume")
+            raise KeyboardInterrupt(left_words(fleet.shelf, jobs, command)) from None
         return fleet.finish(engine, time.monotonic() - began, is_interrupted=is_interrupted)
 
 
@@ -162,7 +164,7 @@ class _Fleet:
                     self.done[int(seed)] = self._read(run, int(seed))
         return next((each.run.tags[SEEDS] for each in self.done.values() if SEEDS in each.run.tags), begun)
 
-    def _job(self, seed: int) -> Job:
+    def job(self, seed: int) -> Job:
         return Job(self.project.changed(seed=seed), seed)
 
     def _read(self, run: Run, seed: int) -> TrainedSeed:
@@ -205,7 +207,7 @@ class _Fleet:
 
     def _notes(self, todo: Sequence[int]) -> Iterator[str]:
         """What is there already."""
-        kept = self.shelf.epochs({seed: self._job(seed) for seed in todo})
+        kept = self.shelf.epochs({seed: self.job(seed) for seed in todo})
         if self.done:
             yield f"{len(self.done):,} of {self.n:,} seeds are there already; {len(todo):,} to train"
         if self.resumes and not self.done and not kept:
@@ -228,7 +230,7 @@ class _Fleet:
         from mlproj.searching.shield import shielded
 
         if not self.resumes:
-            self.shelf.drop(*map(self._job, todo))
+            self.shelf.drop(*map(self.job, todo))
         try:
             with closing(evaluate(self._jobs(todo))) as results:
                 for position, result in results:
@@ -251,7 +253,7 @@ class _Fleet:
         from mlproj.searching.shield import shielded
 
         for seed in todo:
-            job = self._job(seed)
+            job = self.job(seed)
             with shielded():
                 name = f"{self.name}-seed-{seed}"
                 self.open[seed] = begin_run(self.tracker, job.project, self.dataset, self.git, name, {SEEDS: self.name})
@@ -259,7 +261,7 @@ class _Fleet:
 
     def _take(self, seed: int, result: Fit | Failure) -> None:
         """Stores what came out of one training."""
-        run, job = self.open.pop(seed), self._job(seed)
+        run, job = self.open.pop(seed), self.job(seed)
         if isinstance(result, Failure):
             self.failed[seed] = result.reason
             self._fail(run, result)
@@ -289,17 +291,6 @@ class _Fleet:
             self.tracker.finish(run.id, status="FAILED", tags={"mlproj.message": failure.reason})
 
     # ---------------------------------------------------------------- the end
-
-    def left_lying(self, todo: Sequence[int], start: Start) -> str:
-        """What is kept when Ctrl-C came before any seed was finished, and the command that goes on."""
-        kept = self.shelf.epochs({seed: self._job(seed) for seed in todo})
-        none = f"Nothing is kept yet: no seed was finished, and trainings are kept every {self.shelf.seconds:g} seconds"
-        given = [word for change in start.set for word in ("--set", change)]
-        given += [
-            word for key, value in (("--like", start.like), ("--name", start.name)) if value for word in (key, value)
-        ]
-        command = join(self.project, "train", *given, "--seeds", str(self.n), "--resume")
-        return f"{goes_on_words(kept.values()) if kept else none}; go on with: {command}"
 
     def finish(self, engine: "AbstractEngine", seconds: float, *, is_interrupted: bool) -> TrainedSeeds:
         """What is there now.

@@ -11,7 +11,7 @@ from mlproj.spec.training import Training
 from mlproj.training.batches import Examples
 from mlproj.training.flat import flatten
 from mlproj.training.objective import Objective
-from mlproj.training.optimizers import clip_factor, make_optimizer
+from mlproj.training.optimizers import clip_factor, make_optimizer, settings_of
 from mlproj.training.step import make_learner, step
 from mlproj.zoo import build
 
@@ -120,3 +120,10 @@ def test_the_model_computes_with_the_flat_weights() -> None:
     weights.theta.zero_()
     assert not any(parameter.any() for parameter in model.parameters())
     assert weights.n_matrix == 4 * 6 + 6 * 5 + 5 * 3
+
+
+def test_beside_members_that_clip_one_that_does_not_has_no_bound() -> None:
+    settings = settings_of([Training(clip_norm=2.0), Training()], torch.zeros(1))
+    assert settings.clip_norm is not None
+    assert settings.clip_norm.tolist() == [[2.0], [float("inf")]]
+    assert settings_of([Training(), Training()], torch.zeros(1)).clip_norm is None

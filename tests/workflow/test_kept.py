@@ -150,9 +150,10 @@ def test_what_ctrl_c_ended_can_be_gone_on_with(tmp_path: Path, monkeypatch: pyte
     assert started[0].notes == ("1 training goes on from epoch 2",)
 
 
-def test_ctrl_c_before_any_seed_is_finished_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--seeds", "--ensemble"])
+def test_ctrl_c_before_anything_is_finished_says_what_is_kept_and_how_to_go_on(tmp_path: Path, option: str) -> None:
     home = write_digits(tmp_path / "digits")
-    words = ["train", "--set", "training.epochs=20000", "--seeds", "2"]
+    words = ["train", "--set", "training.epochs=20000", option, "2"]
     environment = os.environ | {"MLPROJ_SNAPSHOT_SECONDS": "0"}
     process = subprocess.Popen(
         [sys.executable, "-m", "mlproj", *words], cwd=home, env=environment, stderr=subprocess.PIPE, text=True
@@ -164,7 +165,7 @@ def test_ctrl_c_before_any_seed_is_finished_says_what_is_kept_and_how_to_go_on(t
     said = process.communicate(timeout=60)[1].splitlines()[-1]
     assert process.returncode == 130
     assert said.startswith("Interrupted. 2 trainings go on from epoch")
-    assert said.endswith("; go on with: mlproj train --set training.epochs=20000 --seeds 2 --resume")
+    assert said.endswith(f"; go on with: mlproj train --set training.epochs=20000 {option} 2 --resume")
 
 
 # -------------------------------------------------------------------- an ensemble
