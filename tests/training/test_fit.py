@@ -326,14 +326,6 @@ def test_rows_are_all_that_training_sees_of_train(make_project: MakeProject, blo
     assert fit(project, dataset, rows=everything).history == fit(project, dataset).history
 
 
-def test_what_is_looked_at_of_many_examples_is_the_same_sample_with_rows_named() -> None:
-    project = Project.model_validate({"name": "d", "data": {"source": "sklearn:digits"}, "training": {"epochs": 2}})
-    dataset = load_dataset(project)
-    n = len(dataset.parts["train"])
-    assert n > len(dataset.parts["dev"]) > 256
-    assert fit(project, dataset, rows=np.arange(n)).history == fit(project, dataset).history
-
-
 def test_a_training_imports_no_compiler() -> None:
     program = """
 import sys

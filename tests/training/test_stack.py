@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mlproj.data import Dataset
+from mlproj.data import Dataset, load_dataset
 from mlproj.records import Fit, OutcomeKind
 from mlproj.spec.model import MLP
 from mlproj.spec.project import Project
@@ -49,6 +49,18 @@ def assert_same(one: Fit, other: Fit) -> None:
         assert values == pytest.approx(other.history.metrics[name], rel=2e-4, abs=1e-5), name
     for name, array in one.weights.items():
         assert np.allclose(array, other.weights[name], rtol=1e-3, atol=1e-4), name
+
+
+def test_members_with_many_rows_of_their_own_are_looked_at_on_a_sample_of_them() -> None:
+    written = Project.model_validate({"name": "d", "data": {"source": "sklearn:digits"}, "training": {"epochs": 2}})
+    dataset = load_dataset(written)
+    n, n_dev = len(dataset.parts["train"]), len(dataset.parts["dev"])
+    rows = [np.arange(n - 50), np.arange(50, n)]
+    assert n - 50 > n_dev > 256
+    project = resolve(written, dataset)
+    fits = together([Member(project, 0, own) for own in rows], dataset)
+    for at, own in enumerate(rows):
+        assert_same(fits[at], fit(project, dataset, seed=0, rows=own))
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
