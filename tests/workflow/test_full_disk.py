@@ -32,8 +32,9 @@ def test_a_full_disk_is_named_whoever_met_it_and_nothing_is_left(tmp_path: Path,
 
 def test_a_search_says_how_to_go_on(make_flowers: MakeFlowers, monkeypatch: Any) -> None:
     home, before = make_flowers(), tempfile.gettempdir()
+    monkeypatch.setattr(tempfile, "tempdir", before)  # which brings it back after the test, whatever happens in it
     options = ["training.epochs=2", "search={trials: 2, space: {training.learning_rate: {log: [0.001, 0.1]}}}"]
     with pytest.raises(TrackingError, match=r"(?s)TMPDIR.*--resume"):
         mlproj.search(home, set=options, workers=1, on_start=lambda _: setattr(tempfile, "tempdir", str(home / "no")))
-    monkeypatch.setattr(tempfile, "tempdir", before)
+    tempfile.tempdir = before
     assert mlproj.search(home, resume=True, workers=1).found.best
