@@ -336,7 +336,7 @@ def test_answers_that_were_cleared_away_are_missed_aloud(make_search: Callable[.
     first = mlproj.search(home, time_budget=1.5, workers=1)
     shutil.rmtree(home / "mlruns" / "cache")
     found = mlproj.search(home, resume=True, workers=1)
-    missing = len(first.found.complete)
+    missing = len(first.found.complete) + len(first.found.pruned)
     assert found.document()["answers_kept"] == 30 - missing
     assert f"lacks the answers of {missing} trial" in search_text(found.document())
 
