@@ -1,5 +1,6 @@
 """A search whose driver is killed goes on with the trainings that were under way."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import mlproj
 from mlproj.errors import InputError
 from mlproj.searching import latest_study, open_storage
 from mlproj.searching.trials import Trial
+from mlproj.training.snapshot_head import epochs_of
 from mlproj.workflow.desk import Begun
 
 SPEC = """\
@@ -90,21 +92,20 @@ search:
 
 
 @pytest.mark.filterwarnings("default")  # MLflow's own imports warn
-def test_who_was_judged_before_a_kill_is_not_judged_again(tmp_path: Path) -> None:
-    """The deep model was among the first at its rungs; held against those that came after it, it would end there."""
+def test_what_was_judged_before_a_kill_stands(tmp_path: Path) -> None:
+    """The judgement of one that is under way is turned round; nobody judges it again, so it ends where it was kept."""
     home = write_two(tmp_path, HALVED)[0]
-    assert len(kill_once_kept(SCRIPT.replace("fleet", "process"), home, 1, "search", "digits", study="judged-")) >= 1
+    kept = kill_once_kept(SCRIPT.replace("fleet", "process"), home, 1, "search", "digits", study="judged-")
+    at = {epochs_of(file) for file in kept}
     study = latest_study(open_storage(home / "mlruns" / "optuna.journal"), "digits")
     round_ = study.find_round(0) if study else None
     assert round_ is not None
-    judged = round_.judged()
-    under_way = {trial.number for trial in round_.trials() if trial.state == "running"}
-    assert under_way & {each.number for each in judged}
+    running = {trial.number for trial in round_.trials() if trial.state == "running"}
+    first = next(each for each in round_.judged() if each.number in running and each.level == 0)
+    assert not first.is_dropped
+    round_.note([replace(first, is_dropped=True)])
     resumed = mlproj.search(home, engine="process", workers=2, resume=True)
-    trials = {trial.number: trial for trial in resumed.found.trials}
-    assert len(trials) == 6
-    for each in judged:
-        trial = trials[each.number]
-        has_ended = trial.state == "pruned" and trial.level == each.level
-        assert has_ended == each.is_dropped
-        assert trial.rungs[each.level]["loss"] == each.values["loss"]
+    assert len(resumed.found.trials) == 6
+    ended = resumed.found.trials[first.number]
+    assert ended.state == "pruned"
+    assert ended.epochs in at
