@@ -251,7 +251,7 @@ def _texts(texts: Mapping[str, str]) -> Iterable[str]:
 
 def _left_out(notes: Mapping[str, Sequence[str]]) -> str:
     lines = dict.fromkeys(note for some in notes.values() for note in some)
-    return "## Left out\n\n" + "".join(f"* {line}\n" for line in lines) if lines else ""
+    return "## Left out, or measured at another time\n\n" + "".join(f"* {line}\n" for line in lines) if lines else ""
 
 
 # ---------------------------------------------------------------- pieces
