@@ -333,7 +333,7 @@ def test_answers_that_were_cleared_away_are_missed_aloud(make_search: Callable[.
     from mlproj.cli.search_text import search_text
 
     home = make_search(trials=30, epochs=20)
-    first = mlproj.search(home, time_budget=1.5, workers=1)
+    first = mlproj.search(home, workers=1, engine="process", on_trial=_interrupt_after(9))
     shutil.rmtree(home / "mlruns" / "cache")
     found = mlproj.search(home, resume=True, workers=1)
     missing = len(first.found.complete) + len(first.found.pruned)
@@ -353,7 +353,7 @@ def test_a_trial_whose_files_were_not_kept_says_so(searched: Searched) -> None:
 
 
 def test_an_empty_budget_leaves_a_usable_best(make_search: Callable[..., Path]) -> None:
-    home = make_search(trials=4, epochs=20_000)
+    home = make_search(trials=1_000, epochs=20_000)
     found = mlproj.search(home, time_budget="1s", workers=1)
     assert found.found.stopped == "budget"
     assert found.document()["best"]["run_id"]
