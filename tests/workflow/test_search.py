@@ -278,7 +278,7 @@ def test_finalists_are_trained_with_fresh_seeds_and_ranked_by_the_mean(make_sear
 
 
 def test_an_unfinished_search_wants_to_know_what_to_do(make_search: Callable[..., Path]) -> None:
-    home = make_search(trials=200, epochs=3)
+    home = make_search(trials=1_000, epochs=3)
     process = start(home, "search", "--json", "--workers", "2")
     wait_for_trials(home, 3, process)
     process.send_signal(signal.SIGINT)
@@ -443,7 +443,7 @@ def test_a_killed_worker_costs_no_trial(make_search: Callable[..., Path]) -> Non
 
 def test_a_moved_project_goes_on_and_finds_its_files(make_search: Callable[..., Path], tmp_path: Path) -> None:
     home = make_search(trials=40, epochs=40)
-    mlproj.search(home, time_budget="1s", workers=1)
+    mlproj.search(home, workers=1, engine="process", on_trial=_interrupt_after(5))
     moved = shutil.move(home, tmp_path / "elsewhere")
     found = mlproj.search(Path(moved), resume=True, workers=1)
     assert found.found.stopped == "trials"
