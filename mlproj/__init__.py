@@ -10,8 +10,9 @@ a twin of the same name and options here, with objects in place of paths:
     print(mlproj.diagnose_bias_variance(run).text())
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlproj.lazy import names_of
 
 if TYPE_CHECKING:
     from mlproj.doctor.gradient import gradient_check as gradient_check
@@ -89,12 +90,7 @@ _HOMES = {
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605  # a list, and one that cannot differ from what is loaded
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mlproj' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = names_of(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -4,20 +4,9 @@ They take as long to import as a small training takes, and a command whose data 
 that imports them from here defers its annotations (`from __future__ import annotations`), which would be a use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-
-class _Later:
-    """Stands for a module, and imports it at the first use of one of its names."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, attribute: str) -> Any:
-        found = self.__dict__[attribute] = getattr(import_module(self._name), attribute)
-        return found
-
+from mlproj.lazy import Later
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow.csv as arrow_csv
     import pyarrow.parquet as pq
 else:
-    pd, pa, pc = _Later("pandas"), _Later("pyarrow"), _Later("pyarrow.compute")
-    arrow_csv, pq = _Later("pyarrow.csv"), _Later("pyarrow.parquet")
+    pd, pa, pc = Later("pandas"), Later("pyarrow"), Later("pyarrow.compute")
+    arrow_csv, pq = Later("pyarrow.csv"), Later("pyarrow.parquet")
 
 __all__ = ["arrow_csv", "pa", "pc", "pd", "pq"]

@@ -3,8 +3,9 @@
 Names are loaded when they are first used: who plans the work needs no torch for that.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlproj.lazy import names_of
 
 if TYPE_CHECKING:
     from mlproj.fleet.crew import OnFleetEpoch as OnFleetEpoch
@@ -19,9 +20,4 @@ _HOMES = {
     "OnFleetEpoch": "crew", "train_crew": "crew", "train_crew_together": "crew", "shape_of": "groups",
     "StackKeeper": "keeper", "Planner": "plan", "Shelf": "shelf",
 }  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = names_of(__name__, {name: f".{home}" for name, home in _HOMES.items()})

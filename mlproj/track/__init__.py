@@ -5,8 +5,9 @@ same promises without a disk. The driver never imports MLflow. Names are loaded 
 needs few of them, and starts in a tenth of a second.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlproj.lazy import names_of
 
 if TYPE_CHECKING:
     from mlproj.track.channel import Channel as Channel
@@ -46,9 +47,4 @@ _HOMES = {
     "without_password": "store",
     "write_model_data": "model",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = names_of(__name__, {name: f".{home}" for name, home in _HOMES.items()})

@@ -4,8 +4,9 @@
 Names are loaded when they are first used: who hands out jobs resolves projects, and needs no torch for that.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlproj.lazy import names_of
 
 if TYPE_CHECKING:
     from mlproj.training.fitting import fit as fit
@@ -23,9 +24,4 @@ _HOMES = {
     "choice_problems": "resolving",
     "resolve": "resolving",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = names_of(__name__, {name: f".{home}" for name, home in _HOMES.items()})
