@@ -138,8 +138,9 @@ class Searching:
         self._rounds.append(round_)
         todo = self._settle(round_, self.trials, self._numbers(position))
         first, n = self._numbers(position).start, self.sizes[position]
+        taken = self._taken(round_)
         params = {
-            number: self._draw(round_, number - first, n) if begun_with is None else begun_with
+            number: self._draw(round_, number - first, n, taken) if begun_with is None else begun_with
             for number, begun_with in todo
         }
         until = self._until(len(todo), position + 1)
@@ -163,13 +164,12 @@ class Searching:
                 space = self.space
         return self.study.open_round(position, space, in_range(space, list(self.trials.values())))
 
-    def _draw(self, round_: Round, k: int, n: int) -> Params | None:
+    def _draw(self, round_: Round, k: int, n: int, taken: frozenset[int]) -> Params | None:
         """The parameters of a new trial; None where the sampler of the study has to choose, because it learns."""
         sampler = "random" if is_exhausted(self.spec, self.space) else self.spec.sampler
         if sampler == "tpe":
             return None
-        seed, taken = self.project.seed, self._taken(round_)
-        return draw(sampler, round_.space, seed=seed, study=round_.name, k=k, n=n, taken=taken)
+        return draw(sampler, round_.space, seed=self.project.seed, study=round_.name, k=k, n=n, taken=taken)
 
     def _taken(self, round_: Round) -> frozenset[int]:
         """The combinations that earlier rounds have tried, where a round has a number of them."""

@@ -76,7 +76,12 @@ class AbstractSource(ABC):
             InvalidInput: When it cannot be read; each problem's `where` names the path, and the row if there is one.
         """
 
-    def read_quickly(self, path: str, root: Path, may_be_plain: Callable[[str], bool]) -> Reading | None:  # noqa: ARG002
+    def read_quickly(
+        self,
+        path: str,  # noqa: ARG002 (whoever knows a quick way needs all three)
+        root: Path,  # noqa: ARG002
+        may_be_plain: Callable[[str], bool],  # noqa: ARG002
+    ) -> Reading | None:
         """The table behind a path with its columns of plain numbers as such; None where only `read` will do.
 
         What is wrong with a file is for `read` to say. This default knows no quick way.
