@@ -287,6 +287,7 @@ def test_some_rows_of_a_cached_part_are_those_of_the_part_that_was_read(build: A
     taken = found.take(first).take(again)
     assert "frame" not in found.__dict__
     assert_same(taken, read.take(first).take(again))
+    assert_same(taken.frame, read.frame.iloc[first].iloc[again])
 
 
 def test_the_test_set_is_not_in_the_cache(build: Any, store: Path) -> None:

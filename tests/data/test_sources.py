@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlproj.data.sources import AbstractSource, find_source, read_source, registry
+from mlproj.data.sources.arrow import to_pandas
 from mlproj.data.sources.csv import CsvSource
 from mlproj.data.sources.sklearn import BUNDLED
 from mlproj.errors import InvalidInput
@@ -234,3 +236,14 @@ def test_a_source_of_another_package_is_found_by_its_entry_point(monkeypatch: py
     registry._installed.cache_clear()
     assert isinstance(source, AbstractSource)
     assert isinstance(source, CsvSource)
+
+
+@pytest.mark.parametrize("width", ["Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"])
+def test_whole_numbers_with_gaps_keep_their_type(width: str) -> None:
+    table = pa.table({"n": pa.array([1, None], getattr(pa, width.lower())())})
+    assert str(to_pandas(table)["n"].dtype) == width
+
+
+def test_truths_with_gaps_stay_truths_and_fractions_have_nan() -> None:
+    frame = to_pandas(pa.table({"b": [True, None], "x": [0.5, None], "whole": [1, 2]}))
+    assert [str(kind) for kind in frame.dtypes] == ["boolean", "float64", "int64"]

@@ -35,6 +35,8 @@ TABLE = pd.DataFrame(
         ("kind == 'senior'", [3]),
         ("kind in ['adult', 'child']", [0, 1]),
         ("kind not in ('adult',)", [1, 3]),
+        ("kind < 'child'", [0]),
+        ("kind >= 'child'", [1, 3]),
         ("kind in []", []),
         ("kind == None", [2]),
         ("kind != None", [0, 1, 3]),

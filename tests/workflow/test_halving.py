@@ -152,6 +152,7 @@ def test_after_ctrl_c_it_goes_on_with_the_same_rivals(undisturbed: Searched, tmp
     first = mlproj.search(home, workers=1, on_trial=interrupt)
     assert first.found.stopped == "interrupted"
     assert after <= first.found.made < 18  # what ended together is written down together
+    assert len(first.found.trials) == first.found.made
     again = mlproj.search(home, workers=1, resume=True)
     assert again.found.made == 18 - first.found.made
     assert told(again) == told(undisturbed)

@@ -171,6 +171,12 @@ def test_ctrl_c_before_anything_is_finished_says_what_is_kept_and_how_to_go_on(t
     assert said.endswith(f"; go on with: mlproj train --set training.epochs=20000 {option} 2 --resume")
 
 
+def test_the_command_that_goes_on_asks_for_all_that_was_asked_for(tmp_path: Path) -> None:
+    project = mlproj.load_project(write_digits(tmp_path / "digits"))
+    words = Start(set=["seed=1"], like="first", name="more").command(project, "--seeds", "2").split()
+    assert words[-9:] == ["train", "--set", "seed=1", "--like", "first", "--name", "more", "--seeds", "2"]
+
+
 # -------------------------------------------------------------------- an ensemble
 
 
